@@ -1,0 +1,260 @@
+package op_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/assaykit/assay/conformance/op"
+)
+
+func f32(shape ...int) op.Tensor { return op.New(op.F32, shape...) }
+func i64(shape ...int) op.Tensor { return op.New(op.I64, shape...) }
+
+var absent op.Tensor
+
+// blockConst are the constants of a block or, stacked over layers, of a model between its embeddings and its final norm.
+func blockConst(layers []int, d, hd, gd, f int) []op.Tensor {
+	var out []op.Tensor
+	for _, shape := range [][]int{{d}, {d}, {d, hd}, {hd}, {d, gd}, {gd}, {d, gd}, {gd}, {hd, d}, {d}, {d}, {d}, {d, f}, {f}, {f, d}, {d}} {
+		out = append(out, f32(append(slices.Clone(layers), shape...)...))
+	}
+	return out
+}
+
+func gptConst(wpe, lnf, wout bool) []op.Tensor {
+	c := []op.Tensor{f32(11, 8), absent}
+	if wpe {
+		c[1] = f32(16, 8)
+	}
+	c = append(c, blockConst([]int{2}, 8, 12, 6, 10)...)
+	tail := []op.Tensor{absent, absent, absent}
+	if lnf {
+		tail[0], tail[1] = f32(8), f32(8)
+	}
+	if wout {
+		tail[2] = f32(8, 11)
+	}
+	return append(c, tail...)
+}
+
+func TestShapes(t *testing.T) {
+	tests := []struct {
+		op, attrs string
+		consts    []op.Tensor
+		src       []op.Tensor
+		want      string // shapes of dst, or a part of the error
+		is        error
+	}{
+		{op: "matmul", src: []op.Tensor{f32(2, 3), f32(3, 5)}, want: "[[2 5]]"},
+		{op: "matmul", src: []op.Tensor{f32(4, 2, 3), f32(4, 3, 5)}, want: "[[4 2 5]]"},
+		{op: "matmul", attrs: `{"transpose_a":true,"transpose_b":true}`, src: []op.Tensor{f32(3, 2), f32(5, 3)}, want: "[[2 5]]"},
+		{op: "matmul", src: []op.Tensor{f32(2, 3), f32(4, 5)}, want: "matmul: b: invalid shape: want K = 3 in [... K N], got [4 5]", is: op.ErrShape},
+		{op: "matmul", src: []op.Tensor{f32(4, 2, 3), f32(5, 3, 5)}, want: "b: invalid shape: want leading dimensions [4]", is: op.ErrShape},
+		{op: "matmul", src: []op.Tensor{f32(3), f32(3, 5)}, want: "a: invalid shape: want at least 2 dimensions", is: op.ErrShape},
+		{op: "matmul", src: []op.Tensor{f32(2, 3)}, want: "want 2 source tensors", is: op.ErrShape},
+		{op: "matmul", src: []op.Tensor{f32(2, 3), absent}, want: "b is missing", is: op.ErrShape},
+		{op: "matmul", src: []op.Tensor{f32(2, 3), op.New(op.F64, 3, 5)}, want: "b is F64, want F32 like the arguments before it", is: op.ErrDType},
+		{op: "matmul", src: []op.Tensor{f32(2, 3), i64(3, 5)}, want: "b is I64, want float", is: op.ErrDType},
+		{op: "matmul", src: []op.Tensor{f32(2, 3), {DType: op.F32, Shape: []int{3, 5}, F32: make([]float32, 14)}}, want: "needs 15 elements of F32, got 14", is: op.ErrShape},
+		{op: "matmul", src: []op.Tensor{f32(2, 3), {DType: op.F32, Shape: []int{3, 1 << 62}}}, want: "fewer than 2^40", is: op.ErrShape},
+		{op: "matmul", src: []op.Tensor{f32(2, 3), {DType: op.F32, Shape: []int{3, -5}}}, want: "positive dimensions", is: op.ErrShape},
+		{op: "matmul", attrs: `{"transpose":true}`, want: `unknown field "transpose"`, is: op.ErrAttrs},
+		{op: "matmul", attrs: `{} {}`, want: "more than one JSON value", is: op.ErrAttrs},
+		{op: "matmul", attrs: `{"transpose_a":1}`, want: "cannot unmarshal", is: op.ErrAttrs},
+		{op: "conv2d", want: `unknown op "conv2d": the ops are matmul`, is: op.ErrUnknownOp},
+		{op: "linear", consts: []op.Tensor{f32(3, 5), absent}, src: []op.Tensor{f32(2, 7, 3)}, want: "[[2 7 5]]"},
+		{op: "linear", consts: []op.Tensor{f32(3, 5), f32(5)}, src: []op.Tensor{f32(3)}, want: "[[5]]"},
+		{op: "linear", consts: []op.Tensor{f32(3, 5), f32(3)}, src: []op.Tensor{f32(3)}, want: "linear: b: invalid shape: want out = 5", is: op.ErrShape},
+		{op: "linear", consts: []op.Tensor{f32(3, 5)}, src: []op.Tensor{f32(3)}, want: "want 2 constant tensors", is: op.ErrShape},
+		{op: "softmax", src: []op.Tensor{f32(4, 9)}, want: "[[4 9]]"},
+		{op: "log_softmax", src: []op.Tensor{f32(9)}, want: "[[9]]"},
+		{op: "relu", src: []op.Tensor{f32(2, 3, 4)}, want: "[[2 3 4]]"},
+		{op: "gelu", attrs: `{"approximate":"erf"}`, want: `approximate = "erf": want one of`, is: op.ErrAttrs},
+		{op: "layernorm", attrs: `{"eps":-1}`, want: "eps = -1", is: op.ErrAttrs},
+		{op: "layernorm", consts: []op.Tensor{f32(4), f32(4)}, src: []op.Tensor{f32(3, 4)}, want: "[[3 4]]"},
+		{op: "embedding", consts: []op.Tensor{f32(10, 4)}, src: []op.Tensor{i64(2, 3)}, want: "[[2 3 4]]"},
+		{op: "sinusoidal_positions", attrs: `{"d_model":6}`, src: []op.Tensor{i64(3)}, want: "[[3 6]]"},
+		{op: "sinusoidal_positions", attrs: `{"d_model":5}`, src: []op.Tensor{i64(3)}, want: "d_model = 5: want an even number", is: op.ErrAttrs},
+		{op: "learned_positions", consts: []op.Tensor{f32(9, 4)}, src: []op.Tensor{i64(3)}, want: "[[3 4]]"},
+		{op: "attention", src: []op.Tensor{f32(1, 4, 3, 8), f32(1, 2, 5, 8), f32(1, 2, 5, 6), absent}, want: "[[1 4 3 6]]"},
+		{op: "attention", src: []op.Tensor{f32(1, 4, 3, 8), f32(1, 2, 5, 8), f32(1, 2, 5, 6), op.New(op.Bool, 1, 1, 3, 5)}, want: "[[1 4 3 6]]"},
+		{op: "attention", src: []op.Tensor{f32(1, 4, 3, 64), f32(1, 2, 5, 32), f32(1, 2, 5, 6), absent}, want: "attention: k: invalid shape: want D = 64", is: op.ErrShape},
+		{op: "attention", src: []op.Tensor{f32(1, 4, 3, 8), f32(1, 3, 5, 8), f32(1, 3, 5, 6), absent}, want: "k has 3 heads, q has 4", is: op.ErrShape},
+		{op: "attention", src: []op.Tensor{f32(2, 4, 3, 8), f32(2, 2, 5, 8), f32(2, 2, 5, 6), f32(3, 1, 3, 5)}, want: "mask: invalid shape: want B|1 = 2", is: op.ErrShape},
+		{op: "attention", attrs: `{"window":-1}`, want: "window = -1", is: op.ErrAttrs},
+		{op: "attention.cached", attrs: `{"capacity":8}`, src: []op.Tensor{f32(2, 4, 3, 8), f32(2, 2, 3, 8), f32(2, 2, 3, 8), i64(), absent}, want: "[[2 4 3 8]]"},
+		{op: "attention.cached", src: nil, want: "capacity = 0", is: op.ErrAttrs},
+		{op: "mha", attrs: `{"heads":2}`, consts: []op.Tensor{f32(8, 6), absent, f32(8, 6), absent, f32(8, 6), absent, f32(6, 8), absent}, src: []op.Tensor{f32(1, 3, 8), absent}, want: "[[1 3 8]]"},
+		{op: "mha", attrs: `{"heads":4}`, consts: []op.Tensor{f32(8, 6), absent, f32(8, 6), absent, f32(8, 6), absent, f32(6, 8), absent}, want: "wq has 6 columns", is: op.ErrShape},
+		{op: "ffn", consts: []op.Tensor{f32(4, 9), f32(9), f32(9, 4), absent}, src: []op.Tensor{f32(2, 4)}, want: "[[2 4]]"},
+		{op: "block", attrs: `{"heads":4,"kv_heads":2}`, consts: blockConst(nil, 8, 12, 6, 10), src: []op.Tensor{f32(2, 3, 8)}, want: "[[2 3 8]]"},
+		{op: "gpt", attrs: `{"heads":4,"kv_heads":2}`, consts: gptConst(true, true, false), src: []op.Tensor{i64(2, 3)}, want: "[[2 3 11]]"},
+		{op: "gpt", attrs: `{"heads":4,"kv_heads":2,"positions":"none","norm":"post"}`, consts: gptConst(false, false, true), src: []op.Tensor{i64(2, 3)}, want: "[[2 3 11]]"},
+		{op: "gpt", attrs: `{"heads":4,"kv_heads":2}`, consts: gptConst(false, true, false), want: "wpe must be given exactly where positions = learned", is: op.ErrShape},
+		{op: "gpt", attrs: `{"heads":4,"kv_heads":2}`, consts: gptConst(true, false, false), want: "lnf_gamma and lnf_beta must be given", is: op.ErrShape},
+		{op: "gpt.loss", attrs: `{"heads":4,"kv_heads":2,"reduction":"none"}`, consts: gptConst(true, true, false), src: []op.Tensor{i64(2, 3), i64(2, 3)}, want: "[[2 3]]"},
+		{op: "gpt.loss", attrs: `{"heads":4,"kv_heads":2}`, consts: gptConst(true, true, false), src: []op.Tensor{i64(2, 3), i64(2, 3)}, want: "[[]]"},
+		{op: "gpt.cached", attrs: `{"heads":4,"kv_heads":2,"capacity":16}`, consts: gptConst(true, true, false), src: []op.Tensor{i64(2, 3), i64(), i64(2)}, want: "[[2 3 11]]"},
+		{op: "gpt.cached", attrs: `{"heads":4,"kv_heads":2,"capacity":17}`, consts: gptConst(true, true, false), want: "capacity = 17: want at most the 16 positions", is: op.ErrShape},
+		{op: "cross_entropy", attrs: `{"reduction":"none"}`, src: []op.Tensor{f32(4, 9), i64(4)}, want: "[[4]]"},
+		{op: "cross_entropy", src: []op.Tensor{f32(4, 9), i64(4)}, want: "[[]]"},
+		{op: "cross_entropy", attrs: `{"reduction":"avg"}`, want: `reduction = "avg"`, is: op.ErrAttrs},
+	}
+	seen := map[string]bool{}
+	for _, tt := range tests {
+		seen[tt.op] = true
+		t.Run(tt.op, func(t *testing.T) {
+			dst, err := op.Shapes(op.Spec{Op: tt.op, Attrs: json.RawMessage(tt.attrs), Const: tt.consts}, tt.src, op.F32)
+			if tt.is != nil {
+				if !errors.Is(err, tt.is) || !strings.Contains(err.Error(), tt.want) {
+					t.Fatalf("got error %v, want one that wraps %q and says %q", err, tt.is, tt.want)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var shapes [][]int
+			for _, d := range dst {
+				shapes = append(shapes, d.Shape)
+			}
+			if got := fmt.Sprint(shapes); got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
+	}
+	for _, name := range op.Names() {
+		if !seen[name] {
+			t.Errorf("no test of op %s", name)
+		}
+	}
+}
+
+func TestFloatResultsFollowTheArguments(t *testing.T) {
+	in := []op.Tensor{op.New(op.F64, 3)}
+	dst, err := op.Shapes(op.Spec{Op: "softmax"}, in, op.F32)
+	if err != nil || dst[0].DType != op.F64 {
+		t.Errorf("softmax of F64: got %v, %v, want F64", dst, err)
+	}
+	dst, err = op.Shapes(op.Spec{Op: "sinusoidal_positions", Attrs: json.RawMessage(`{"d_model":2}`)}, []op.Tensor{i64(3)}, op.F64)
+	if err != nil || dst[0].DType != op.F64 {
+		t.Errorf("an op without float arguments: got %v, %v, want the storage dtype F64", dst, err)
+	}
+}
+
+func TestAdapter(t *testing.T) {
+	var got op.AttentionArgs
+	impl := op.Attention(func(a op.AttentionArgs) error {
+		got = a
+		a.Out.F32[0] = 7
+		return nil
+	})
+	k, err := impl.Open(op.Spec{Op: "attention", Attrs: json.RawMessage(`{"causal":true}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := []op.Tensor{f32(1, 2, 3, 4), f32(1, 1, 5, 4), f32(1, 1, 5, 6), absent}
+	out := f32(1, 2, 3, 6)
+	if err := k.Run([]op.Tensor{out}, src); err != nil {
+		t.Fatal(err)
+	}
+	if want := (op.AttentionDims{Batch: 1, Heads: 2, KVHeads: 1, SeqQ: 3, SeqK: 5, HeadDim: 4, ValueDim: 6}); got.Dims() != want {
+		t.Errorf("dims: got %+v, want %+v", got.Dims(), want)
+	}
+	if got.EffectiveScale() != 0.5 || !got.Causal || got.Mask.Present() || out.F32[0] != 7 {
+		t.Errorf("scale %v, causal %v, mask %v, out %v", got.EffectiveScale(), got.Causal, got.Mask, out.F32[0])
+	}
+	if err := k.Run([]op.Tensor{f32(1, 2, 3, 5)}, src); !errors.Is(err, op.ErrShape) {
+		t.Errorf("a wrong dst: got %v, want ErrShape", err)
+	}
+	if _, err := impl.Open(op.Spec{Op: "softmax"}); !errors.Is(err, op.ErrUnsupported) {
+		t.Errorf("another op: got %v, want ErrUnsupported", err)
+	}
+}
+
+// closer is a typed kernel with state, to see what passes through the boundary.
+type closer struct{ closed *bool }
+
+func (closer) Run(op.LinearArgs) error { return nil }
+func (c closer) Close() error          { *c.closed = true; return nil }
+
+func TestOpenSeesConstantsAndCloses(t *testing.T) {
+	var closed bool
+	var w op.Tensor
+	impl := op.Open(func(a op.LinearArgs) (op.Runner[op.LinearArgs], error) {
+		w = a.W
+		return closer{&closed}, nil
+	})
+	k, err := impl.Open(op.Spec{Op: "linear", Const: []op.Tensor{f32(3, 5), absent}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(w.Shape, []int{3, 5}) {
+		t.Errorf("w at open: got %v", w.Shape)
+	}
+	if err := k.(interface{ Close() error }).Close(); err != nil || !closed {
+		t.Errorf("Close: %v, closed %v", err, closed)
+	}
+}
+
+func TestSet(t *testing.T) {
+	impl := op.WithFormats(op.Set(
+		op.Softmax(func(op.SoftmaxArgs) error { return nil }),
+		op.ReLU(func(op.ReLUArgs) error { return nil }),
+	), op.Formats{Storage: op.BFloat16Format, Accumulate: op.Float32Format})
+	for name, want := range map[string]bool{"softmax": true, "relu": true, "gelu": false} {
+		if op.Offers(impl, name) != want {
+			t.Errorf("Offers(%s) = %v", name, !want)
+		}
+		_, err := impl.Open(op.Spec{Op: name})
+		if errors.Is(err, op.ErrUnsupported) == want {
+			t.Errorf("Open(%s): %v", name, err)
+		}
+	}
+	if f := op.FormatsOf(impl); f.Storage != op.BFloat16Format {
+		t.Errorf("formats: got %v", f)
+	}
+	if _, err := impl.Open(op.Spec{Op: "softmax", Attrs: json.RawMessage(`{"axis":1}`)}); !errors.Is(err, op.ErrAttrs) {
+		t.Errorf("a set must pass on other errors: got %v, want ErrAttrs", err)
+	}
+}
+
+func TestAdapterDoesNotAllocate(t *testing.T) {
+	impl := op.AttentionCached(func(op.AttentionCachedArgs) (op.Runner[op.AttentionCachedArgs], error) { return nopCached{}, nil })
+	k, err := impl.Open(op.Spec{Op: "attention.cached", Attrs: json.RawMessage(`{"capacity":8}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := []op.Tensor{f32(1, 2, 1, 4), f32(1, 1, 1, 4), f32(1, 1, 1, 4), i64(), absent}
+	dst := []op.Tensor{f32(1, 2, 1, 4)}
+	if n := testing.AllocsPerRun(100, func() {
+		if err := k.Run(dst, src); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("Run allocates %v times, want 0", n)
+	}
+}
+
+type nopCached struct{}
+
+func (nopCached) Run(op.AttentionCachedArgs) error { return nil }
+
+// Attributes come from files that others wrote: whatever they hold, the answer is an error.
+func FuzzAttrs(f *testing.F) {
+	for _, name := range op.Names() {
+		for _, attrs := range []string{"", "{}", "null", "[]", `{"heads":-1}`, `{"capacity":1e9,"heads":1}`, `{"d_model":1e300}`, `{"scale":1e999}`, `{"windows":[-1],"heads":3}`} {
+			f.Add(name, attrs)
+		}
+	}
+	src := []op.Tensor{f32(2, 2), f32(2, 2)}
+	f.Fuzz(func(t *testing.T, name, attrs string) {
+		if _, err := op.Shapes(op.Spec{Op: name, Attrs: json.RawMessage(attrs)}, src, op.F32); err == nil && name != "matmul" {
+			t.Errorf("%s %s accepted two 2x2 matrices", name, attrs)
+		}
+	})
+}

@@ -1,0 +1,341 @@
+package op
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Args is implemented by the argument struct of each op. The struct is the op's row of the table: an embedded struct holds the
+// attributes, and each Tensor field carries its name under the key of its role (src, dst or const), its shape rule, its element
+// types where they are not float, and "optional" where it may be absent.
+type Args interface{ Op() string }
+
+// table lists the argument structs of all ops.
+var table = []Args{
+	MatMulArgs{}, LinearArgs{}, SoftmaxArgs{}, LogSoftmaxArgs{}, ReLUArgs{}, GELUArgs{}, LayerNormArgs{},
+	EmbeddingArgs{}, SinusoidalPositionsArgs{}, LearnedPositionsArgs{},
+	AttentionArgs{}, AttentionCachedArgs{}, MHAArgs{}, FFNArgs{}, BlockArgs{},
+	GPTArgs{}, GPTLossArgs{}, GPTCachedArgs{}, CrossEntropyArgs{},
+}
+
+// Role says how an argument takes part in an op.
+type Role string
+
+// The roles. Constants are given at Open, sources and destinations at Run.
+const (
+	Src   Role = "src"
+	Dst   Role = "dst"
+	Const Role = "const"
+)
+
+// Argument describes one argument of an op.
+type Argument struct {
+	Name     string
+	Role     Role
+	Types    string // "float" (F32 or F64, the same in the whole call), "i64", or "bool|float"
+	Rule     string // the shape rule, see CONTRIBUTING.md
+	Optional bool
+	field    []int
+}
+
+func (a Argument) isConst() bool { return a.Role == Const }
+
+func (a Argument) accepts(d DType) bool {
+	switch d {
+	case F32, F64:
+		return strings.Contains(a.Types, "float")
+	case I64:
+		return a.Types == "i64"
+	case Bool:
+		return strings.Contains(a.Types, "bool")
+	}
+	return false
+}
+
+type row struct {
+	name             string
+	typ              reflect.Type
+	args             []Argument
+	attrs            []int // index of the attribute struct; nil where the op has none
+	src, dst, consts []int // indices into args, by role
+}
+
+var rows = sync.OnceValue(func() map[string]*row {
+	m := make(map[string]*row, len(table))
+	for _, a := range table {
+		r := &row{name: a.Op(), typ: reflect.TypeOf(a)}
+		r.walk(r.typ, nil)
+		m[r.name] = r
+	}
+	return m
+})
+
+// walk collects the arguments of a struct type, in declaration order.
+func (r *row) walk(t reflect.Type, prefix []int) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		at := append(slices.Clone(prefix), i)
+		switch {
+		case f.Type == reflect.TypeFor[Tensor]():
+			r.add(f.Tag, at)
+		case f.Anonymous && hasTensors(f.Type):
+			r.walk(f.Type, at)
+		case f.Anonymous:
+			r.attrs = at
+		}
+	}
+}
+
+func (r *row) add(tag reflect.StructTag, field []int) {
+	a := Argument{Types: "float", Rule: tag.Get("shape"), field: field}
+	for _, role := range []Role{Src, Dst, Const} {
+		if v, ok := tag.Lookup(string(role)); ok {
+			name, opts, _ := strings.Cut(v, ",")
+			a.Name, a.Role, a.Optional = name, role, opts == "optional"
+		}
+	}
+	if t, ok := tag.Lookup("type"); ok {
+		a.Types = t
+	}
+	switch i := len(r.args); a.Role {
+	case Src:
+		r.src = append(r.src, i)
+	case Dst:
+		r.dst = append(r.dst, i)
+	case Const:
+		r.consts = append(r.consts, i)
+	default:
+		panic("op: " + r.name + ": a Tensor field has no role")
+	}
+	r.args = append(r.args, a)
+}
+
+func hasTensors(t reflect.Type) bool {
+	for i := range t.NumField() {
+		if t.Field(i).Type == reflect.TypeFor[Tensor]() {
+			return true
+		}
+	}
+	return false
+}
+
+// tensors returns pointers to the Tensor fields of an argument struct, in the order of r.args.
+func (r *row) tensors(args any) []*Tensor {
+	v := reflect.ValueOf(args).Elem()
+	out := make([]*Tensor, len(r.args))
+	for i, a := range r.args {
+		out[i] = v.FieldByIndex(a.field).Addr().Interface().(*Tensor)
+	}
+	return out
+}
+
+// Names returns the names of all ops, in table order.
+func Names() []string {
+	names := make([]string, len(table))
+	for i, a := range table {
+		names[i] = a.Op()
+	}
+	return names
+}
+
+// Arguments returns the arguments of an op, in table order.
+func Arguments(name string) ([]Argument, error) {
+	r, ok := rows()[name]
+	if !ok {
+		return nil, fmt.Errorf("%w %q: the ops are %s", ErrUnknownOp, name, strings.Join(Names(), ", "))
+	}
+	return slices.Clone(r.args), nil
+}
+
+// An argument struct may refine its row. (All run on a pointer to the struct after its attributes are decoded.)
+type (
+	defaulter    interface{ defaults() }                 // sets attributes that are not zero by default, before decoding
+	validator    interface{ validate() error }           // attributes that contradict each other or their range
+	shaper       interface{ shapes() map[string]string } // shape rules that depend on attributes, by argument name
+	presetter    interface{ preset(*dims) }              // dimensions that attributes give
+	constChecker interface{ checkConst(*dims) error }    // relations between constants that a rule cannot state
+	checker      interface{ check(*dims) error }         // the same with the sources of a call
+)
+
+// plan is a row compiled for one Spec: what every call is checked against.
+type plan struct {
+	row   *row
+	rules []rule
+	args  any  // pointer to an argument struct with its attributes set
+	fixed dims // as the attributes and constants leave them
+	call  dims // scratch for the call being checked
+}
+
+// compile sets the attributes and constants of args, a pointer to the op's argument struct, from spec, and checks them.
+func compile(spec Spec, args any) (plan, error) {
+	r, ok := rows()[spec.Op]
+	if !ok {
+		return plan{}, fmt.Errorf("%w %q: the ops are %s", ErrUnknownOp, spec.Op, strings.Join(Names(), ", "))
+	}
+	p := plan{row: r, args: args}
+	if err := r.decode(spec.Attrs, args); err != nil {
+		return plan{}, fmt.Errorf("%s: %w: %w", r.name, ErrAttrs, err)
+	}
+	var special map[string]string
+	if s, ok := args.(shaper); ok {
+		special = s.shapes()
+	}
+	for _, a := range r.args {
+		text, ok := special[a.Name]
+		if !ok {
+			text = a.Rule
+		}
+		p.rules = append(p.rules, parseRule(text, &p.fixed.names))
+	}
+	if s, ok := args.(presetter); ok {
+		s.preset(&p.fixed)
+	}
+	if len(spec.Const) != len(r.consts) {
+		return plan{}, fmt.Errorf("%s: %w: want %d constant tensors (absent ones as zero Tensors), got %d", r.name, ErrShape, len(r.consts), len(spec.Const))
+	}
+	fields := r.tensors(args)
+	for i, c := range r.consts {
+		if err := p.match(&p.fixed, c, spec.Const[i]); err != nil {
+			return plan{}, err
+		}
+		*fields[c] = spec.Const[i]
+	}
+	if c, ok := args.(constChecker); ok {
+		if err := c.checkConst(&p.fixed); err != nil {
+			return plan{}, fmt.Errorf("%s: %w: %w", r.name, ErrShape, err)
+		}
+	}
+	return p, nil
+}
+
+// decode sets the attribute struct from JSON, strictly.
+func (r *row) decode(attrs json.RawMessage, args any) error {
+	if len(attrs) == 0 {
+		attrs = json.RawMessage("{}")
+	}
+	into := any(&struct{}{})
+	if r.attrs != nil {
+		into = reflect.ValueOf(args).Elem().FieldByIndex(r.attrs).Addr().Interface()
+	}
+	if d, ok := args.(defaulter); ok {
+		d.defaults()
+	}
+	dec := json.NewDecoder(bytes.NewReader(attrs))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("more than one JSON value")
+	}
+	if v, ok := args.(validator); ok {
+		return v.validate()
+	}
+	return nil
+}
+
+// match checks one argument: presence, dtype, form and shape.
+func (p *plan) match(d *dims, i int, t Tensor) error {
+	a := &p.row.args[i]
+	if !t.Present() {
+		if a.Optional {
+			return nil
+		}
+		return fmt.Errorf("%s: %w: %s is missing", p.row.name, ErrShape, a.Name)
+	}
+	if !a.accepts(t.DType) {
+		return fmt.Errorf("%s: %w: %s is %v, want %s", p.row.name, ErrDType, a.Name, t.DType, a.Types)
+	}
+	if t.DType == F32 || t.DType == F64 {
+		if d.storage != 0 && d.storage != t.DType {
+			return fmt.Errorf("%s: %w: %s is %v, want %v like the arguments before it", p.row.name, ErrDType, a.Name, t.DType, d.storage)
+		}
+		d.storage = t.DType
+	}
+	if err := t.Check(); err != nil {
+		return fmt.Errorf("%s: %s: %w", p.row.name, a.Name, err)
+	}
+	if err := d.match(p.rules[i], t.Shape); err != nil {
+		return fmt.Errorf("%s: %s: %w", p.row.name, a.Name, err)
+	}
+	return nil
+}
+
+// bind checks the sources of a call and leaves its dimensions in p.call.
+func (p *plan) bind(src []Tensor) error {
+	p.call = p.fixed
+	if len(src) != len(p.row.src) {
+		return fmt.Errorf("%s: %w: want %d source tensors (absent ones as zero Tensors), got %d", p.row.name, ErrShape, len(p.row.src), len(src))
+	}
+	for i, at := range p.row.src {
+		if err := p.match(&p.call, at, src[i]); err != nil {
+			return err
+		}
+	}
+	if c, ok := p.args.(checker); ok {
+		if err := c.check(&p.call); err != nil {
+			return fmt.Errorf("%s: %w: %w", p.row.name, ErrShape, err)
+		}
+	}
+	return nil
+}
+
+// check validates all arguments of a call.
+func (p *plan) check(dst, src []Tensor) error {
+	if err := p.bind(src); err != nil {
+		return err
+	}
+	if len(dst) != len(p.row.dst) {
+		return fmt.Errorf("%s: %w: want %d destination tensors, got %d", p.row.name, ErrShape, len(p.row.dst), len(dst))
+	}
+	for i, at := range p.row.dst {
+		if err := p.match(&p.call, at, dst[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Shapes validates a call's sources and constants and returns its destinations, zeroed, with the shapes that the op table gives them.
+// Float destinations get the dtype of the float arguments, or storage where the op has none.
+func Shapes(spec Spec, src []Tensor, storage DType) ([]Tensor, error) {
+	r, ok := rows()[spec.Op]
+	if !ok {
+		return nil, fmt.Errorf("%w %q: the ops are %s", ErrUnknownOp, spec.Op, strings.Join(Names(), ", "))
+	}
+	p, err := compile(spec, reflect.New(r.typ).Interface())
+	if err != nil {
+		return nil, err
+	}
+	if err := p.bind(src); err != nil {
+		return nil, err
+	}
+	if p.call.storage != 0 {
+		storage = p.call.storage
+	}
+	dst := make([]Tensor, len(r.dst))
+	for i, at := range r.dst {
+		dst[i] = New(storage, p.call.resolve(p.rules[at])...)
+	}
+	return dst, nil
+}
+
+// Validate checks a whole call against the op table: attributes, constants, sources and destinations.
+func Validate(spec Spec, dst, src []Tensor) error {
+	r, ok := rows()[spec.Op]
+	if !ok {
+		return fmt.Errorf("%w %q: the ops are %s", ErrUnknownOp, spec.Op, strings.Join(Names(), ", "))
+	}
+	p, err := compile(spec, reflect.New(r.typ).Interface())
+	if err != nil {
+		return err
+	}
+	return p.check(dst, src)
+}
