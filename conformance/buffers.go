@@ -1,0 +1,141 @@
+package conformance
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/assaykit/assay/conformance/op"
+)
+
+// guard is how many elements stand before and after every buffer that a kernel is given.
+const guard = 16
+
+// The values that fill a buffer before the kernel sees it. The NaNs carry a payload, so that an element that was never written can be
+// told from a NaN that the kernel computed.
+var (
+	unwritten32 = math.Float32frombits(0x7fc0a55a)
+	unwritten64 = math.Float64frombits(0x7ff80000a55aa55a)
+)
+
+const (
+	unwrittenI64 = math.MinInt64 + 0xa55a
+	guardBool    = true
+)
+
+// arena is a tensor between guards. Its slices' capacity reaches into the guard behind them, so that a kernel which reslices too far is
+// caught like one that writes through a pointer.
+type arena struct {
+	op.Tensor
+	whole op.Tensor // flat: guard, data, guard
+	start int
+}
+
+// newArena returns an arena whose data begins shift elements later than it could, so that kernels meet buffers that are not aligned.
+func newArena(d op.DType, shape []int, shift int) arena {
+	n, _ := op.Elements(shape)
+	a := arena{whole: op.New(d, n+2*guard+shift), start: guard + shift}
+	fill(a.whole)
+	a.Tensor = op.Tensor{DType: d, Shape: shape}
+	end := a.start + n
+	switch d {
+	case op.F32:
+		a.F32 = a.whole.F32[a.start:end]
+	case op.F64:
+		a.F64 = a.whole.F64[a.start:end]
+	case op.I64:
+		a.I64 = a.whole.I64[a.start:end]
+	case op.Bool:
+		a.Bool = a.whole.Bool[a.start:end]
+	}
+	return a
+}
+
+// guarded returns an arena that holds a copy of t; the zero arena for an absent tensor.
+func guarded(t op.Tensor, shift int) arena {
+	if !t.Present() {
+		return arena{}
+	}
+	a := newArena(t.DType, t.Shape, shift)
+	copy(a.F32, t.F32)
+	copy(a.F64, t.F64)
+	copy(a.I64, t.I64)
+	copy(a.Bool, t.Bool)
+	return a
+}
+
+func fill(t op.Tensor) {
+	for i := range t.F32 {
+		t.F32[i] = unwritten32
+	}
+	for i := range t.F64 {
+		t.F64[i] = unwritten64
+	}
+	for i := range t.I64 {
+		t.I64[i] = unwrittenI64
+	}
+	for i := range t.Bool {
+		t.Bool[i] = guardBool
+	}
+}
+
+// untouched reports whether element i of t still holds what fill put there.
+func untouched(t op.Tensor, i int) bool {
+	switch t.DType {
+	case op.F32:
+		return math.Float32bits(t.F32[i]) == math.Float32bits(unwritten32)
+	case op.F64:
+		return math.Float64bits(t.F64[i]) == math.Float64bits(unwritten64)
+	case op.I64:
+		return t.I64[i] == unwrittenI64
+	}
+	return t.Bool[i] == guardBool
+}
+
+// checkGuards reports an element outside the tensor that was written.
+func (a arena) checkGuards(name string) error {
+	if !a.Present() {
+		return nil
+	}
+	end := a.start + a.Len()
+	for i := range a.whole.Len() {
+		if (i < a.start || i >= end) && !untouched(a.whole, i) {
+			return fmt.Errorf("%s: element %d, outside its %d elements, was written", name, i-a.start, a.Len())
+		}
+	}
+	return nil
+}
+
+// checkWritten reports an element of a float result that was never written.
+func (a arena) checkWritten(name string) error {
+	for i := range a.Len() {
+		if untouched(a.Tensor, i) {
+			return fmt.Errorf("%s%v holds what it held before: it was never written, or added to", name, unravel(i, a.Shape))
+		}
+	}
+	return nil
+}
+
+// differ returns the first position where two tensors of the same shape differ in their bits, or -1.
+func differ(a, b op.Tensor) int {
+	for i := range a.F32 {
+		if math.Float32bits(a.F32[i]) != math.Float32bits(b.F32[i]) {
+			return i
+		}
+	}
+	for i := range a.F64 {
+		if math.Float64bits(a.F64[i]) != math.Float64bits(b.F64[i]) {
+			return i
+		}
+	}
+	for i := range a.I64 {
+		if a.I64[i] != b.I64[i] {
+			return i
+		}
+	}
+	for i := range a.Bool {
+		if a.Bool[i] != b.Bool[i] {
+			return i
+		}
+	}
+	return -1
+}

@@ -1,0 +1,138 @@
+package conformance
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/assaykit/assay/conformance/op"
+	"github.com/assaykit/assay/conformance/vector"
+)
+
+// lambda is the factor on the first-order bound: it covers the second order and the tail of the rounding errors. Correct variants stay
+// below half of the bound and planted bugs above it (SPEC.md, appendix A).
+const lambda = 2
+
+// tolerance says how far each element of one result may be from what is wanted.
+type tolerance struct {
+	expect  *vector.Expect
+	compare vector.Compare
+	formats op.Formats
+}
+
+// bound returns how far element i may be from its wanted value:
+//
+//	lambda (u_acc G_acc + u_sto (|want| + G_in)) + eta * smallest normal
+//
+// where G_in, the effect of rounding inputs and stored intermediates, counts only in formats narrower than float32, in which the inputs
+// are given. In exact cases it is one ulp of the storage format.
+func (t tolerance) bound(i int) float64 {
+	storage := t.formats.Storage
+	want := t.expect.Want[i]
+	switch t.compare {
+	case vector.Exact:
+		return storage.ULP(storage.Round(want))
+	case vector.Finite:
+		return math.Inf(1)
+	}
+	g := math.Abs(want)
+	if storage.UnitRoundoff() > op.Float32Format.UnitRoundoff() {
+		g += t.expect.In[i]
+	}
+	return lambda*(t.formats.Accumulate.UnitRoundoff()*t.expect.Acc[i]+storage.UnitRoundoff()*g) + t.expect.Eta*storage.SmallestNormal()
+}
+
+// judge compares element i with what is wanted. ratio is |got - want| / bound, 0 for a perfect match and +Inf where the kinds differ; why
+// is empty where the element is accepted.
+func (t tolerance) judge(i int, got float64) (ratio float64, why string) {
+	want := t.expect.Want[i]
+	bound := t.bound(i)
+	largest := t.formats.Storage.Max()
+	switch {
+	case math.IsNaN(want):
+		if !math.IsNaN(got) {
+			return math.Inf(1), "want NaN"
+		}
+		return 0, ""
+	case math.IsNaN(got):
+		return math.Inf(1), "got NaN"
+	case math.IsInf(want, 0):
+		if got != want {
+			return math.Inf(1), "want an infinity"
+		}
+		return 0, ""
+	case math.IsInf(got, 0):
+		overflows := math.Abs(want) >= largest || t.compare != vector.Finite && math.Abs(want)+bound >= largest
+		if math.Signbit(got) == math.Signbit(want) && overflows {
+			return 0, ""
+		}
+		return math.Inf(1), "got an infinity"
+	case math.Abs(want) > largest && t.compare != vector.Bound: // the format's own rounding of want is an infinity
+		return math.Inf(1), "want an overflow"
+	}
+	diff := math.Abs(got - want)
+	switch {
+	case diff == 0: // -0 equals 0, and a bound of 0 is met exactly
+		return 0, ""
+	case diff > bound:
+		return diff / bound, "outside the bound"
+	}
+	return diff / bound, ""
+}
+
+// Mismatch is the element of a result that is furthest outside its bound.
+type Mismatch struct {
+	Tensor string `json:"tensor"`
+	Index  []int  `json:"index"`
+	Got    Number `json:"got"`
+	Want   Number `json:"want"`
+	Bound  Number `json:"bound"`
+	Ratio  Number `json:"ratio"`
+	Why    string `json:"why"`
+	Count  int    `json:"count"` // how many elements are outside
+	Of     int    `json:"of"`    // of how many that were judged
+}
+
+// compareTensor judges every stored element of one result. worst is the largest ratio; m is nil where all are accepted.
+func compareTensor(t tolerance, got op.Tensor) (worst float64, m *Mismatch) {
+	for i := range t.expect.Want {
+		at := i
+		if t.expect.Sampled {
+			at = int(t.expect.Index[i])
+		}
+		g := got.At(at)
+		ratio, why := t.judge(i, g)
+		if why != "" {
+			if m == nil {
+				m = &Mismatch{Tensor: t.expect.Name, Of: len(t.expect.Want)}
+			}
+			if m.Count++; m.Count == 1 || ratio > float64(m.Ratio) {
+				m.Index, m.Why = unravel(at, t.expect.Shape), why
+				m.Got, m.Want, m.Bound, m.Ratio = Number(g), Number(t.expect.Want[i]), Number(t.bound(i)), Number(ratio)
+			}
+		}
+		worst = math.Max(worst, ratio)
+	}
+	return worst, m
+}
+
+// unravel turns a flat position into one index an axis.
+func unravel(flat int, shape []int) []int {
+	index := make([]int, len(shape))
+	for axis := len(shape) - 1; axis >= 0; axis-- {
+		index[axis] = flat % shape[axis]
+		flat /= shape[axis]
+	}
+	return index
+}
+
+// Number is a float64 that JSON can carry: infinities and NaN are the strings "+Inf", "-Inf" and "NaN".
+type Number float64
+
+// MarshalJSON implements json.Marshaler.
+func (n Number) MarshalJSON() ([]byte, error) {
+	x := float64(n)
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return fmt.Appendf(nil, "%q", fmt.Sprintf("%+v", x)), nil
+	}
+	return fmt.Appendf(nil, "%.9g", x), nil
+}

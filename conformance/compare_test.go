@@ -1,0 +1,105 @@
+package conformance
+
+import (
+	"encoding/json"
+	"math"
+	"testing"
+
+	"github.com/assaykit/assay/conformance/op"
+	"github.com/assaykit/assay/conformance/vector"
+)
+
+var (
+	f32Formats  = op.Formats{Storage: op.Float32Format, Accumulate: op.Float32Format}
+	bf16Formats = op.Formats{Storage: op.BFloat16Format, Accumulate: op.Float32Format}
+)
+
+func TestBound(t *testing.T) {
+	const u, tiny = 0x1p-24, 0x1p-126
+	tests := []struct {
+		name          string
+		formats       op.Formats
+		compare       vector.Compare
+		want, acc, in float64
+		eta           float64
+		bound         float64
+	}{
+		{"output rounding only", f32Formats, vector.Bound, 3, 0, 0, 0, 2 * u * 3},
+		{"arithmetic", f32Formats, vector.Bound, -3, 10, 0, 0, 2 * u * 13},
+		{"inputs are exact in float32", f32Formats, vector.Bound, 3, 10, 1e9, 0, 2 * u * 13},
+		{"inputs are rounded in bfloat16", bf16Formats, vector.Bound, 3, 10, 5, 0, 2 * (u*10 + 0x1p-8*(3+5))},
+		{"underflow", f32Formats, vector.Bound, 0, 0, 0, 4, 4 * tiny},
+		{"exact: one ulp", f32Formats, vector.Exact, 3, 10, 5, 4, 0x1p-22},
+		{"exact at zero: one subnormal", f32Formats, vector.Exact, 0, 10, 5, 4, 0x1p-149},
+		{"exact in bfloat16", bf16Formats, vector.Exact, 1, 10, 5, 4, 0x1p-7},
+		{"finite", f32Formats, vector.Finite, 3, 10, 5, 4, math.Inf(1)},
+	}
+	for _, tt := range tests {
+		e := &vector.Expect{Want: []float64{tt.want}, Acc: []float64{tt.acc}, In: []float64{tt.in}, Eta: tt.eta}
+		if got := (tolerance{e, tt.compare, tt.formats}).bound(0); got != tt.bound {
+			t.Errorf("%s: got %v, want %v", tt.name, got, tt.bound)
+		}
+	}
+}
+
+func TestJudge(t *testing.T) {
+	nan, inf := math.NaN(), math.Inf(1)
+	const big = math.MaxFloat32
+	tests := []struct {
+		name      string
+		compare   vector.Compare
+		want, got float64
+		acc       float64
+		ok        bool
+	}{
+		{"equal", vector.Bound, 1, 1, 0, true},
+		{"minus zero is zero", vector.Bound, 0, math.Copysign(0, -1), 0, true},
+		{"anything but zero is not, without a gauge", vector.Bound, 0, 1e-300, 0, false},
+		{"inside", vector.Bound, 1, 1 + 0x1p-23, 0, true},
+		{"outside", vector.Bound, 1, 1 + 0x1.8p-23, 0, false},
+		{"NaN for NaN", vector.Bound, nan, nan, 0, true},
+		{"NaN never passes as a number", vector.Bound, 1, nan, 1e30, false},
+		{"nor under finite", vector.Finite, 1, nan, 0, false},
+		{"a number never passes as NaN", vector.Finite, nan, 1, 0, false},
+		{"infinity for infinity", vector.Bound, inf, inf, 0, true},
+		{"sign of infinity", vector.Bound, inf, -inf, 0, false},
+		{"a large number is no infinity", vector.Bound, inf, big, 0, false},
+		{"infinity for a number", vector.Bound, 1e30, inf, 0, false},
+		{"infinity where the number overflows", vector.Bound, 1e39, inf, 0, true},
+		{"sign of overflow", vector.Bound, 1e39, -inf, 0, false},
+		{"infinity at the edge of overflow", vector.Bound, big, inf, big, true},
+		{"saturation is not overflow", vector.Bound, 1e39, big, 0, false},
+		{"saturation is not overflow in exact cases", vector.Exact, 1e39, big, 0, false},
+		{"one ulp in exact cases", vector.Exact, 1, 1 + 0x1p-23, 0, true},
+		{"two ulp in exact cases", vector.Exact, 1, 1 + 0x1p-22, 1e9, false},
+		{"exact cases round want", vector.Exact, 1 + 0x1p-30, 1, 0, true},
+		{"any number under finite", vector.Finite, 1, -1e9, 0, true},
+		{"infinity under finite", vector.Finite, 1, inf, 0, false},
+	}
+	for _, tt := range tests {
+		e := &vector.Expect{Want: []float64{tt.want}, Acc: []float64{tt.acc}, In: []float64{0}}
+		ratio, why := (tolerance{e, tt.compare, f32Formats}).judge(0, tt.got)
+		if (why == "") != tt.ok {
+			t.Errorf("%s: want %v, got %v: ratio %v, %q", tt.name, tt.want, tt.got, ratio, why)
+		}
+		if math.IsNaN(ratio) || tt.ok && ratio > 1 || !tt.ok && ratio <= 1 {
+			t.Errorf("%s: ratio %v does not agree with the verdict", tt.name, ratio)
+		}
+	}
+}
+
+func TestCompareSampled(t *testing.T) {
+	e := &vector.Expect{Name: "y", Shape: []int{2, 3}, Sampled: true, Index: []int64{1, 5}, Want: []float64{10, 20}, Acc: []float64{0, 0}, In: []float64{0, 0}}
+	got := op.Float32([]float32{-1, 10, -1, -1, -1, 21}, 2, 3)
+	_, m := compareTensor(tolerance{e, vector.Bound, f32Formats}, got)
+	if m == nil || m.Count != 1 || m.Of != 2 || m.Index[0] != 1 || m.Index[1] != 2 || m.Got != 21 || m.Want != 20 {
+		t.Errorf("got %+v", m)
+	}
+}
+
+func TestNumberInJSON(t *testing.T) {
+	b, err := json.Marshal([]Number{1.5, Number(math.Inf(1)), Number(math.Inf(-1)), Number(math.NaN()), 0x1p-149})
+	if want := `[1.5,"+Inf","-Inf","NaN",1.40129846e-45]`; err != nil || string(b) != want {
+		t.Errorf("got %s, %v; want %s", b, err, want)
+	}
+}

@@ -1,0 +1,13 @@
+// Package conformance holds an implementation of GPT-style transformer kernels to the golden vectors of SPEC.md.
+//
+//	func TestMyAttention(t *testing.T) {
+//		conformance.Run(t, func() op.Implementation {
+//			return op.Attention(func(a op.AttentionArgs) error { … })
+//		})
+//	}
+//
+// Run reports through testing.T; Check is the same judgement as values. Both judge the numbers against bounds that an error analysis
+// gives (SPEC.md, appendix A) and, in every case, the contract of the buffers (SPEC.md, BUF): destinations arrive full of NaN between
+// guard values, sources and constants must come back unchanged, a second kernel that replays all steps must give the same bits, and so
+// must two at once on two goroutines.
+package conformance

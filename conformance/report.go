@@ -1,0 +1,125 @@
+package conformance
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/assaykit/assay/conformance/op"
+)
+
+// Report is what Check found.
+type Report struct {
+	Implementation string     `json:"implementation"` // set by the caller, who knows its name
+	Formats        op.Formats `json:"formats"`
+	Cases          int        `json:"cases"` // executed
+	Passed         int        `json:"passed"`
+	Failed         int        `json:"failed"`
+	Skipped        []Skip     `json:"skipped"` // ops, or some of their cases, that the implementation does not support
+	Worst          []Worst    `json:"worst"`   // per op, the largest ratio of error to bound among passed cases
+	Clauses        Coverage   `json:"clauses"`
+	Failures       []*Failure `json:"failures"`
+	Seconds        float64    `json:"seconds"`
+
+	allClauses []string
+	covered    map[string]bool
+}
+
+// Skip says what was not judged, and why.
+type Skip struct {
+	Op     string `json:"op"`
+	Reason string `json:"reason"`
+	Cases  int    `json:"cases"`
+}
+
+// Worst is the case of an op that came closest to its bound. Exact cases, whose bound is one ulp, are not counted here.
+type Worst struct {
+	Op    string   `json:"op"`
+	Case  string   `json:"case"`
+	Ratio Number   `json:"ratio"`
+	Cases int      `json:"cases"` // executed
+	Spec  []string `json:"clauses"`
+}
+
+// Coverage counts the clauses of SPEC.md that at least one executed case covers.
+type Coverage struct {
+	Total   int      `json:"total"`
+	Covered int      `json:"covered"`
+	Missing []string `json:"missing"`
+}
+
+func newReport(c *config, f op.Formats) *Report {
+	return &Report{Formats: f, allClauses: c.vectors.Manifest.Clauses, covered: map[string]bool{}, Skipped: []Skip{}, Failures: []*Failure{}}
+}
+
+func (r *Report) add(s selected, worst float64, err error) {
+	if errors.Is(err, op.ErrUnsupported) {
+		r.skip(s.op, err)
+		return
+	}
+	r.Cases++
+	var f *Failure
+	switch {
+	case err == nil:
+		r.Passed++
+	case errors.As(err, &f):
+		r.Failed++
+		r.Failures = append(r.Failures, f)
+	}
+	i := slices.IndexFunc(r.Worst, func(w Worst) bool { return w.Op == s.op })
+	if i < 0 {
+		i = len(r.Worst)
+		r.Worst = append(r.Worst, Worst{Op: s.op, Case: s.ID})
+	}
+	w := &r.Worst[i]
+	w.Cases++
+	if err == nil && s.Compare == "bound" && worst > float64(w.Ratio) {
+		w.Case, w.Ratio = s.ID, Number(worst)
+	}
+	for _, clause := range append(slices.Clone(s.Clauses), bufferClauses...) {
+		if !slices.Contains(w.Spec, clause) && !slices.Contains(bufferClauses, clause) {
+			w.Spec = append(w.Spec, clause)
+		}
+		r.covered[clause] = true
+	}
+	r.Clauses = Coverage{Total: len(r.allClauses), Missing: []string{}}
+	for _, clause := range r.allClauses {
+		if r.covered[clause] {
+			r.Clauses.Covered++
+		} else {
+			r.Clauses.Missing = append(r.Clauses.Missing, clause)
+		}
+	}
+}
+
+func (r *Report) skip(name string, err error) {
+	reason := err.Error()
+	for i := range r.Skipped {
+		if r.Skipped[i].Op == name && r.Skipped[i].Reason == reason {
+			r.Skipped[i].Cases++
+			return
+		}
+	}
+	r.Skipped = append(r.Skipped, Skip{Op: name, Reason: reason, Cases: 1})
+}
+
+// Unsupported returns how many selected cases the implementation does not support.
+func (r *Report) Unsupported() int {
+	n := 0
+	for _, s := range r.Skipped {
+		n += s.Cases
+	}
+	return n
+}
+
+// Err returns nil where every executed case passed, and an error that names the failures otherwise.
+func (r *Report) Err() error {
+	var errs []error
+	for _, f := range r.Failures {
+		errs = append(errs, f)
+	}
+	if r.Failed > 0 && len(errs) == 0 {
+		return fmt.Errorf("%d cases failed", r.Failed)
+	}
+	return errors.Join(errs...)
+}

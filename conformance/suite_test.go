@@ -1,0 +1,359 @@
+package conformance_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/assaykit/assay/conformance"
+	"github.com/assaykit/assay/conformance/op"
+	"github.com/assaykit/assay/conformance/vector"
+)
+
+// The suite is tested on vectors of its own, small enough to see through: relu with one tensor, and a cache that sums what it was given.
+
+func input(name string, data ...float32) vector.Input {
+	return vector.Input{Name: name, DType: op.F32, Type: "F32", Shape: []int{len(data)}, Data: op.Float32(data, len(data))}
+}
+
+func expect(name string, want ...float64) vector.Expect {
+	zero := make([]float64, len(want))
+	return vector.Expect{Name: name, Shape: []int{len(want)}, Want: want, Acc: zero, In: zero}
+}
+
+func reluCase(name string, x []float32, want []float64) *vector.Case {
+	return &vector.Case{
+		ID: "relu/" + name, Comment: "a test", Clauses: []string{"ACT-1"}, Attrs: json.RawMessage("{}"), Compare: vector.Bound,
+		Steps: []vector.Step{{Src: []vector.Input{input("x", x...)}, Dst: []vector.Expect{expect("y", want...)}}},
+	}
+}
+
+func vectorSet(opName string, cases ...*vector.Case) *vector.Set {
+	return &vector.Set{
+		Manifest: vector.Manifest{Clauses: []string{"ACT-1", "ACT-2", "BUF-1"}},
+		Files:    []*vector.File{{Format: 1, Op: opName, Cases: cases}},
+	}
+}
+
+var reluSet = vectorSet("relu",
+	reluCase("plain", []float32{-1, 2, 0, 3}, []float64{0, 2, 0, 3}),
+	reluCase("special", []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))}, []float64{math.NaN(), math.Inf(1), 0}),
+)
+
+func relu(x float32) float32 {
+	if x > 0 || x != x {
+		return x
+	}
+	return 0
+}
+
+func correct(a op.ReLUArgs) error {
+	for i, x := range a.X.F32 {
+		a.Y.F32[i] = relu(x)
+	}
+	return nil
+}
+
+func of(f func(op.ReLUArgs) error) conformance.Factory {
+	return func() op.Implementation { return op.ReLU(f) }
+}
+
+func mustCheck(t *testing.T, f conformance.Factory, opts ...conformance.Option) *conformance.Report {
+	t.Helper()
+	r, err := conformance.Check(f, opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestCorrectKernelPasses(t *testing.T) {
+	r := mustCheck(t, of(correct), conformance.Vectors(reluSet))
+	if r.Cases != 2 || r.Passed != 2 || r.Failed != 0 || r.Err() != nil {
+		t.Errorf("got %+v", r)
+	}
+	if r.Clauses.Total != 3 || r.Clauses.Covered != 2 || !slices.Equal(r.Clauses.Missing, []string{"ACT-2"}) {
+		t.Errorf("clauses: got %+v", r.Clauses)
+	}
+}
+
+// Each kernel breaks one rule of the contract; the failure must name its clause.
+func TestBrokenKernelsFail(t *testing.T) {
+	var calls atomic.Int32
+	previous := make([]float32, 4)
+	tests := []struct {
+		name, clause, says string
+		f                  func(op.ReLUArgs) error
+	}{
+		{"wrong number", "ACT-1", "y[1]: got 2.5, want 2, bound", func(a op.ReLUArgs) error {
+			_ = correct(a)
+			a.Y.F32[1] += 0.5
+			return nil
+		}},
+		{"two ulp off", "ACT-1", "ratio", func(a op.ReLUArgs) error {
+			_ = correct(a)
+			for range 3 {
+				a.Y.F32[1] = math.Nextafter32(a.Y.F32[1], 10)
+			}
+			return nil
+		}},
+		{"NaN for a number", "ACT-1", "got NaN", func(a op.ReLUArgs) error {
+			_ = correct(a)
+			a.Y.F32[0] = float32(math.NaN())
+			return nil
+		}},
+		{"a number for NaN", "ACT-1", "want NaN", func(a op.ReLUArgs) error {
+			for i, x := range a.X.F32 {
+				a.Y.F32[i] = max(x, 0)
+				if x != x {
+					a.Y.F32[i] = 0
+				}
+			}
+			return nil
+		}},
+		{"the wrong infinity", "ACT-1", "want an infinity", func(a op.ReLUArgs) error {
+			_ = correct(a)
+			for i, y := range a.Y.F32 {
+				if math.IsInf(float64(y), 1) {
+					a.Y.F32[i] = math.MaxFloat32
+				}
+			}
+			return nil
+		}},
+		{"writes nothing", "BUF-1", "y[0] holds what it held before", func(op.ReLUArgs) error { return nil }},
+		{"leaves the last element", "BUF-1", "never written", func(a op.ReLUArgs) error {
+			last := a.Y.F32[len(a.Y.F32)-1]
+			_ = correct(a)
+			a.Y.F32[len(a.Y.F32)-1] = last
+			return nil
+		}},
+		{"writes past the end", "BUF-2", "outside its 4 elements", func(a op.ReLUArgs) error {
+			_ = correct(a)
+			y := a.Y.F32
+			y[:len(y)+1][len(y)] = 0
+			return nil
+		}},
+		{"writes before the beginning", "BUF-2", "y: element -1", func(a op.ReLUArgs) error {
+			_ = correct(a)
+			*(*float32)(unsafe.Add(unsafe.Pointer(&a.Y.F32[0]), -4)) = 0
+			return nil
+		}},
+		{"writes past a source", "BUF-2", "x: element 4", func(a op.ReLUArgs) error {
+			_ = correct(a)
+			a.X.F32[:5][4] = 0
+			return nil
+		}},
+		{"works in place", "BUF-3", "x[0] was changed", func(a op.ReLUArgs) error {
+			for i, x := range a.X.F32 {
+				a.X.F32[i] = relu(x)
+			}
+			copy(a.Y.F32, a.X.F32)
+			return nil
+		}},
+		{"adds to what is there", "BUF-1", "or added to", func(a op.ReLUArgs) error {
+			for i, x := range a.X.F32 {
+				a.Y.F32[i] += relu(x)
+			}
+			return nil
+		}},
+		{"panics", "BUF-6", "panic: boom", func(op.ReLUArgs) error { panic("boom") }},
+		{"fails", "BUF-6", "unexpected error: no", func(op.ReLUArgs) error { return errors.New("no") }},
+		{"answers differently each time", "BUF-4", "in one run", func(a op.ReLUArgs) error {
+			_ = correct(a)
+			if calls.Add(1)%2 == 0 {
+				a.Y.F32[1] = math.Nextafter32(a.Y.F32[1], 10)
+			}
+			return nil
+		}},
+		{"needs alignment", "BUF-6", "panic", func(a op.ReLUArgs) error {
+			if uintptr(unsafe.Pointer(&a.X.F32[0]))%16 != 0 {
+				panic("not aligned")
+			}
+			return correct(a)
+		}},
+		{"repeats the previous answer", "ACT-1", "", func(a op.ReLUArgs) error {
+			copy(a.Y.F32, previous)
+			_ = correct(op.ReLUArgs{X: a.X, Y: op.Float32(previous[:len(a.X.F32)], len(a.X.F32))})
+			return nil
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			calls.Store(0)
+			r := mustCheck(t, of(tt.f), conformance.Vectors(reluSet))
+			if r.Failed == 0 || r.Err() == nil {
+				t.Fatalf("passed: %+v", r)
+			}
+			i := slices.IndexFunc(r.Failures, func(f *conformance.Failure) bool {
+				return slices.Contains(f.Clauses, tt.clause) && strings.Contains(f.Error(), tt.says)
+			})
+			if i < 0 {
+				t.Errorf("no failure names %s and says %q: %v", tt.clause, tt.says, r.Err())
+			}
+		})
+	}
+}
+
+func TestFailureNamesEverything(t *testing.T) {
+	r := mustCheck(t, of(func(a op.ReLUArgs) error {
+		_ = correct(a)
+		a.Y.F32[1] = 2.5
+		return nil
+	}), conformance.Vectors(reluSet), conformance.Cases("relu/plain"))
+	const want = "relu/plain [ACT-1] step 0: y[1]: got 2.5, want 2, bound 2.38e-07, ratio 2.1e+06: outside the bound (1 of 4 elements)"
+	if got := r.Err().Error(); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// A kernel whose state is shared between the kernels of one implementation goes wrong only when two are open.
+func TestSharedStateFails(t *testing.T) {
+	for _, tt := range []struct {
+		name, clause string
+		shared       bool
+	}{{"state of its own", "", false}, {"shared state", "BUF-4", true}} {
+		t.Run(tt.name, func(t *testing.T) {
+			var count float32
+			set := vectorSet("relu", &vector.Case{
+				ID: "relu/count", Comment: "two steps", Clauses: []string{"ACT-1"}, Attrs: json.RawMessage("{}"), Compare: vector.Finite,
+				Steps: []vector.Step{
+					{Src: []vector.Input{input("x", 1)}, Dst: []vector.Expect{expect("y", 1)}},
+					{Src: []vector.Input{input("x", 1)}, Dst: []vector.Expect{expect("y", 2)}},
+				},
+			})
+			impl := op.Open(func(op.ReLUArgs) (op.Runner[op.ReLUArgs], error) {
+				if tt.shared {
+					return counter{&count, true}, nil
+				}
+				return counter{new(float32), false}, nil
+			})
+			r := mustCheck(t, func() op.Implementation { return impl }, conformance.Vectors(set))
+			switch {
+			case tt.clause == "" && r.Failed != 0:
+				t.Error(r.Err())
+			case tt.clause != "" && (r.Failed != 1 || r.Failures[0].Clauses[0] != tt.clause):
+				t.Errorf("want %s to fail, got %v", tt.clause, r.Err())
+			}
+		})
+	}
+}
+
+// counter adds 1 for each Run. Where it is shared it is called by two goroutines, so it counts under a lock to be a clean bug, not a race.
+type counter struct {
+	n      *float32
+	shared bool
+}
+
+var counterLock = make(chan struct{}, 1)
+
+func (c counter) Run(a op.ReLUArgs) error {
+	counterLock <- struct{}{}
+	defer func() { <-counterLock }()
+	*c.n++
+	a.Y.F32[0] = *c.n
+	return nil
+}
+
+func TestKernelThatHangs(t *testing.T) {
+	block := make(chan struct{})
+	defer close(block)
+	r := mustCheck(t, of(func(op.ReLUArgs) error { <-block; return nil }),
+		conformance.Vectors(reluSet), conformance.Cases("relu/plain"), conformance.TimeLimit(time.Millisecond))
+	if r.Failed != 1 || !strings.Contains(r.Err().Error(), "did not return within 1ms") {
+		t.Errorf("got %v", r.Err())
+	}
+}
+
+type closeFails struct{}
+
+func (closeFails) Run(a op.ReLUArgs) error { return correct(a) }
+func (closeFails) Close() error            { return errors.New("stuck") }
+
+func TestCloseIsCalledAndItsErrorCounts(t *testing.T) {
+	impl := op.Open(func(op.ReLUArgs) (op.Runner[op.ReLUArgs], error) { return closeFails{}, nil })
+	r := mustCheck(t, func() op.Implementation { return impl }, conformance.Vectors(reluSet))
+	if r.Failed != 2 || !strings.Contains(r.Err().Error(), "Close: unexpected error: stuck") {
+		t.Errorf("got %v", r.Err())
+	}
+}
+
+func TestExpectedErrors(t *testing.T) {
+	wants := &vector.Case{
+		ID: "embedding/outside", Comment: "an id that is not there", Clauses: []string{"EMB-2"}, Attrs: json.RawMessage("{}"), Compare: vector.Exact,
+		Const: []vector.Input{{Name: "table", DType: op.F32, Type: "F32", Shape: []int{1, 1}, Data: op.Float32([]float32{5}, 1, 1)}},
+		Steps: []vector.Step{{Src: []vector.Input{{Name: "ids", DType: op.I64, Type: "I64", Shape: []int{1}, Data: op.Int64([]int64{1}, 1)}}, Error: "index"}},
+	}
+	tests := []struct {
+		name string
+		f    func(op.EmbeddingArgs) error
+		says string
+	}{
+		{"refuses", func(op.EmbeddingArgs) error { return op.ErrIndex }, ""},
+		{"clamps", func(a op.EmbeddingArgs) error { a.Y.F32[0] = a.Table.F32[0]; return nil }, "want an error about the index, got none"},
+		{"panics", func(a op.EmbeddingArgs) error { a.Y.F32[0] = a.Table.F32[a.IDs.I64[0]]; return nil }, "panic: runtime error: index out of range"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := mustCheck(t, func() op.Implementation { return op.Embedding(tt.f) }, conformance.Vectors(vectorSet("embedding", wants)))
+			switch {
+			case tt.says == "" && r.Failed != 0:
+				t.Error(r.Err())
+			case tt.says != "" && (r.Failed != 1 || !strings.Contains(r.Err().Error(), tt.says)):
+				t.Errorf("got %v, want a failure that says %q", r.Err(), tt.says)
+			}
+		})
+	}
+}
+
+func TestNothingJudgedIsAnError(t *testing.T) {
+	other := func() op.Implementation { return op.Softmax(func(op.SoftmaxArgs) error { return nil }) }
+	broken := vectorSet("relu", reluCase("broken", []float32{1, 2}, []float64{1, 2, 3}))
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	tests := []struct {
+		name    string
+		factory conformance.Factory
+		opts    []conformance.Option
+		says    string
+	}{
+		{"no op matches", of(correct), []conformance.Option{conformance.Ops("rule")}, "no case matches"},
+		{"a bad pattern", of(correct), []conformance.Option{conformance.Ops("[")}, "op pattern"},
+		{"no such case", of(correct), []conformance.Option{conformance.Cases("relu/absent")}, `no case "relu/absent"`},
+		{"no such profile", of(correct), []conformance.Option{conformance.Profile("some")}, `profile "some"`},
+		{"nothing supported", other, nil, "supports none of the 2 selected cases"},
+		{"an empty set", of(correct), []conformance.Option{conformance.Vectors(&vector.Set{})}, "no case matches"},
+		{"corrupt vectors", of(correct), []conformance.Option{conformance.Vectors(broken)}, "y is [3], the op table makes it [2]"},
+		{"an unknown format", func() op.Implementation { return op.WithFormats(op.ReLU(correct), op.Formats{Storage: "fp8"}) }, nil, `unknown format "fp8"`},
+		{"interrupted", of(correct), []conformance.Option{conformance.Context(cancelled)}, "stopped after 0 of 2 cases"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r, err := conformance.Check(tt.factory, append([]conformance.Option{conformance.Vectors(reluSet)}, tt.opts...)...)
+			if !errors.Is(err, conformance.ErrNothingJudged) || !strings.Contains(err.Error(), tt.says) || r != nil {
+				t.Errorf("got %v, %v; want ErrNothingJudged that says %q", r, err, tt.says)
+			}
+		})
+	}
+}
+
+func TestUnsupportedIsCountedNotPassed(t *testing.T) {
+	impl := func() op.Implementation {
+		return op.ReLU(func(a op.ReLUArgs) error {
+			if len(a.X.F32) == 3 {
+				return op.Unsupported("relu", "odd lengths")
+			}
+			return correct(a)
+		})
+	}
+	r := mustCheck(t, impl, conformance.Vectors(reluSet))
+	if r.Cases != 1 || r.Passed != 1 || r.Unsupported() != 1 || r.Skipped[0].Reason != "relu: unsupported: odd lengths" {
+		t.Errorf("got %+v", r)
+	}
+}
