@@ -1,0 +1,140 @@
+package gate
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const goldenText = `pkg: example.com/k
+goos: linux
+goarch: amd64
+cpu: Test CPU
+                           old.txt       new.txt
+                            sec/op        sec/op          new/old               p  finds  verdict
+Attention/seq=1024-8   1.500m ± 1%   1.650m ± 1%  +10.00% ± 0.99%    p=0.000 n=10   2.5%  regression
+Softmax-8              500.0n ± 1%   500.0n ± 1%    0.00% ± 0.91%    p=1.000 n=10   2.5%  pass
+Noisy-8               2.750µ ± 64%  2.500µ ± 60%    -5.13% ± 181%  p=1.000 n=10+9   618%  inconclusive
+
+                         old.txt     new.txt
+                           tok/s       tok/s          new/old             p  finds  verdict
+Attention/seq=1024-8  2.000 ± 1%  2.200 ± 1%  +10.00% ± 0.99%  p=0.000 n=10   2.5%  improved
+
+                        old.txt    new.txt
+                      allocs/op  allocs/op  new/old      p  finds  verdict
+Attention/seq=1024-8      0.000      1.000       +∞  exact    any  regression
+Softmax-8                 0.000      0.000    0.00%  exact    any  pass
+
+REGRESSION Attention/seq=1024-8 sec/op: new/old 1.1 in [1.089, 1.11], lower is better, p=2.2e-05 against a slack of 1%
+REGRESSION Attention/seq=1024-8 allocs/op: 0.000 to 1.000, judged exactly
+removed, not judged: Gone-8 sec/op
+added, not judged: Fresh|-8 sec/op
+note: new.txt: Noisy-8 sec/op has 9 runs, Attention/seq=1024-8 sec/op has 10: was the file cut off?
+note: ` + Caveat + `
+2 pass, 2 regression, 1 improved, 1 inconclusive (alpha 0.01 over the suite, slack 1%, limit 5%)
+`
+
+const goldenMarkdown = `**2 pass, 2 regression, 1 improved, 1 inconclusive (alpha 0.01 over the suite, slack 1%, limit 5%)**
+
+| benchmark | unit | old | new | new/old | p | finds | verdict |
+|---|---|---|---|---|---|---|---|
+| Attention/seq=1024-8 | sec/op | 1.500m ± 1% | 1.650m ± 1% | +10.00% ± 0.99% | p=0.000 n=10 | 2.5% | regression |
+| Noisy-8 | sec/op | 2.750µ ± 64% | 2.500µ ± 60% | -5.13% ± 181% | p=1.000 n=10+9 | 618% | inconclusive |
+| Attention/seq=1024-8 | tok/s | 2.000 ± 1% | 2.200 ± 1% | +10.00% ± 0.99% | p=0.000 n=10 | 2.5% | improved |
+| Attention/seq=1024-8 | allocs/op | 0.000 | 1.000 | +∞ | exact | any | regression |
+
+new.txt: Noisy-8 sec/op has 9 runs, Attention/seq=1024-8 sec/op has 10: was the file cut off?
+
+` + Caveat + "\n"
+
+func exampleReport(t *testing.T) *Report {
+	t.Helper()
+	wild := []float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
+	old := "Unit tok/s better=higher\n" + header +
+		lines("Attention/seq=1024-8", noise, 1.5e6, "ns/op", 2.0, "tok/s", 0.0, "allocs/op=") +
+		lines("Softmax-8", noise, 500.0, "ns/op", 0.0, "allocs/op=") + lines("Gone-8", noise, 500.0, "ns/op") + lines("Noisy-8", wild, 500.0, "ns/op")
+	new := header + lines("Attention/seq=1024-8", times(1.1, noise), 1.5e6, "ns/op", 2.0, "tok/s", 1.0, "allocs/op=") +
+		lines("Softmax-8", times(1, noise), 500.0, "ns/op", 0.0, "allocs/op=") + lines("Fresh|-8", noise, 500.0, "ns/op") + lines("Noisy-8", wild[:9], 500.0, "ns/op")
+	opt := Defaults()
+	opt.AllowRemoved = true
+	r, err := compare(old, new, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestWrite(t *testing.T) {
+	r := exampleReport(t)
+	var text, markdown strings.Builder
+	if err := r.WriteText(&text); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.WriteMarkdown(&markdown); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ got, want string }{{text.String(), goldenText}, {markdown.String(), goldenMarkdown}} {
+		got, want := strings.Split(test.got, "\n"), strings.Split(test.want, "\n")
+		for i := range min(len(got), len(want)) {
+			if got[i] != want[i] {
+				t.Errorf("line %d:\ngot  %s\nwant %s", i+1, got[i], want[i])
+			}
+		}
+		if len(got) != len(want) {
+			t.Errorf("%d lines, want %d", len(got), len(want))
+		}
+	}
+}
+
+// TestNoCaveat holds that the caveat stays away where nothing was found by test.
+func TestNoCaveat(t *testing.T) {
+	r, err := compare(header+lines("A", noise, 100.0, "ns/op", 1.0, "allocs/op="), header+lines("A", times(1, noise), 100.0, "ns/op", 2.0, "allocs/op="), Defaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.Contains(r.Notes, Caveat) {
+		t.Error("the caveat is printed for a report whose only regression is exact")
+	}
+}
+
+// TestJSON pins the field names, which programs read.
+func TestJSON(t *testing.T) {
+	data, err := json.Marshal(exampleReport(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report map[string]any
+	if err := json.Unmarshal(data, &report); err != nil {
+		t.Fatal(err)
+	}
+	keys := func(v any) string {
+		var names []string
+		for name := range v.(map[string]any) {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		return strings.Join(names, " ")
+	}
+	row := report["rows"].([]any)[4].(map[string]any)
+	for _, test := range []struct {
+		value any
+		want  string
+	}{
+		{report, "added alpha counts exit limit new notes old removed require_resolution rows slack"},
+		{report["counts"], "improved inconclusive pass regression"},
+		{row, "better config exact name new old p ratio resolution unit verdict"},
+		{row["old"], "center hi lo runs"},
+		{row["ratio"], "center hi lo"},
+	} {
+		if got := keys(test.value); got != test.want {
+			t.Errorf("fields %s, want %s", got, test.want)
+		}
+	}
+	if got := row["ratio"].(map[string]any)["center"]; got != "+Inf" {
+		t.Errorf("ratio of 1 to 0 is %v, want the string +Inf", got)
+	}
+	if got := report["exit"]; got != 1.0 {
+		t.Errorf("exit %v, want 1", got)
+	}
+}
