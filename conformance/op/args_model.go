@@ -32,7 +32,7 @@ func (a *AttentionArgs) check(d *dims) error { return grouped(d.get("H"), d.get(
 // EffectiveScale returns the factor of the scores: the attribute, or 1/sqrt(D) where it is absent.
 func (a *AttentionArgs) EffectiveScale() float64 { return scale(a.Scale, a.Q.Shape[3]) }
 func (a *AttentionAttrs) validate() error {
-	return errors.Join(finite("scale", a.Scale), atLeast("window", a.Window, 0))
+	return errors.Join(validScale(a.Scale), atLeast("window", a.Window, 0))
 }
 
 // AttentionDims are the lengths of attention's axes.
@@ -68,7 +68,7 @@ type AttentionCachedAttrs struct {
 func (AttentionCachedArgs) Op() string { return "attention.cached" }
 
 func (a *AttentionCachedArgs) validate() error {
-	return errors.Join(finite("scale", a.Scale), atLeast("window", a.Window, 0), capacity(a.Capacity))
+	return errors.Join(validScale(a.Scale), atLeast("window", a.Window, 0), capacity(a.Capacity))
 }
 
 func (a *AttentionCachedArgs) check(d *dims) error { return grouped(d.get("H"), d.get("G")) }
@@ -115,7 +115,7 @@ func (MHAArgs) Op() string { return "mha" }
 
 func (a *MHAArgs) validate() error {
 	kvHeadsDefault(&a.KVHeads, a.Heads)
-	return errors.Join(heads(a.Heads, a.KVHeads), finite("scale", a.Scale), atLeast("window", a.Window, 0))
+	return errors.Join(heads(a.Heads, a.KVHeads), validScale(a.Scale), atLeast("window", a.Window, 0))
 }
 
 func (a *MHAArgs) preset(d *dims)           { d.set("H", a.Heads) }
@@ -394,9 +394,9 @@ func capacity(c int) error {
 	return nil
 }
 
-func finite(name string, x *float64) error {
-	if x != nil && (math.IsNaN(*x) || math.IsInf(*x, 0)) {
-		return fmt.Errorf("%s = %v: want a finite number", name, *x)
+func validScale(s *float64) error {
+	if s != nil && (*s == 0 || math.IsNaN(*s) || math.IsInf(*s, 0)) {
+		return fmt.Errorf("scale = %v: want a finite number other than 0, or none for 1/sqrt(head dim)", *s)
 	}
 	return nil
 }

@@ -86,6 +86,7 @@ func TestShapes(t *testing.T) {
 		{op: "attention", src: []op.Tensor{f32(1, 4, 3, 8), f32(1, 3, 5, 8), f32(1, 3, 5, 6), absent}, want: "k has 3 heads, q has 4", is: op.ErrShape},
 		{op: "attention", src: []op.Tensor{f32(2, 4, 3, 8), f32(2, 2, 5, 8), f32(2, 2, 5, 6), f32(3, 1, 3, 5)}, want: "mask: invalid shape: want B|1 = 2", is: op.ErrShape},
 		{op: "attention", attrs: `{"window":-1}`, want: "window = -1", is: op.ErrAttrs},
+		{op: "attention", attrs: `{"scale":0}`, want: "scale = 0", is: op.ErrAttrs},
 		{op: "attention.cached", attrs: `{"capacity":8}`, src: []op.Tensor{f32(2, 4, 3, 8), f32(2, 2, 3, 8), f32(2, 2, 3, 8), i64(), absent}, want: "[[2 4 3 8]]"},
 		{op: "attention.cached", src: nil, want: "capacity = 0", is: op.ErrAttrs},
 		{op: "mha", attrs: `{"heads":2}`, consts: []op.Tensor{f32(8, 6), absent, f32(8, 6), absent, f32(8, 6), absent, f32(6, 8), absent}, src: []op.Tensor{f32(1, 3, 8), absent}, want: "[[1 3 8]]"},

@@ -1,0 +1,64 @@
+package reference
+
+import (
+	"math"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestLayerNorm(t *testing.T) {
+	inf, nan := math.Inf(1), math.NaN()
+	tests := []struct {
+		name        string
+		x           []float64
+		eps         float64
+		gamma, beta []float64
+		want        []float64
+		units       float64
+	}{
+		{"mean 2, variance 1", []float64{1, 3}, 0, []float64{1, 1}, []float64{0, 0}, []float64{-1, 1}, 0},
+		{"affine", []float64{1, 3}, 0, []float64{2, 3}, []float64{10, 20}, []float64{8, 23}, 0},
+		{"eps inside the root: sqrt(9 + 7) = 4", []float64{-3, 3}, 7, []float64{1, 1}, []float64{0, 0}, []float64{-.75, .75}, 0},
+		{"biased variance: 2/3", []float64{1, 2, 3}, 0, filled(3, 1), filled(3, 0), []float64{-math.Sqrt(1.5), 0, math.Sqrt(1.5)}, 4},
+		{"large mean", []float64{1e12 - 1, 1e12 + 1}, 0, []float64{1, 1}, []float64{0, 0}, []float64{-1, 1}, 0},
+		{"one element", []float64{5}, 1e-5, []float64{3}, []float64{7}, []float64{7}, 0},
+		{"constant row whose sum rounds", filled(768, 0.1), 1e-5, filled(768, 3), filled(768, 7), filled(768, 7), 0},
+		{"constant row, eps 0", []float64{4, 4}, 0, []float64{1, 1}, []float64{0, 0}, []float64{nan, nan}, 0},
+		{"NaN", []float64{1, nan, 2}, 1e-5, filled(3, 1), filled(3, 0), filled(3, nan), 0},
+		{"Inf", []float64{1, inf, 2}, 1e-5, filled(3, 1), filled(3, 0), filled(3, nan), 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) { within(t, LayerNorm(tt.x, tt.gamma, tt.beta, tt.eps), tt.want, tt.units) })
+	}
+}
+
+func TestLayerNormAlgebra(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawSource(t)
+		d := 2 + s.IntN(30)
+		x, gamma, beta := s.vector(d), filled(d, 1), filled(d, 0)
+		y := LayerNorm(x, gamma, beta, 0)
+
+		// The result has mean 0 and mean square 1.
+		mean, square := 0.0, 0.0
+		for _, yi := range y {
+			mean += yi / float64(d)
+			square += yi * yi / float64(d)
+		}
+		within(t, []float64{mean + 1, square}, []float64{1, 1}, 64)
+
+		// Doubling is exact and cancels; so does a shift, but for its rounding: here by 2^10 on values near sigma.
+		doubled, shifted := make([]float64, d), make([]float64, d)
+		for i, xi := range x {
+			doubled[i], shifted[i] = 2*xi, xi+1024
+		}
+		sameBits(t, LayerNorm(doubled, gamma, beta, 0), y)
+		if _, variance := moments(x); variance > 0.01 {
+			within(t, LayerNorm(shifted, gamma, beta, 0), y, 1024*64)
+		}
+		// Rows do not see each other.
+		rows := LayerNormRows(rowsOf(filled(d, math.NaN()), x), gamma, beta, 0)
+		sameBits(t, rows.Row(1), y)
+	})
+}

@@ -1,0 +1,82 @@
+package reference
+
+import (
+	"errors"
+	"math"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestCrossEntropy(t *testing.T) {
+	inf, nan := math.Inf(1), math.NaN()
+	tests := []struct {
+		name   string
+		logits []float64
+		target int
+		want   float64
+		units  float64
+	}{
+		{"one class", []float64{5}, 0, 0, 0},
+		{"probability 1/6", []float64{0, math.Log(2), math.Log(3)}, 0, math.Log(6), 2},
+		{"probability 3/6", []float64{0, math.Log(2), math.Log(3)}, 2, math.Ln2, 4},
+		{"uniform over GPT-3's vocabulary", make([]float64, 50257), 50256, 10.824905119702080107, 1},
+		{"far shift", []float64{1e12, 1e12 + math.Ldexp(1, -10)}, 0, math.Log1p(math.Exp(math.Ldexp(1, -10))), 2},
+		{"confident and right: e^-50", []float64{0, -50}, 0, 1.928749847963917783e-22, 4},
+		{"confident and wrong", []float64{0, -1e4}, 1, 1e4, 0},
+		{"target -Inf", []float64{0, -inf}, 1, inf, 0},
+		{"another -Inf", []float64{0, -inf, 0}, 0, math.Ln2, 0},
+		{"all -Inf", []float64{-inf, -inf}, 1, nan, 0},
+		{"+Inf elsewhere", []float64{0, inf}, 0, nan, 0},
+		{"+Inf target", []float64{0, inf}, 1, nan, 0},
+		{"NaN elsewhere", []float64{0, nan}, 0, nan, 0},
+		{"NaN target", []float64{nan, 0}, 0, nan, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			within(t, []float64{CrossEntropy(tt.logits, tt.target)}, []float64{tt.want}, tt.units)
+		})
+	}
+}
+
+func TestCrossEntropyAlgebra(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawSource(t)
+		x := s.vector(1 + s.IntN(20))
+		target := s.IntN(len(x))
+		sameBits(t, []float64{CrossEntropy(x, target)}, []float64{-LogSoftmax(x)[target]})
+		// The probabilities of all targets sum to 1.
+		sum := 0.0
+		for i := range x {
+			sum += math.Exp(-CrossEntropy(x, i))
+		}
+		within(t, []float64{sum}, []float64{1}, float64(len(x)+64))
+	})
+}
+
+func TestCrossEntropyRows(t *testing.T) {
+	nan := math.NaN()
+	ln2 := math.Ln2
+	logits := rowsOf([]float64{0, 0}, []float64{nan, nan}, []float64{1, 1}, []float64{math.Inf(1), 0})
+	for _, ignore := range []int{-100, 1, 7} {
+		targets := []int{0, ignore, 0, ignore}
+		losses := must(CrossEntropyRows(logits, targets, ignore))
+		within(t, losses, []float64{ln2, 0, ln2, 0}, 0)
+		within(t, Reduce(losses, targets, ignore, ReduceNone), losses, 0)
+		within(t, Reduce(losses, targets, ignore, ReduceSum), []float64{2 * ln2}, 0)
+		within(t, Reduce(losses, targets, ignore, ReduceMean), []float64{ln2}, 0)
+	}
+
+	// All ignored: defined, and not 0/0.
+	targets := []int{-100, -100, -100, -100}
+	losses := must(CrossEntropyRows(logits, targets, -100))
+	sameBits(t, losses, make([]float64, 4))
+	sameBits(t, Reduce(losses, targets, -100, ReduceMean), []float64{0})
+	sameBits(t, Reduce(losses, targets, -100, ReduceSum), []float64{0})
+
+	for _, bad := range []int{-1, 2, -100} {
+		if _, err := CrossEntropyRows(logits, []int{0, 0, bad, 0}, 5); !errors.Is(err, ErrIndex) {
+			t.Errorf("target %d: error %v, want ErrIndex", bad, err)
+		}
+	}
+}

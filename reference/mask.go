@@ -1,0 +1,37 @@
+package reference
+
+import "math"
+
+// Mask says which keys a query may see, and what is added to the scores of those. The zero Mask hides nothing.
+type Mask struct {
+	Causal bool      // hide the keys after the query's own position
+	Window int       // hide the keys Window or more positions away; 0: off
+	Allow  []bool    // [Tq,Tk] row-major, false hides; nil: off
+	Bias   []float64 // [Tq,Tk] row-major, added to the scaled score, -Inf hides; nil: off
+}
+
+// Visible reports whether query i of seqQ may see key j of seqK. The last query stands at the last key, so query i stands at
+//
+//	p = i + (seqK - seqQ)
+//
+// and key j is visible when every part of the mask agrees:
+//
+//	causal      j <= p
+//	window w    |p - j| < w
+//	allow       allow_ij
+//	bias        bias_ij != -Inf
+func (m Mask) Visible(i, j, seqQ, seqK int) bool {
+	p := i + (seqK - seqQ)
+	return (!m.Causal || j <= p) &&
+		(m.Window == 0 || (p-j < m.Window && j-p < m.Window)) &&
+		(m.Allow == nil || m.Allow[i*seqK+j]) &&
+		!math.IsInf(m.BiasAt(i, j, seqK), -1)
+}
+
+// BiasAt returns what is added to the score of query i and key j of seqK: 0 without a Bias.
+func (m Mask) BiasAt(i, j, seqK int) float64 {
+	if m.Bias == nil {
+		return 0
+	}
+	return m.Bias[i*seqK+j]
+}

@@ -1,0 +1,30 @@
+package reference
+
+// Primitives are the functions that composites are built from: the methods of Primitives are the composites.
+//
+// [Exact] computes each primitive as SPEC.md says. The generator of golden vectors substitutes perturbed ones, to measure
+// how rounding travels through a composite; nothing else has a reason to.
+type Primitives struct {
+	Linear       func(x, w Matrix, b []float64) Matrix
+	LayerNorm    func(x Matrix, gamma, beta []float64, eps float64) Matrix
+	Activate     func(a Activation, x Matrix) Matrix
+	Attention    func(q, k, v Matrix, scale float64, mask Mask) Matrix
+	Add          func(a, b Matrix) Matrix
+	ScaleBy      func(x Matrix, s float64) Matrix
+	Embed        func(ids []int, table Matrix) (Matrix, error)
+	Sinusoid     func(pos []int, dModel int) (Matrix, error)
+	CrossEntropy func(logits []float64, target int) float64
+}
+
+// Exact are the primitives of SPEC.md.
+var Exact = Primitives{
+	Linear:       Linear,
+	LayerNorm:    LayerNormRows,
+	Activate:     Activation.Apply,
+	Attention:    Attention,
+	Add:          Add,
+	ScaleBy:      ScaleBy,
+	Embed:        Embedding,
+	Sinusoid:     SinusoidalPositions,
+	CrossEntropy: CrossEntropy,
+}
