@@ -1,0 +1,40 @@
+package conformance_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// A kernel author who imports the suite gets the suite: no command-line library, no plots, no tokenizer, no schema validator, no generator.
+func TestDependencies(t *testing.T) {
+	const module = "github.com/assaykit/assay/"
+	tests := []struct {
+		pkg     string
+		allowed []string // beyond the standard library
+	}{
+		{"reference", nil},
+		{"conformance/op", nil},
+		{"conformance/vector", []string{module + "conformance/op", "github.com/nlpodyssey/safetensors"}},
+		{"conformance", []string{module + "conformance/op", module + "conformance/vector", module + "golden", "github.com/nlpodyssey/safetensors"}},
+		{"optimized", []string{module + "conformance/op", module + "optimized/internal/kernel"}},
+		{"conformance/mutant", []string{module + "conformance", module + "conformance/op", module + "conformance/vector", module + "golden", "github.com/nlpodyssey/safetensors"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.pkg, func(t *testing.T) {
+			out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", module+tt.pkg).CombinedOutput()
+			if err != nil {
+				t.Fatalf("go list: %v\n%s", err, out)
+			}
+			allowed := map[string]bool{module + tt.pkg: true}
+			for _, a := range tt.allowed {
+				allowed[a] = true
+			}
+			for _, dep := range strings.Fields(string(out)) {
+				if !allowed[dep] {
+					t.Errorf("imports %s", dep)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/assaykit/assay/conformance/op"
+	"github.com/assaykit/assay/conformance/vector"
+)
+
+// family is the cases of one op.
+type family struct {
+	op    string
+	flags []vector.Flag
+	cases []testCase
+}
+
+// testCase is a case before its results are known.
+type testCase struct {
+	name    string // the id without the op
+	comment string
+	clauses string // separated by spaces
+	flags   string // separated by spaces
+	attrs   attrs
+	consts  args
+	src     args   // the one step of a stateless op
+	steps   []step // of a trace, in place of src
+	err     string // the kind of error that src must give
+	compare vector.Compare
+	// samples gives the positions to store of a result of some shape; nil for all.
+	samples func(shape []int) []int64
+	// prepare, where it is not nil, sets steps and results of a case that is too large for the usual evaluation.
+	prepare func(*testCase) error
+	results [][]vector.Expect // of each step
+}
+
+type attrs map[string]any
+
+// args are the arguments of a call by name. Those that the op has and args does not are absent.
+type args map[string]draw
+
+// step is one Run of a trace.
+type step struct {
+	src args
+	err string
+}
+
+// biasedSum is the flag of cases whose sums have terms that are equal or lognormal: their rounding errors drift, so the gauges use the
+// proved growth.
+const biasedSum = "biased-sum"
+
+// build draws the inputs of a case. The draws depend on the case's id and the argument alone, so that a new case changes no other.
+func (t *testCase) build(opName string) (*vector.Case, error) {
+	c := &vector.Case{ID: opName + "/" + t.name, Comment: t.comment, Clauses: slices.Compact(strings.Fields(t.clauses)), Flags: strings.Fields(t.flags),
+		Compare: t.compare}
+	if c.Compare == "" {
+		c.Compare = vector.Bound
+	}
+	if t.attrs == nil {
+		t.attrs = attrs{}
+	}
+	var err error
+	if c.Attrs, err = json.Marshal(t.attrs); err != nil {
+		return nil, err
+	}
+	if c.Const, err = t.consts.build(opName, op.Const, c.ID+"/const"); err != nil {
+		return nil, err
+	}
+	steps := t.steps
+	if steps == nil {
+		steps = []step{{t.src, t.err}}
+	}
+	for i, s := range steps {
+		src, err := s.src.build(opName, op.Src, fmt.Sprintf("%s/%d", c.ID, i))
+		if err != nil {
+			return nil, err
+		}
+		c.Steps = append(c.Steps, vector.Step{Src: src, Error: s.err})
+	}
+	return c, nil
+}
+
+func (a args) build(opName string, role op.Role, prefix string) ([]vector.Input, error) {
+	table, err := op.Arguments(opName)
+	if err != nil {
+		return nil, err
+	}
+	var ins []vector.Input
+	used := 0
+	for _, arg := range table {
+		if arg.Role != role {
+			continue
+		}
+		in := vector.Input{}
+		if d, ok := a[arg.Name]; ok {
+			in = d(newSource(prefix + "/" + arg.Name))
+			used++
+		}
+		in.Name = arg.Name
+		ins = append(ins, in)
+	}
+	if used != len(a) {
+		return nil, fmt.Errorf("%s: %s takes %d of the %d arguments that the case gives", prefix, opName, used, len(a))
+	}
+	return ins, nil
+}
+
+// errorKinds maps the kinds of error that vectors know to what implementations return.
+var errorKinds = map[string]error{"index": op.ErrIndex, "position": op.ErrPosition, "capacity": op.ErrCapacity, "shape": op.ErrShape}
+
+// trace runs a case on an implementation in float64 and returns the results of each step, none for a step that must fail. Every float
+// input passes through each once.
+func trace(impl op.Implementation, c *vector.Case, opName string, each func(op.Tensor) op.Tensor) ([][]op.Tensor, error) {
+	tensors := func(ins []vector.Input) []op.Tensor {
+		out := make([]op.Tensor, len(ins))
+		for i := range ins {
+			if ins[i].DType != 0 {
+				out[i] = each(ins[i].Tensor().Convert(op.F64))
+			}
+		}
+		return out
+	}
+	spec := op.Spec{Op: opName, Attrs: c.Attrs, Const: tensors(c.Const)}
+	kernel, err := impl.Open(spec)
+	if err != nil {
+		return nil, err
+	}
+	results := make([][]op.Tensor, len(c.Steps))
+	for i, s := range c.Steps {
+		src := tensors(s.Src)
+		dst, err := op.Shapes(spec, src, op.F64)
+		if err == nil {
+			err = kernel.Run(dst, src)
+		}
+		switch want := errorKinds[s.Error]; {
+		case s.Error == "" && err != nil:
+			return nil, fmt.Errorf("step %d: %w", i, err)
+		case s.Error != "" && !errors.Is(err, want):
+			return nil, fmt.Errorf("step %d: want an error about the %s, got %v", i, s.Error, err)
+		case s.Error == "":
+			results[i] = dst
+		}
+	}
+	return results, nil
+}

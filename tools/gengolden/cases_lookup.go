@@ -1,0 +1,80 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/assaykit/assay/conformance/vector"
+)
+
+func embeddingFamily() family {
+	f := family{op: "embedding", flags: []vector.Flag{
+		{Name: "rows", Bug: "rows of the wrong width or order"},
+		{Name: "id-range", Bug: "an id at or past the end, or a negative one, is clamped, wraps around, reads other memory or panics"},
+		{Name: "copy", Bug: "rows are not copied exactly: NaN, infinities, -0, subnormals"},
+	}}
+	table := normal(1, 7, 5)
+	add := func(name, comment, clauses, flags, err string, table, at draw) {
+		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, compare: vector.Exact, consts: args{"table": table}, src: args{"ids": at}, err: err})
+	}
+	add("all", "Every row, in reverse.", "EMB-1", "rows", "", table, ids(6, 5, 4, 3, 2, 1, 0))
+	add("bounds", "The first and the last row.", "EMB-1", "rows id-range", "", table, ids(0, 6))
+	add("repeated", "An id many times.", "EMB-1", "rows", "", table, ids(3, 3, 0, 3, 6, 0))
+	add("axes", "Ids of two axes.", "EMB-1", "rows", "", normal(1, 5, 3), tokens(5, 2, 4))
+	add("one-row", "A table of one row.", "EMB-1", "rows id-range", "", normal(1, 1, 4), ids(0, 0))
+	add("width-1", "Rows of one element.", "EMB-1", "rows", "", normal(1, 9, 1), ids(8, 2, 4))
+	add("scalar", "An id without axes.", "EMB-1", "rows", "", table, scalar(4))
+	add("specials", "A row with NaN, infinities, -0 and a subnormal number is copied.", "EMB-1", "copy", "", normal(1, 3, 5).set(nan, 5).set(inf, 6).set(-inf, 7).set(0x1p-140, 8), ids(2, 1, 0, 1))
+	add("vocabulary", "GPT-3's vocabulary: the first and the last id, and some between.", "EMB-1", "rows id-range", "", sum4(1, 50257, 4), ids(0, 50256, 50255, 32768, 257, 198))
+	add("id-v", "An id equal to V is an error.", "EMB-2", "id-range", "index", table, ids(0, 7))
+	add("id-negative", "-1 is an error, not the last row.", "EMB-2", "id-range", "index", table, ids(-1, 2))
+	add("id-huge", "An id that does not fit 32 bits is an error.", "EMB-2", "id-range", "index", table, ids(2, 1<<32+1))
+	return f
+}
+
+func sinusoidalFamily() family {
+	f := family{op: "sinusoidal_positions", flags: []vector.Flag{
+		{Name: "layout", Bug: "sines first and cosines after, or frequencies divided by d/2 - 1", See: "fairseq, tensor2tensor"},
+		{Name: "angle", Bug: "the angle, or its reduction, in float32: over a thousand roundings off"},
+		{Name: "positions", Bug: "row numbers in place of positions", See: "left padding"},
+		{Name: "position-range", Bug: "a negative position is accepted"},
+	}}
+	add := func(name, comment, clauses, flags string, d int, at draw) {
+		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, attrs: attrs{"d_model": d}, src: args{"pos": at}})
+	}
+	add("d-2", "One frequency.", "PE-1", "layout", 2, ids(0, 1, 2, 3, 4, 5))
+	add("d-4", "Two frequencies.", "PE-1", "layout", 4, ids(0, 1, 2, 3))
+	add("d-6", "A width that is no power of two.", "PE-1", "layout", 6, ids(0, 1, 2, 3, 4))
+	add("d-64", "32 frequencies.", "PE-1", "layout", 64, ids(0, 1, 7, 8, 9))
+	add("d-768", "GPT-2's width.", "PE-1 PE-2", "layout angle", 768, ids(1023))
+	add("zero", "Position 0: zeros and ones.", "PE-1", "layout", 8, ids(0))
+	add("gpt3-context", "The last positions of GPT-3's context.", "PE-2", "angle", 32, ids(2045, 2046, 2047))
+	add("far", "Positions around 1e5.", "PE-2", "angle", 32, ids(99999, 100000, 100001))
+	add("very-far", "Positions around 2^24, which float32 still holds, and past it.", "PE-2", "angle", 16, ids(1<<24-1, 1<<24, 1<<24+1))
+	add("unordered", "Positions in no order, with repetitions.", "PE-3", "positions", 16, ids(5, 5, 0, 1023, 17, 5))
+	add("left-padded", "Two padding positions at 0 before the text.", "PE-3", "positions", 8, ids(0, 0, 0, 1, 2, 3))
+	f.cases = append(f.cases, testCase{
+		name: "negative", comment: "A negative position is an error.", clauses: "PE-5", flags: "position-range", attrs: attrs{"d_model": 4}, src: args{"pos": ids(0, -1)}, err: "position",
+	})
+	return f
+}
+
+func learnedFamily() family {
+	f := family{op: "learned_positions", flags: []vector.Flag{
+		{Name: "positions", Bug: "row numbers in place of positions", See: "left padding"},
+		{Name: "position-range", Bug: "a position at or past the end, or a negative one, is clamped, wraps around, reads other memory or panics"},
+	}}
+	table := normal(1, 6, 5)
+	add := func(name, comment, clauses, flags, err string, table, at draw) {
+		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, compare: vector.Exact, consts: args{"table": table}, src: args{"pos": at}, err: err})
+	}
+	add("all", "Every row, in order.", "PE-4", "positions", "", table, ids(0, 1, 2, 3, 4, 5))
+	add("unordered", "Positions in no order, with repetitions.", "PE-3 PE-4", "positions", "", table, ids(5, 0, 0, 3, 5))
+	add("left-padded", "Two padding positions at 0 before the text.", "PE-3 PE-4", "positions", "", table, ids(0, 0, 0, 1, 2))
+	add("offset", "A step behind a cache of three.", "PE-3 PE-4", "positions", "", table, ids(3, 4))
+	add("one-row", "A table of one row.", "PE-4", "positions", "", normal(1, 1, 3), ids(0))
+	add("specials", "NaN and infinities are copied.", "PE-4", "positions", "", normal(1, 3, 3).set(nan, 3).set(inf, 4), ids(1, 2))
+	for _, at := range []int64{6, -1, 1 << 32} {
+		add(fmt.Sprintf("position-%d", at), "A position outside the table is an error.", "PE-5", "position-range", "position", table, ids(0, at))
+	}
+	return f
+}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"fmt"
+	"hash/fnv"
+	"math"
+	"slices"
+
+	"github.com/assaykit/assay/conformance/op"
+	"github.com/assaykit/assay/conformance/refimpl"
+	"github.com/assaykit/assay/conformance/vector"
+	"github.com/assaykit/assay/tools/gengolden/gauge"
+)
+
+// composites are the ops whose gauges are measured and not derived.
+var composites = []string{"mha", "ffn", "block", "gpt", "gpt.loss", "gpt.cached"}
+
+// finish computes the results of a case and their gauges, and admits it or says why it cannot be judged.
+func (t *testCase) finish(opName string) (*vector.Case, error) {
+	if t.prepare != nil {
+		if err := t.prepare(t); err != nil {
+			return nil, fmt.Errorf("%s/%s: %w", opName, t.name, err)
+		}
+	}
+	c, err := t.build(opName)
+	if err != nil {
+		return nil, err
+	}
+	for i := range t.results {
+		c.Steps[i].Dst = t.results[i]
+	}
+	if t.results == nil {
+		if err := t.evaluate(c, opName); err != nil {
+			return nil, fmt.Errorf("%s: %w", c.ID, err)
+		}
+	}
+	for i, s := range c.Steps {
+		for _, e := range s.Dst {
+			if err := admit(c, &e); err != nil {
+				return nil, fmt.Errorf("%s: step %d: %s: %w", c.ID, i, e.Name, err)
+			}
+		}
+	}
+	return c, nil
+}
+
+func (t *testCase) evaluate(c *vector.Case, opName string) error {
+	results, err := trace(refimpl.New(), c, opName, func(x op.Tensor) op.Tensor { return x })
+	if err != nil {
+		return err
+	}
+	gauges, err := gaugesOf(c, opName)
+	if err != nil {
+		return err
+	}
+	names, err := op.Arguments(opName)
+	if err != nil {
+		return err
+	}
+	names = slices.DeleteFunc(names, func(a op.Argument) bool { return a.Role != op.Dst })
+	n := 0
+	for i, step := range results {
+		for j, result := range step {
+			var g gauge.Gauges
+			if gauges != nil {
+				g = gauges[n]
+			}
+			e, err := expectation(names[j].Name, result, g, t.samples)
+			if err != nil {
+				return fmt.Errorf("step %d: %w", i, err)
+			}
+			c.Steps[i].Dst = append(c.Steps[i].Dst, e)
+			n++
+		}
+	}
+	return nil
+}
+
+// gaugesOf returns the gauges of all results of a case in order, nil where it is not judged by them.
+func gaugesOf(c *vector.Case, opName string) ([]gauge.Gauges, error) {
+	if c.Compare != vector.Bound {
+		return nil, nil
+	}
+	model := gauge.Random
+	if slices.Contains(c.Flags, biasedSum) {
+		model = gauge.Biased
+	}
+	flat := func(impl op.Implementation, each func(op.Tensor) op.Tensor) ([]op.Tensor, error) {
+		results, err := trace(impl, c, opName, each)
+		return slices.Concat(results...), err
+	}
+	if slices.Contains(composites, opName) {
+		return model.MonteCarlo(seed(c.ID), func(f refimpl.Functions, jitter func(op.Tensor) op.Tensor) ([]op.Tensor, error) {
+			return flat(refimpl.With(f), jitter)
+		})
+	}
+	var gauges []gauge.Gauges
+	for _, kind := range []struct {
+		pick func(gauge.Gauges) []float64
+		into func(*gauge.Gauges) *[]float64
+	}{
+		{gauge.Acc, func(g *gauge.Gauges) *[]float64 { return &g.Acc }},
+		{gauge.In, func(g *gauge.Gauges) *[]float64 { return &g.In }},
+		{gauge.Eta, func(g *gauge.Gauges) *[]float64 { return &g.Eta }},
+	} {
+		results, err := flat(refimpl.With(model.Functions(kind.pick)), func(x op.Tensor) op.Tensor { return x })
+		if err != nil {
+			return nil, err
+		}
+		if gauges == nil {
+			gauges = make([]gauge.Gauges, len(results))
+		}
+		for i, r := range results {
+			*kind.into(&gauges[i]) = r.F64
+		}
+	}
+	return gauges, nil
+}
+
+func seed(id string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(id))
+	return h.Sum64()
+}
+
+// expectation joins a result with its gauges, reduced to the sampled positions where there are samples. Results that are not finite are
+// judged by their kind, so they have no gauge.
+func expectation(name string, result op.Tensor, g gauge.Gauges, samples func(shape []int) []int64) (vector.Expect, error) {
+	e := vector.Expect{Name: name, Shape: result.Shape}
+	if e.Shape == nil {
+		e.Shape = []int{}
+	}
+	at := make([]int64, result.Len())
+	for i := range at {
+		at[i] = int64(i)
+	}
+	if samples != nil {
+		at = samples(result.Shape)
+		e.Sampled, e.Index = true, at
+	}
+	e.Want, e.Acc, e.In = make([]float64, len(at)), make([]float64, len(at)), make([]float64, len(at))
+	for i, from := range at {
+		e.Want[i] = result.F64[from]
+		if g.Acc == nil || math.IsNaN(e.Want[i]) || math.IsInf(e.Want[i], 0) {
+			continue
+		}
+		// Gauges are stored in float32. Where one is beyond it, so is the result, and an infinity is accepted.
+		e.Acc[i], e.In[i], e.Eta = min(g.Acc[from], math.MaxFloat32), min(g.In[from], math.MaxFloat32), max(e.Eta, roundUp(g.Eta[from]))
+		if sum := e.Acc[i] + e.In[i] + g.Eta[from]; math.IsNaN(sum) || math.IsInf(sum, 0) {
+			return e, fmt.Errorf("%s[%d] = %v: its gauges are %v, %v and %v", name, from, e.Want[i], e.Acc[i], e.In[i], e.Eta)
+		}
+	}
+	return e, nil
+}
+
+// roundUp returns the next number with eight significant bits: eta is part of the text of a case, which must be the same on platforms
+// whose elementary functions differ in the last place.
+func roundUp(x float64) float64 {
+	fraction, exponent := math.Frexp(x)
+	return math.Ldexp(math.Ceil(fraction*256), exponent-8)
+}
+
+// admission is the largest bound, beside the root mean square of the row, that a case may have: beyond it a bound would accept trivial
+// answers.
+const admission = 0.1
+
+// admit reports why a result cannot be judged by its bounds in float32. Rows along the last axis stand for themselves; a row whose finite
+// elements are all 0 is one that no rounding reaches (a query without visible keys), and is admitted.
+func admit(c *vector.Case, e *vector.Expect) error {
+	if c.Compare != vector.Bound {
+		return nil
+	}
+	cols := int64(1)
+	if n := len(e.Shape); n > 0 {
+		cols = int64(e.Shape[n-1])
+	}
+	row := func(i int) int64 {
+		if e.Sampled {
+			return e.Index[i] / cols
+		}
+		return int64(i) / cols
+	}
+	for lo := 0; lo < len(e.Want); {
+		hi := lo
+		for hi < len(e.Want) && row(hi) == row(lo) {
+			hi++
+		}
+		if err := admitRow(e, lo, hi); err != nil {
+			return fmt.Errorf("row %d: %w", row(lo), err)
+		}
+		lo = hi
+	}
+	return nil
+}
+
+func admitRow(e *vector.Expect, lo, hi int) error {
+	sum, n := 0.0, 0
+	for _, w := range e.Want[lo:hi] {
+		if !math.IsNaN(w) && !math.IsInf(w, 0) {
+			sum += w * w
+			n++
+		}
+	}
+	rms := math.Sqrt(sum / float64(n))
+	if n == 0 || rms == 0 {
+		return nil
+	}
+	const format = op.Float32Format
+	for i := lo; i < hi; i++ {
+		bound := 2*format.UnitRoundoff()*(e.Acc[i]+math.Abs(e.Want[i])) + e.Eta*format.SmallestNormal()
+		if w := e.Want[i]; !math.IsNaN(w) && !math.IsInf(w, 0) && bound > admission*rms {
+			return fmt.Errorf("element %d: the bound %.3g is more than %v of the row's root mean square %.3g: change the inputs, or compare finite", i, bound, admission, rms)
+		}
+	}
+	return nil
+}

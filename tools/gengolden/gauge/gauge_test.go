@@ -1,0 +1,282 @@
+package gauge
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/assaykit/assay/conformance/refimpl"
+	"github.com/assaykit/assay/reference"
+)
+
+// random returns a matrix of normal numbers that float32 can hold.
+func random(rng *rand.Rand, mean, deviation float64, rows, cols int) reference.Matrix {
+	m := reference.NewMatrix(rows, cols)
+	for i := range m.Data {
+		m.Data[i] = float64(float32(mean + deviation*rng.NormFloat64()))
+	}
+	return m
+}
+
+// sample is one evaluation of an op: by the functions f, and its gauges.
+type sample struct {
+	name   string
+	eval   func(f refimpl.Functions) []float64
+	gauges Gauges
+}
+
+// samples draws evaluations of every op that has a formula.
+func samples(rng *rand.Rand) []sample {
+	var all []sample
+	add := func(name string, g Gauges, eval func(f refimpl.Functions) []float64) {
+		all = append(all, sample{name, eval, g})
+	}
+	for _, k := range []int{1, 2, 7, 64, 300, 2000} {
+		a, b := random(rng, 0, 1, 3, k), random(rng, 0, 1, k, 4)
+		add("matmul", Random.Linear(a, b, nil), func(f refimpl.Functions) []float64 { return f.MatMul(a, b).Data })
+		bias := random(rng, 0, 3, 1, 4).Data
+		add("linear", Random.Linear(a, b, bias), func(f refimpl.Functions) []float64 { return f.Linear(a, b, bias).Data })
+		pos, neg := random(rng, 3, 1, 2, k), random(rng, 2, 0.1, k, 2)
+		add("matmul, biased", Biased.Linear(pos, neg, nil), func(f refimpl.Functions) []float64 { return f.MatMul(pos, neg).Data })
+	}
+	for _, n := range []int{2, 9, 65, 1000} {
+		for _, spread := range []float64{0.1, 3, 30, 3000} {
+			x := random(rng, 100, spread, 1, n).Data
+			add("softmax", Random.Softmax(x), func(f refimpl.Functions) []float64 { return f.Softmax(x) })
+			add("log_softmax", Random.LogSoftmax(x), func(f refimpl.Functions) []float64 { return f.LogSoftmax(x) })
+			target := rng.IntN(n)
+			add("cross_entropy", Random.CrossEntropy(x, target, nil), func(f refimpl.Functions) []float64 {
+				return []float64{f.CrossEntropy(x, target)}
+			})
+		}
+		logits, targets := random(rng, 0, 3, 5, n), []int{0, -100, n - 1, n / 2, 0}
+		for _, r := range []reference.Reduction{reference.ReduceNone, reference.ReduceMean, reference.ReduceSum} {
+			g, err := Random.Loss(logits, targets, -100, r)
+			if err != nil {
+				panic(err)
+			}
+			add("loss", g, func(f refimpl.Functions) []float64 {
+				loss, err := f.Loss(logits, targets, -100, r)
+				if err != nil {
+					panic(err)
+				}
+				return loss
+			})
+		}
+	}
+	for _, d := range []int{2, 9, 64, 1000} {
+		for _, mean := range []float64{0, 10, 3000} {
+			x, gamma, beta := random(rng, mean, 2, 3, d), random(rng, 1, 0.3, 1, d).Data, random(rng, 0, 0.5, 1, d).Data
+			add("layernorm", Random.LayerNorm(x, gamma, beta, 1e-5), func(f refimpl.Functions) []float64 { return f.LayerNorm(x, gamma, beta, 1e-5).Data })
+		}
+	}
+	for _, act := range []reference.Activation{reference.ActReLU, reference.ActGELU, reference.ActGELUTanh} {
+		x := random(rng, 0, 2, 1, 500)
+		add(string(act), Activate(act, x), func(f refimpl.Functions) []float64 { return f.Activate(act, x).Data })
+	}
+	for _, keys := range []int{1, 5, 33, 400} {
+		for _, size := range []float64{0.3, 1.5, 8} {
+			q, k, v := random(rng, 0, size, 4, 16), random(rng, 0, size, keys, 16), random(rng, 0.5, 1, keys, 5)
+			mask := reference.Mask{Causal: true, Bias: random(rng, 0, 2, 4, keys).Data}
+			add("attention", Random.Attention(q, k, v, 0.25, mask), func(f refimpl.Functions) []float64 { return f.Attention(q, k, v, 0.25, mask).Data })
+		}
+	}
+	pos := []int{0, 1, 2047, 100000}
+	add("sinusoid", Sinusoid(pos, 64), func(f refimpl.Functions) []float64 {
+		y, err := f.Sinusoid(pos, 64)
+		if err != nil {
+			panic(err)
+		}
+		return y.Data
+	})
+	return all
+}
+
+// worst returns the largest ratio of error to bound of got, computed and stored in float32.
+func worst(got, want []float64, g Gauges) float64 {
+	const u = 0x1p-24
+	largest := 0.0
+	for i, w := range want {
+		diff := math.Abs(float64(float32(got[i])) - w)
+		if bound := 2*u*(g.Acc[i]+math.Abs(w)) + g.Eta[i]*0x1p-126; diff > 0 {
+			largest = max(largest, diff/bound)
+		}
+	}
+	return largest
+}
+
+// Correct float32 must stay inside the bounds, whatever the order of its sums; and not so far inside that the bounds mean nothing.
+func TestCorrectFloat32IsInside(t *testing.T) {
+	ratios := map[string]float64{}
+	for _, order := range slices.Sorted(maps.Keys(summations)) {
+		f := summations[order].float32s()
+		for i, s := range samples(rand.New(rand.NewPCG(1, 2))) {
+			r := worst(s.eval(f), s.eval(refimpl.Exact), s.gauges)
+			if !(r < 1) {
+				t.Errorf("%s (sample %d), summed %s: error %.3g times the bound", s.name, i, order, r)
+			}
+			ratios[s.name] = max(ratios[s.name], r)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(ratios)) {
+		t.Logf("%-15s %.3f", name, ratios[name])
+		if floor := 0.05; ratios[name] < floor && name != "relu" {
+			t.Errorf("%s: no correct variant comes nearer than %.3g of its bound: it is too wide to mean much", name, ratios[name])
+		}
+	}
+}
+
+// Bugs that users met must be outside, computed in float64: only the bug speaks.
+func TestBugsAreOutside(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	f := refimpl.Exact
+	x := random(rng, 0, 2, 1, 20)
+	gamma, beta := random(rng, 1, 0.3, 1, 20).Data, random(rng, 0, 0.5, 1, 20).Data
+	small, shifted := random(rng, 0, 0.1, 1, 20), random(rng, 1e4, 1, 1, 20)
+	q, k, v := random(rng, 0, 1.5, 3, 8), random(rng, 0, 1.5, 6, 8), random(rng, 0, 1, 6, 4)
+	onePass := func(x, gamma, beta []float64) []float64 {
+		var sum, squares float32
+		for _, v := range narrow(x) {
+			sum += v
+			squares += v * v
+		}
+		n := float32(len(x))
+		mean := sum / n
+		variance := squares/n - mean*mean
+		y := make([]float64, len(x))
+		for i, v := range narrow(x) {
+			y[i] = float64((v-mean)/float32(math.Sqrt(float64(max(variance, 0)+1e-5)))*float32(gamma[i]) + float32(beta[i]))
+		}
+		return y
+	}
+	for _, c := range []struct {
+		name      string
+		got, want []float64
+		gauges    Gauges
+	}{
+		{"tanh for erf", f.Activate(reference.ActGELUTanh, x).Data, f.Activate(reference.ActGELU, x).Data, Activate(reference.ActGELU, x)},
+		{"eps 1e-6 for 1e-5", f.LayerNorm(small, gamma, beta, 1e-6).Data, f.LayerNorm(small, gamma, beta, 1e-5).Data, Random.LayerNorm(small, gamma, beta, 1e-5)},
+		{"variance in one pass", onePass(shifted.Data, gamma, beta), f.LayerNorm(shifted, gamma, beta, 1e-5).Data, Random.LayerNorm(shifted, gamma, beta, 1e-5)},
+		{"the maximum added back", logSoftmaxAddingBack(shifted.Data), f.LogSoftmax(shifted.Data), Random.LogSoftmax(shifted.Data)},
+		{"scale of another dimension", f.Attention(q, k, v, 0.5, reference.Mask{}).Data, f.Attention(q, k, v, 1/math.Sqrt(8), reference.Mask{}).Data, Random.Attention(q, k, v, 1/math.Sqrt(8), reference.Mask{})},
+		{"softmax plus 1e-5 below the line", dividedBy(f.Softmax(x.Data), 1+1e-5), f.Softmax(x.Data), Random.Softmax(x.Data)},
+		{"angles of float32", float32Sinusoid([]int{2047}, 64), mustSinusoid([]int{2047}, 64), Sinusoid([]int{2047}, 64)},
+	} {
+		if r := worst(c.got, c.want, c.gauges); !(r > 2) {
+			t.Errorf("%s: error only %.3g times the bound", c.name, r)
+		}
+	}
+}
+
+func dividedBy(x []float64, s float64) []float64 {
+	for i := range x {
+		x[i] /= s
+	}
+	return x
+}
+
+func logSoftmaxAddingBack(x []float64) []float64 {
+	m, logS := summations["in order"].logSum(narrow(x))
+	y := make([]float64, len(x))
+	for i, v := range narrow(x) {
+		y[i] = float64(v - (logS + m))
+	}
+	return y
+}
+
+func mustSinusoid(pos []int, dModel int) []float64 {
+	y, err := reference.SinusoidalPositions(pos, dModel)
+	if err != nil {
+		panic(err)
+	}
+	return y.Data
+}
+
+func float32Sinusoid(pos []int, dModel int) []float64 {
+	y := make([]float64, 0, len(pos)*dModel)
+	for _, p := range pos {
+		for i := 0; i < dModel; i += 2 {
+			sin, cos := math.Sincos(float64(float32(p) * float32(math.Exp(float64(float32(i)*float32(-math.Log(10000)/float64(dModel)))))))
+			y = append(y, sin, cos)
+		}
+	}
+	return y
+}
+
+// In must cover the rounding of inputs to bfloat16, with everything else in float64.
+func TestInputRoundingIsInside(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	const u = 0x1p-8
+	round := func(m reference.Matrix) reference.Matrix {
+		r := reference.NewMatrix(m.Rows, m.Cols)
+		for i, v := range m.Data {
+			r.Data[i] = float64(math.Float32frombits((math.Float32bits(float32(v)) + 0x8000) &^ 0xffff))
+		}
+		return r
+	}
+	row := func(m reference.Matrix) []float64 { return round(m).Data }
+	for trial := range 20 {
+		a, b := random(rng, 0, 1, 3, 30), random(rng, 0, 1, 30, 4)
+		x := random(rng, 0, 4, 1, 30)
+		gamma, beta := random(rng, 1, 0.3, 1, 30), random(rng, 0, 0.5, 1, 30)
+		q, k, v := random(rng, 0, 1.5, 3, 8), random(rng, 0, 1.5, 6, 8), random(rng, 0, 1, 6, 4)
+		mask := reference.Mask{Bias: random(rng, 0, 2, 3, 6).Data}
+		rounded := reference.Mask{Bias: row(reference.Matrix{Rows: 3, Cols: 6, Data: mask.Bias})}
+		for name, c := range map[string]struct {
+			got, want, in []float64
+		}{
+			"linear":    {reference.Linear(round(a), round(b), nil).Data, reference.Linear(a, b, nil).Data, Random.Linear(a, b, nil).In},
+			"softmax":   {reference.Softmax(row(x)), reference.Softmax(x.Data), Random.Softmax(x.Data).In},
+			"log":       {reference.LogSoftmax(row(x)), reference.LogSoftmax(x.Data), Random.LogSoftmax(x.Data).In},
+			"loss":      {[]float64{reference.CrossEntropy(row(x), 3)}, []float64{reference.CrossEntropy(x.Data, 3)}, Random.CrossEntropy(x.Data, 3, nil).In},
+			"layernorm": {reference.LayerNormRows(round(x), row(gamma), row(beta), 1e-5).Data, reference.LayerNormRows(x, gamma.Data, beta.Data, 1e-5).Data, Random.LayerNorm(x, gamma.Data, beta.Data, 1e-5).In},
+			"gelu":      {reference.ActGELU.Apply(round(x)).Data, reference.ActGELU.Apply(x).Data, Activate(reference.ActGELU, x).In},
+			"gelu_tanh": {reference.ActGELUTanh.Apply(round(x)).Data, reference.ActGELUTanh.Apply(x).Data, Activate(reference.ActGELUTanh, x).In},
+			"attention": {reference.Attention(round(q), round(k), round(v), 0.3, rounded).Data, reference.Attention(q, k, v, 0.3, mask).Data, Random.Attention(q, k, v, 0.3, mask).In},
+		} {
+			for i := range c.want {
+				if diff, bound := math.Abs(c.got[i]-c.want[i]), 2*u*(c.in[i]+math.Abs(c.want[i])); !(diff <= bound) {
+					t.Errorf("trial %d: %s[%d]: rounding the inputs moves it by %.3g, the bound is %.3g", trial, name, i, diff, bound)
+				}
+			}
+		}
+	}
+}
+
+// What no rounding reaches has gauge 0, and no gauge is negative or infinite.
+func TestEdgesOfGauges(t *testing.T) {
+	inf, nan := math.Inf(1), math.NaN()
+	one := reference.Matrix{Rows: 1, Cols: 1, Data: []float64{1}}
+	hidden := Random.Attention(one, reference.Matrix{Rows: 1, Cols: 1, Data: []float64{nan}}, reference.Matrix{Rows: 1, Cols: 1, Data: []float64{inf}}, 1, reference.Mask{Allow: []bool{false}})
+	if hidden.Acc[0] != 0 || hidden.In[0] != 0 || hidden.Eta[0] != 0 {
+		t.Errorf("attention without a visible key: gauges %v", hidden)
+	}
+	for name, g := range map[string]Gauges{
+		"softmax":     Random.Softmax([]float64{-inf, 1, 3, -inf, -1e30}),
+		"log_softmax": Random.LogSoftmax([]float64{1, 3, -1e30}),
+		"gelu":        Activate(reference.ActGELU, reference.Matrix{Rows: 1, Cols: 5, Data: []float64{-inf, inf, 0, 1e30, -1e30}}),
+		"tanh":        Activate(reference.ActGELUTanh, reference.Matrix{Rows: 1, Cols: 5, Data: []float64{-inf, inf, 0, 1e30, -1e30}}),
+		"loss":        Random.CrossEntropy([]float64{-inf, 1, 2}, 2, nil),
+	} {
+		for i := range g.Acc {
+			for _, v := range []float64{g.Acc[i], g.In[i], g.Eta[i]} {
+				if !(v >= 0) || math.IsInf(v, 0) {
+					t.Errorf("%s: element %d has gauges %v, %v, %v", name, i, g.Acc[i], g.In[i], g.Eta[i])
+				}
+			}
+		}
+	}
+	if _, err := Random.Loss(one, []int{1}, -100, reference.ReduceMean); err == nil {
+		t.Error("Loss accepts a target outside the classes")
+	}
+}
+
+func ExampleModel_Linear() {
+	x := reference.Matrix{Rows: 1, Cols: 4, Data: []float64{1, -1, 2, -2}}
+	w := reference.Matrix{Rows: 4, Cols: 1, Data: []float64{1, 1, 1, 1}}
+	fmt.Println(Random.Linear(x, w, nil).Acc, Biased.Linear(x, w, nil).Acc)
+	// Output: [12] [24]
+}

@@ -1,0 +1,215 @@
+package gauge
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/assaykit/assay/conformance/op"
+	"github.com/assaykit/assay/conformance/refimpl"
+	"github.com/assaykit/assay/reference"
+)
+
+// Evaluations is how often MonteCarlo evaluates a composite for each gauge.
+const Evaluations = 64
+
+// step is the size of one unit of roundoff in a perturbed evaluation: so small that the response is linear, and so large that float64's
+// own roundoff is a millionth of it.
+const step = 0x1p-30
+
+// Evaluation computes the results of a composite with the functions f. It passes every float input through jitter.
+type Evaluation func(f refimpl.Functions, jitter func(op.Tensor) op.Tensor) ([]op.Tensor, error)
+
+// MonteCarlo measures the gauges of a composite's results (Monte Carlo arithmetic, Parker 1997): the root mean square, over Evaluations
+// perturbed evaluations, of the deviation from the exact one, in units of the perturbation. Every result y of a primitive is perturbed
+// by xi times
+//
+//	Acc: the primitive's own Acc, and |y|, since what goes from one primitive to the next is stored
+//	In:  |y|, and every input x of the composite by xi |x|
+//	Eta: the primitive's own Eta
+//
+// with xi standard normal and independent for each element. Absolute values passed through every layer would exceed the errors that occur
+// by many orders of magnitude: errors of different signs cancel, and absolute values cannot.
+//
+// A gauge that is not 0 is at least half of its row's median, so that an element where the errors happen to cancel is not held to none.
+func (m Model) MonteCarlo(seed uint64, eval Evaluation) ([]Gauges, error) {
+	exact, err := eval(refimpl.Exact, keep)
+	if err != nil {
+		return nil, err
+	}
+	var rms [3][][]float64
+	for kind, n := range []noise{{pick: Acc, own: 1}, {own: 1, inputs: true}, {pick: Eta}} {
+		n.model, n.size, n.rng = m, step, rand.New(rand.NewPCG(seed, uint64(kind)))
+		if rms[kind], err = n.measure(exact, eval); err != nil {
+			return nil, err
+		}
+	}
+	gauges := make([]Gauges, len(exact))
+	for i := range gauges {
+		gauges[i] = Gauges{Acc: rms[0][i], In: rms[1][i], Eta: rms[2][i]}
+	}
+	return gauges, nil
+}
+
+func keep(t op.Tensor) op.Tensor { return t }
+
+// noise perturbs functions and inputs.
+type noise struct {
+	model  Model
+	rng    *rand.Rand
+	size   float64
+	pick   func(Gauges) []float64 // of a primitive's gauges; nil for none
+	own    float64                // times |y|
+	inputs bool
+}
+
+func (n noise) measure(exact []op.Tensor, eval Evaluation) ([][]float64, error) {
+	rms := make([][]float64, len(exact))
+	for i, t := range exact {
+		rms[i] = make([]float64, t.Len())
+	}
+	jitter := keep
+	if n.inputs {
+		jitter = n.jitter
+	}
+	for range Evaluations {
+		got, err := eval(n.functions(), jitter)
+		if err != nil {
+			return nil, fmt.Errorf("perturbed evaluation: %w", err)
+		}
+		for i, t := range got {
+			for j, y := range t.F64 {
+				d := (y - exact[i].F64[j]) / n.size
+				rms[i][j] += d * d / Evaluations
+			}
+		}
+	}
+	for i, t := range exact {
+		for j, sum := range rms[i] {
+			rms[i][j] = math.Sqrt(sum)
+		}
+		floor(rms[i], t.Shape)
+	}
+	return rms, nil
+}
+
+// floor raises the gauges of each row that are not 0 to at least half of their median.
+func floor(g []float64, shape []int) {
+	cols := len(g)
+	if len(shape) > 0 {
+		cols = shape[len(shape)-1]
+	}
+	for row := range slices.Chunk(g, cols) {
+		sorted := slices.DeleteFunc(slices.Clone(row), func(x float64) bool { return !(x > 0) })
+		if len(sorted) == 0 {
+			continue
+		}
+		slices.Sort(sorted)
+		half := sorted[len(sorted)/2] / 2
+		for i, x := range row {
+			if x > 0 {
+				row[i] = max(x, half)
+			}
+		}
+	}
+}
+
+// jitter returns a float input with each element perturbed by its own magnitude.
+func (n noise) jitter(t op.Tensor) op.Tensor {
+	if t.DType != op.F64 {
+		return t
+	}
+	out := op.New(op.F64, t.Shape...)
+	for i, x := range t.F64 {
+		out.F64[i] = x + n.xi(math.Abs(x))
+	}
+	return out
+}
+
+// xi returns a draw of the perturbation whose standard deviation is the gauge g. An infinite value has an infinite gauge, and stays.
+func (n noise) xi(g float64) float64 {
+	if x := n.rng.NormFloat64() * g * n.size; !math.IsNaN(x) && !math.IsInf(x, 0) {
+		return x
+	}
+	return 0
+}
+
+// perturb adds noise to the results y of a primitive, in place.
+func (n noise) perturb(y []float64, gauges func() Gauges) {
+	var picked []float64
+	if n.pick != nil {
+		picked = n.pick(gauges())
+	}
+	for i, v := range y {
+		g := n.own * math.Abs(v)
+		if picked != nil {
+			g += picked[i]
+		}
+		if x := n.xi(g); x != 0 {
+			y[i] = v + x
+		}
+	}
+}
+
+// functions returns the functions of SPEC.md that composites are built from, perturbed.
+func (n noise) functions() refimpl.Functions {
+	matrix := func(y reference.Matrix, gauges func() Gauges) reference.Matrix {
+		n.perturb(y.Data, gauges)
+		return y
+	}
+	nothing := func(y reference.Matrix) func() Gauges {
+		return func() Gauges {
+			g := newGauges(len(y.Data))
+			for i := range g.Eta {
+				g.Eta[i] = 1
+			}
+			return g
+		}
+	}
+	f := refimpl.Exact
+	f.Linear = func(x, w reference.Matrix, b []float64) reference.Matrix {
+		return matrix(reference.Linear(x, w, b), func() Gauges { return n.model.Linear(x, w, b) })
+	}
+	f.LayerNorm = func(x reference.Matrix, gamma, beta []float64, eps float64) reference.Matrix {
+		return matrix(reference.LayerNormRows(x, gamma, beta, eps), func() Gauges { return n.model.LayerNorm(x, gamma, beta, eps) })
+	}
+	f.Activate = func(a reference.Activation, x reference.Matrix) reference.Matrix {
+		return matrix(a.Apply(x), func() Gauges { return Activate(a, x) })
+	}
+	f.Attention = func(q, k, v reference.Matrix, scale float64, mask reference.Mask) reference.Matrix {
+		return matrix(reference.Attention(q, k, v, scale, mask), func() Gauges { return n.model.Attention(q, k, v, scale, mask) })
+	}
+	f.Add = func(a, b reference.Matrix) reference.Matrix {
+		y := reference.Add(a, b)
+		return matrix(y, nothing(y))
+	}
+	f.ScaleBy = func(x reference.Matrix, s float64) reference.Matrix {
+		y := reference.ScaleBy(x, s)
+		return matrix(y, func() Gauges {
+			g := nothing(y)()
+			g.Acc = magnitude(y.Data) // the rounding of s
+			return g
+		})
+	}
+	f.Sinusoid = func(pos []int, dModel int) (reference.Matrix, error) {
+		y, err := reference.SinusoidalPositions(pos, dModel)
+		if err != nil {
+			return y, err
+		}
+		return matrix(y, func() Gauges { return Sinusoid(pos, dModel) }), nil
+	}
+	f.CrossEntropy = func(logits []float64, target int) float64 {
+		loss := []float64{reference.CrossEntropy(logits, target)}
+		n.perturb(loss, func() Gauges { return n.model.CrossEntropy(logits, target, nil) })
+		return loss[0]
+	}
+	f.Reduce = func(losses []float64, targets []int, ignoreIndex int, r reference.Reduction) []float64 {
+		y := reference.Reduce(losses, targets, ignoreIndex, r)
+		if r != reference.ReduceNone {
+			n.perturb(y, func() Gauges { return n.model.Reduce(losses, targets, ignoreIndex, r) })
+		}
+		return y
+	}
+	return f
+}

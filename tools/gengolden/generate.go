@@ -1,0 +1,195 @@
+package main
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing/fstest"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/assaykit/assay/conformance/op"
+	"github.com/assaykit/assay/conformance/vector"
+)
+
+// version is written to the manifest. It changes when the same cases would be given other numbers.
+const version = "gengolden 1"
+
+//go:embed schema.json
+var schemaJSON []byte
+
+// families returns the cases of all ops, in the order of the op table.
+func families() []family {
+	return []family{
+		matmulFamily(), linearFamily(), softmaxFamily(), logSoftmaxFamily(), reluFamily(), geluFamily(), layerNormFamily(),
+		embeddingFamily(), sinusoidalFamily(), learnedFamily(),
+		attentionFamily(), attentionCachedFamily(), mhaFamily(), ffnFamily(), blockFamily(),
+		gptFamily(), gptLossFamily(), gptCachedFamily(), crossEntropyFamily(),
+	}
+}
+
+// spec is what the generator reads of SPEC.md.
+type spec struct {
+	version string
+	clauses []string
+}
+
+var (
+	clausePattern  = regexp.MustCompile(`(?m)^\*\*([A-Z]+-\d+)\*\*`)
+	versionPattern = regexp.MustCompile(`(?m)^Version (\d+(\.\d+)*)`)
+)
+
+func parseSpec(text []byte) (spec, error) {
+	var s spec
+	if m := versionPattern.FindSubmatch(text); m != nil {
+		s.version = string(m[1])
+	}
+	for _, m := range clausePattern.FindAllSubmatch(text, -1) {
+		s.clauses = append(s.clauses, string(m[1]))
+	}
+	switch {
+	case s.version == "":
+		return s, errors.New(`no line of the specification begins with "Version " and a number`)
+	case len(s.clauses) == 0:
+		return s, errors.New("no line of the specification begins with the id of a clause, such as **MM-1**")
+	}
+	return s, nil
+}
+
+// generate computes all files of the set by name.
+func generate(s spec, fams []family, progress func(done, total int)) (map[string][]byte, error) {
+	opFiles, err := finishAll(fams, progress)
+	if err != nil {
+		return nil, err
+	}
+	schema, err := compileSchema()
+	if err != nil {
+		return nil, err
+	}
+	manifest := vector.Manifest{Format: vector.FormatVersion, Spec: s.version, Generator: version, Clauses: s.clauses,
+		Files: map[string]vector.FileEntry{}}
+	files := map[string][]byte{vector.SchemaName: schemaJSON}
+	for _, f := range opFiles {
+		if err := checkReferences(f, s.clauses); err != nil {
+			return nil, err
+		}
+		meta, tensors, err := vector.Encode(f)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", f.Op, err)
+		}
+		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(meta))
+		if err != nil {
+			return nil, fmt.Errorf("%s.json: %w", f.Op, err)
+		}
+		if err := schema.Validate(doc); err != nil {
+			return nil, fmt.Errorf("%s.json breaks %s: %w", f.Op, vector.SchemaName, err)
+		}
+		files[f.Op+".json"], files[f.Op+".safetensors"] = meta, tensors
+		manifest.Cases += len(f.Cases)
+	}
+	for name, data := range files {
+		manifest.Files[name] = vector.Entry(data)
+	}
+	text, err := json.MarshalIndent(manifest, "", " ")
+	if err != nil {
+		return nil, err
+	}
+	files[vector.ManifestName] = append(text, '\n')
+	if _, err := load(files); err != nil { // what is written must be readable
+		return nil, err
+	}
+	return files, nil
+}
+
+func load(files map[string][]byte) (*vector.Set, error) {
+	fsys := fstest.MapFS{}
+	for name, data := range files {
+		fsys[name] = &fstest.MapFile{Data: data, Mode: 0o444}
+	}
+	return vector.Load(fsys)
+}
+
+func compileSchema() (*jsonschema.Schema, error) {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(schemaJSON))
+	if err != nil {
+		return nil, err
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource(vector.SchemaName, doc); err != nil {
+		return nil, err
+	}
+	return c.Compile(vector.SchemaName)
+}
+
+// finishAll computes the cases on all processors. Where several fail, it reports them all.
+func finishAll(fams []family, progress func(done, total int)) ([]*vector.File, error) {
+	type job struct {
+		op   string
+		from *testCase
+		to   **vector.Case
+	}
+	var jobs []job
+	opFiles := make([]*vector.File, len(fams))
+	for i, f := range fams {
+		opFiles[i] = &vector.File{Format: vector.FormatVersion, Op: f.op, Flags: f.flags, Cases: make([]*vector.Case, len(f.cases))}
+		for j := range f.cases {
+			jobs = append(jobs, job{f.op, &f.cases[j], &opFiles[i].Cases[j]})
+		}
+	}
+	slices.SortStableFunc(jobs, func(a, b job) int { return b.from.weight() - a.from.weight() }) // long ones first, not alone at the end
+	var next, done atomic.Int64
+	failures := make([]error, len(jobs))
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(jobs) {
+					return
+				}
+				*jobs[i].to, failures[i] = jobs[i].from.finish(jobs[i].op)
+				progress(int(done.Add(1)), len(jobs))
+			}
+		})
+	}
+	wg.Wait()
+	return opFiles, errors.Join(failures...)
+}
+
+func (t *testCase) weight() int {
+	if t.prepare != nil {
+		return 1
+	}
+	return 0
+}
+
+// checkReferences reports a clause that the specification does not have, and a flag that no case of the file carries.
+func checkReferences(f *vector.File, clauses []string) error {
+	if _, err := op.Arguments(f.Op); err != nil {
+		return err
+	}
+	carried := map[string]bool{}
+	for _, c := range f.Cases {
+		for _, id := range c.Clauses {
+			if !slices.Contains(clauses, id) {
+				return fmt.Errorf("%s: clause %s is not in the specification", c.ID, id)
+			}
+		}
+		for _, name := range c.Flags {
+			carried[name] = true
+		}
+	}
+	for _, flag := range f.Flags {
+		if !carried[flag.Name] {
+			return fmt.Errorf("%s: no case carries the flag %s", f.Op, flag.Name)
+		}
+	}
+	return nil
+}
