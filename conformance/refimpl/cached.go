@@ -11,8 +11,8 @@ import (
 // rows holds the state of each row of a batch between Runs.
 type rows[S interface{ Clone() S }] struct{ states []S }
 
-// step returns the states to work on: those of beamIdx where it is given, copies of the rows' own otherwise. The caller keeps them with
-// commit once nothing can fail any more, so that an error leaves the state as it was.
+// step returns the states to work on: those of beamIdx where it is given, copies of the rows' own otherwise. The caller keeps them in
+// states once nothing can fail any more, so that an error leaves the state as it was.
 func (r *rows[S]) step(batch int, beamIdx op.Tensor, fresh func() S) (next []S, err error) {
 	old := r.states
 	if old == nil {
@@ -32,8 +32,6 @@ func (r *rows[S]) step(batch int, beamIdx op.Tensor, fresh func() S) (next []S, 
 	}
 	return reference.Reorder(old, order)
 }
-
-func (r *rows[S]) commit(next []S) { r.states = next }
 
 type attentionCached struct {
 	rows[*reference.KVCache]
@@ -67,7 +65,7 @@ func (c *attentionCached) Run(a op.AttentionCachedArgs) error {
 	}
 	store(a.Out.F64, out...)
 	c.widths = widths
-	c.commit(caches)
+	c.states = caches
 	return nil
 }
 
@@ -97,6 +95,6 @@ func (c *gptCached) Run(a op.GPTCachedArgs) error {
 		}
 		store(out[b].Data, logits)
 	}
-	c.commit(states)
+	c.states = states
 	return nil
 }

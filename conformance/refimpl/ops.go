@@ -85,22 +85,13 @@ func (f Functions) attention(a op.AttentionArgs) error {
 
 func (f Functions) mha(a op.MHAArgs) error {
 	w := mhaWeights(a.MHAWeights)
-	cfg := reference.MHAConfig{Heads: a.Heads, KVHeads: a.KVHeads, Scale: notDefault(a.EffectiveScale()), Causal: a.Causal, Window: a.Window}
+	cfg := reference.MHAConfig{Heads: a.Heads, KVHeads: a.KVHeads, Scale: a.EffectiveScale(), Causal: a.Causal, Window: a.Window}
 	maskOf := masks(a.Mask, a.Causal, a.Window)
 	ys := matrices(a.Y)
 	for b, x := range matrices(a.X) {
 		store(ys[b].Data, f.MultiHead(x, w, cfg, func(head int) reference.Mask { return maskOf(b, head) }))
 	}
 	return nil
-}
-
-// notDefault replaces a scale of 0, which reference.MHAConfig takes for the default, by the smallest number: it makes all finite scores
-// equal as well.
-func notDefault(scale float64) float64 {
-	if scale == 0 {
-		return 5e-324
-	}
-	return scale
 }
 
 func (f Functions) ffn(a op.FFNArgs) error {

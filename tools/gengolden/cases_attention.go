@@ -81,7 +81,8 @@ func attentionShapes() []testCase {
 		})
 	}
 	for _, s := range []attentionShape{
-		{B: 1, H: 4, G: 2, Tq: 3, Tk: 5, D: 4}, {B: 2, H: 6, G: 2, Tq: 2, Tk: 4, D: 3}, {B: 1, H: 6, G: 3, Tq: 2, Tk: 4, D: 2}, {B: 2, H: 4, G: 1, Tq: 2, Tk: 3, D: 4},
+		{B: 1, H: 4, G: 2, Tq: 3, Tk: 5, D: 4}, {B: 2, H: 6, G: 2, Tq: 2, Tk: 4, D: 3}, {B: 1, H: 6, G: 3, Tq: 2, Tk: 4, D: 2},
+		{B: 2, H: 4, G: 1, Tq: 2, Tk: 3, D: 4},
 	} {
 		cases = append(cases, testCase{
 			name:    fmt.Sprintf("groups-b%d-%d-over-%d", s.B, s.H, s.G),
@@ -127,7 +128,8 @@ func attentionCausal() []testCase {
 		}
 		cases = append(cases, testCase{
 			name:    fmt.Sprintf("causal-q%d-k%d", s.Tq, s.Tk),
-			comment: fmt.Sprintf("Causal, %d queries at the end of %d keys.", s.Tq, s.Tk), clauses: clauses, flags: flags, attrs: attrs{"causal": true}, src: s.args(),
+			comment: fmt.Sprintf("Causal, %d queries at the end of %d keys.", s.Tq, s.Tk), clauses: clauses, flags: flags,
+			attrs: attrs{"causal": true}, src: s.args(),
 		})
 	}
 	for _, w := range []struct {
@@ -246,11 +248,13 @@ func attentionMasks() []testCase {
 		src: small.args().with("k", poisonK).with("v", poisonV).with("mask", bools(func(i int) bool { return i%2 == 0 }, 1, 1, 3, 4)),
 	})
 	add(testCase{
-		name: "poison-float", comment: "NaN and infinities in K and V at hidden keys, -Inf in a float mask.", clauses: "MSK-6 MSK-11", flags: "masked-nan float-mask",
-		src: small.args().with("k", poisonK).with("v", poisonV).with("mask", normal(1, 1, 1, 3, 4).set(-inf, 1, 3, 5, 7, 9, 11)),
+		name: "poison-float", comment: "NaN and infinities in K and V at hidden keys, -Inf in a float mask.", clauses: "MSK-6 MSK-11",
+		flags: "masked-nan float-mask",
+		src:   small.args().with("k", poisonK).with("v", poisonV).with("mask", normal(1, 1, 1, 3, 4).set(-inf, 1, 3, 5, 7, 9, 11)),
 	})
 	add(testCase{
-		name: "poison-causal", comment: "NaN and infinities in K and V after the query's own position.", clauses: "MSK-1 MSK-11", flags: "masked-nan causal-offset",
+		name: "poison-causal", comment: "NaN and infinities in K and V after the query's own position.", clauses: "MSK-1 MSK-11",
+		flags: "masked-nan causal-offset",
 		attrs: attrs{"causal": true}, src: attentionShape{B: 1, H: 1, Tq: 4, Tk: 6, D: 2}.args().
 			with("k", normal(1.4, 1, 1, 6, 2).set(nan, 9)).with("v", normal(1, 1, 1, 6, 2).set(inf, 8).set(nan, 10)),
 	})
@@ -260,7 +264,8 @@ func attentionMasks() []testCase {
 			with("k", normal(1.4, 1, 1, 5, 2).set(nan, 0, 3)).with("v", normal(1, 1, 1, 5, 2).set(nan, 1).set(inf, 2)),
 	})
 	add(testCase{
-		name: "poison-tq-tk", comment: "Every key is NaN and the first queries see none: they are 0.", clauses: "MSK-1 MSK-10 MSK-11", flags: "masked-nan masked-row",
+		name: "poison-tq-tk", comment: "Every key is NaN and the first queries see none: they are 0.", clauses: "MSK-1 MSK-10 MSK-11",
+		flags: "masked-nan masked-row",
 		attrs: attrs{"causal": true}, src: attentionShape{B: 1, H: 1, Tq: 4, Tk: 2, D: 2}.args().
 			with("k", normal(1.4, 1, 1, 2, 2).set(nan, 3)).with("v", normal(1, 1, 1, 2, 2).set(nan, 2)),
 	})
@@ -277,12 +282,14 @@ func attentionMasks() []testCase {
 		src: args{"q": floats([]float64{1, 1, -1, 1}, 1, 1, 2, 2), "k": floats([]float64{inf, 0, 2, 2, -1, 1}, 1, 1, 3, 2), "v": normal(1, 1, 1, 3, 2)},
 	})
 	add(testCase{
-		name: "visible-all-minus-inf", comment: "Visible scores that are all -Inf are no mask: NaN, as in softmax.", clauses: "ATT-6", flags: "visible-nan masked-row",
-		src: args{"q": floats([]float64{1, 2, -1, 1}, 1, 1, 2, 2), "k": floats([]float64{-inf, 1, -inf, 2}, 1, 1, 2, 2), "v": normal(1, 1, 1, 2, 2)},
+		name: "visible-all-minus-inf", comment: "Visible scores that are all -Inf are no mask: NaN, as in softmax.", clauses: "ATT-6",
+		flags: "visible-nan masked-row",
+		src:   args{"q": floats([]float64{1, 2, -1, 1}, 1, 1, 2, 2), "k": floats([]float64{-inf, 1, -inf, 2}, 1, 1, 2, 2), "v": normal(1, 1, 1, 2, 2)},
 	})
 	add(testCase{
-		name: "weight-0-inf-v", comment: "A visible key whose score is -Inf has weight 0 and holds Inf: 0 * Inf is NaN there.", clauses: "ATT-7", flags: "visible-nan",
-		src: args{"q": all(1, 1, 1, 1, 2), "k": floats([]float64{0, 0, -inf, 0, 1, 0}, 1, 1, 3, 2), "v": normal(1, 1, 1, 3, 2).set(inf, 2)},
+		name: "weight-0-inf-v", comment: "A visible key whose score is -Inf has weight 0 and holds Inf: 0 * Inf is NaN there.", clauses: "ATT-7",
+		flags: "visible-nan",
+		src:   args{"q": all(1, 1, 1, 1, 2), "k": floats([]float64{0, 0, -inf, 0, 1, 0}, 1, 1, 3, 2), "v": normal(1, 1, 1, 3, 2).set(inf, 2)},
 	})
 	return cases
 }
@@ -314,7 +321,8 @@ func attentionNumbers() []testCase {
 	})
 	add(testCase{
 		name: "common-shift", comment: "All scores of a row near 1e4, a few units apart.", clauses: "ATT-3", flags: "range", attrs: attrs{"scale": 1},
-		src: args{"q": all(100, 1, 1, 2, 1).set(-100, 1), "k": each(func(s *source, i int) float64 { return 100 + float64(s.IntN(65))/1024 }, 1, 1, 9, 1), "v": normal(1, 1, 1, 9, 3)},
+		src: args{"q": all(100, 1, 1, 2, 1).set(-100, 1), "k": each(func(s *source, i int) float64 { return 100 + float64(s.IntN(65))/1024 }, 1, 1, 9,
+			1), "v": normal(1, 1, 1, 9, 3)},
 	})
 	add(testCase{
 		name: "rising-scores", comment: "Each key scores above all before it: a running maximum changes at every step.", clauses: "ATT-1 ATT-3", flags: "range",
@@ -326,18 +334,21 @@ func attentionNumbers() []testCase {
 		src: args{"q": all(1, 1, 1, 1, 1), "k": each(func(_ *source, i int) float64 { return float64(-i) / 2 }, 1, 1, 70, 1), "v": normal(1, 1, 1, 70, 4)},
 	})
 	add(testCase{
-		name: "large-values", comment: "Values near 1e37 that their weights keep finite.", clauses: "ATT-1", flags: "range", src: s.args().with("v", normal(1e37, 1, 2, 6, 4)),
+		name: "large-values", comment: "Values near 1e37 that their weights keep finite.", clauses: "ATT-1", flags: "range",
+		src: s.args().with("v", normal(1e37, 1, 2, 6, 4)),
 	})
 	add(testCase{
 		name: "tiny-values", comment: "Values near 1e-30.", clauses: "ATT-1", flags: "range", src: s.args().with("v", normal(1e-30, 1, 2, 6, 4)),
 	})
 	add(testCase{
-		name: "tiny-scores", comment: "Queries and keys near 1e-22: their products underflow and the weights are nearly equal.", clauses: "ATT-1", flags: "range",
-		src: s.args().with("q", normal(1e-22, 1, 2, 3, 4)).with("k", normal(1e-22, 1, 2, 6, 4)),
+		name: "tiny-scores", comment: "Queries and keys near 1e-22: their products underflow and the weights are nearly equal.", clauses: "ATT-1",
+		flags: "range",
+		src:   s.args().with("q", normal(1e-22, 1, 2, 3, 4)).with("k", normal(1e-22, 1, 2, 6, 4)),
 	})
 	for _, tk := range []int{768, 2000} {
 		add(testCase{
-			name: fmt.Sprintf("uniform-%d", tk), comment: fmt.Sprintf("Nearly equal weights over %d keys with positive values.", tk), clauses: "ATT-1", flags: biasedSum,
+			name: fmt.Sprintf("uniform-%d", tk), comment: fmt.Sprintf("Nearly equal weights over %d keys with positive values.", tk),
+			clauses: "ATT-1", flags: biasedSum,
 			src: args{"q": recipe("uniform", 0.1, 0, 1, 1, 2, 4), "k": recipe("uniform", 0.1, 0, 1, 1, tk, 4), "v": recipe("uniform", 0.5, 1, 1, 1, tk, 3)},
 		})
 	}

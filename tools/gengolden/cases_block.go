@@ -82,7 +82,8 @@ func mhaFamily() family {
 		if mask != nil {
 			src["mask"] = mask
 		}
-		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, attrs: all, consts: l.weights().only(consts), src: src})
+		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, attrs: all, consts: l.weights().only(consts),
+			src: src})
 	}
 	causal := attrs{"causal": true}
 	small := layer{d: 8, heads: 2, headDim: 4}
@@ -102,7 +103,8 @@ func mhaFamily() family {
 	add("no-bias", "No biases.", "MHA-1", "bias", small, 1, 5, "wq wk wv wo", causal, nil)
 	add("some-bias", "A bias on queries and values only.", "MHA-1", "bias", small, 1, 5, "wq bq wk wv bv wo", causal, nil)
 	add("output-bias", "A bias on the output only.", "MHA-1", "bias", small, 1, 5, "wq wk wv wo bo", nil, nil)
-	add("bool-mask", "A boolean mask for each head, and a position that sees none: it gets bo.", "MHA-5 MSK-4 MSK-10", "mask masked-row", small, 1, 5, projections, nil,
+	add("bool-mask", "A boolean mask for each head, and a position that sees none: it gets bo.", "MHA-5 MSK-4 MSK-10", "mask masked-row", small, 1, 5,
+		projections, nil,
 		hideRows(randomMask(1, 2, 5, 5), 5, 3, 8))
 	add("float-mask", "A float mask and causal.", "MHA-5 MSK-5 MSK-9", "mask", small, 2, 4, projections, causal, normal(2, 1, 1, 4, 4))
 	add("scale", "An explicit scale.", "MHA-5", "scale", small, 1, 5, projections, attrs{"scale": 0.2}, nil)
@@ -119,11 +121,14 @@ func ffnFamily() family {
 	}}
 	add := func(name, comment, clauses, flags string, d, hidden int, consts string, a attrs, shape ...int) {
 		l := layer{d: d, heads: 1, headDim: 1, ffn: hidden}
-		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, attrs: a, consts: l.weights().only(consts), src: args{"x": normal(1, append(shape, d)...)}})
+		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, attrs: a, consts: l.weights().only(consts),
+			src: args{"x": normal(1, append(shape, d)...)}})
 	}
 	for _, act := range []struct{ name, clause string }{{"relu", "ACT-1"}, {"gelu", "ACT-2"}, {"gelu_tanh", "ACT-3"}} {
-		add(strings.ReplaceAll(act.name, "_", "-"), "The activation "+act.name+".", "FFN-1 FFN-2 "+act.clause, "activation", 6, 24, feedForward, attrs{"activation": act.name}, 3)
-		add(strings.ReplaceAll(act.name, "_", "-")+"-17", "The activation "+act.name+", odd lengths.", "FFN-1 FFN-2 "+act.clause, "activation edges", 5, 17, feedForward, attrs{"activation": act.name}, 2, 2)
+		add(strings.ReplaceAll(act.name, "_", "-"), "The activation "+act.name+".", "FFN-1 FFN-2 "+act.clause, "activation", 6, 24, feedForward,
+			attrs{"activation": act.name}, 3)
+		add(strings.ReplaceAll(act.name, "_", "-")+"-17", "The activation "+act.name+", odd lengths.", "FFN-1 FFN-2 "+act.clause, "activation edges",
+			5, 17, feedForward, attrs{"activation": act.name}, 2, 2)
 	}
 	add("default", "Without the attribute, GELU in the erf form.", "FFN-2 ACT-2", "activation", 6, 12, feedForward, nil, 3)
 	add("no-bias", "No biases.", "FFN-1", "bias", 6, 12, "w1 w2", nil, 3)
@@ -166,7 +171,8 @@ func blockFamily() family {
 		if x != nil {
 			input = x(input)
 		}
-		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, attrs: all, consts: l.weights(), src: args{"x": input}})
+		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, attrs: all, consts: l.weights(),
+			src: args{"x": input}})
 	}
 	l := layer{d: 8, heads: 2, headDim: 4, ffn: 24}
 	pre, post := attrs{"norm": "pre", "causal": true}, attrs{"norm": "post", "causal": true}
@@ -176,9 +182,11 @@ func blockFamily() family {
 	add("post-batch", "Post-norm, two sequences.", "BLK-2", "order", l, 2, 3, post, nil)
 	add("default", "Without attributes but the heads: pre-norm, GELU, not causal.", "BLK-1 BLK-4", "order mask activation", l, 1, 4, nil, nil)
 	for _, act := range []string{"relu", "gelu", "gelu_tanh"} {
-		add("pre-"+strings.ReplaceAll(act, "_", "-"), "Pre-norm with "+act+".", "BLK-1 BLK-4 FFN-2", "activation", l, 1, 4, attrs{"norm": "pre", "activation": act, "causal": true}, nil)
+		add("pre-"+strings.ReplaceAll(act, "_", "-"), "Pre-norm with "+act+".", "BLK-1 BLK-4 FFN-2", "activation", l, 1, 4,
+			attrs{"norm": "pre", "activation": act, "causal": true}, nil)
 	}
-	add("post-relu", "Post-norm with ReLU: the original Transformer.", "BLK-2 BLK-4 FFN-2", "activation order", l, 1, 4, attrs{"norm": "post", "activation": "relu"}, nil)
+	add("post-relu", "Post-norm with ReLU: the original Transformer.", "BLK-2 BLK-4 FFN-2", "activation order", l, 1, 4,
+		attrs{"norm": "post", "activation": "relu"}, nil)
 	add("eps", "A large eps in both normalizations, small inputs.", "BLK-3", "norms", l, 1, 4, attrs{"norm": "pre", "eps": 0.01}, func(d draw) draw {
 		return d.mapped(func(_ int, x float64) float64 { return x / 8 })
 	})

@@ -91,17 +91,20 @@ func gptFamily() family {
 		opticksFlag,
 	}...)}
 	add := func(name, comment, clauses, flags string, m model, at draw, err string) {
-		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, attrs: m.allAttrs(nil), consts: m.weights(), src: args{"ids": at}, err: err})
+		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, attrs: m.allAttrs(nil), consts: m.weights(),
+			src: args{"ids": at}, err: err})
 	}
 	m := tiny()
 	add("tiny", "Two layers of GPT-3's architecture.", "GPT-1 GPT-3 GPT-5", "order positions tied activation", m, tokens(17, 1, 7), "")
 	add("tiny-batch", "Two sequences.", "GPT-1", "batch", m, tokens(17, 2, 4), "")
-	add("same-prefix", "Two sequences that differ in their last token only: equal logits before it.", "GPT-1", "causal batch", m, idsOf([]int64{3, 1, 4, 1, 5, 3, 1, 4, 1, 9}, 2, 5), "")
+	add("same-prefix", "Two sequences that differ in their last token only: equal logits before it.", "GPT-1", "causal batch", m,
+		idsOf([]int64{3, 1, 4, 1, 5, 3, 1, 4, 1, 9}, 2, 5), "")
 	add("one-token", "One token.", "GPT-1", "positions", m, idsOf([]int64{16}, 1, 1), "")
 	add("repeated", "One token repeated: only positions tell the rows apart.", "GPT-1 GPT-3", "positions", m, idsOf([]int64{7, 7, 7, 7, 7}, 1, 5), "")
 	add("full-context", "As many tokens as there are positions.", "GPT-3 GPT-7", "positions id-range", m, tokens(17, 1, 12), "")
 	add("one-layer", "One layer.", "GPT-1", "order", model{layer: m.layer, vocab: 11, context: 8, layers: 1}, tokens(11, 1, 5), "")
-	add("four-layers", "Four layers.", "GPT-1", "order", model{layer: layer{d: 6, heads: 2, headDim: 3, ffn: 12}, vocab: 11, context: 8, layers: 4}, tokens(11, 1, 6), "")
+	add("four-layers", "Four layers.", "GPT-1", "order", model{layer: layer{d: 6, heads: 2, headDim: 3, ffn: 12}, vocab: 11, context: 8, layers: 4},
+		tokens(11, 1, 6), "")
 	add("gelu-erf", "The default activation, the erf form.", "GPT-1 ACT-2", "activation", m.with(attrs{"activation": "gelu"}), tokens(17, 1, 5), "")
 	add("relu", "ReLU.", "GPT-1 FFN-2", "activation", m.with(attrs{"activation": "relu"}), tokens(17, 1, 5), "")
 	untied := tiny()
@@ -112,12 +115,16 @@ func gptFamily() family {
 	add("no-positions", "Without positions.", "GPT-3", "positions", m.with(attrs{"positions": "none"}), tokens(17, 1, 6), "")
 	add("sinusoidal", "Sinusoidal positions.", "GPT-3 PE-1", "positions", m.with(attrs{"positions": "sinusoidal"}), tokens(17, 1, 9), "")
 	add("scaled", "Scaled embeddings and learned positions.", "GPT-2 GPT-3", "embedding-scale", m.with(attrs{"scale_embedding": true}), tokens(17, 1, 6), "")
-	add("vaswani", "The original Transformer's decoder: post-norm, ReLU, sinusoids, scaled embeddings, untied.", "GPT-2 GPT-3 GPT-6 BLK-2", "order positions embedding-scale tied", vaswani(), tokens(17, 1, 7), "")
+	add("vaswani", "The original Transformer's decoder: post-norm, ReLU, sinusoids, scaled embeddings, untied.", "GPT-2 GPT-3 GPT-6 BLK-2",
+		"order positions embedding-scale tied", vaswani(), tokens(17, 1, 7), "")
 	add("post-tied", "Post-norm, tied.", "GPT-5 GPT-6", "order tied", m.with(attrs{"norm": "post"}), tokens(17, 2, 4), "")
-	add("banded", "Dense and banded layers in turn, grouped heads that do not fill the model.", "GPT-4 MHA-3 MHA-4", "windows heads", banded(), tokens(19, 1, 9), "")
-	add("windows-3", "Three windows over four layers.", "GPT-4", "windows", model{layer: layer{d: 6, heads: 2, headDim: 3, ffn: 12}, vocab: 11, context: 12, layers: 4, attrs: attrs{"windows": []int{2, 0, 4}}}, tokens(11, 1, 8), "")
+	add("banded", "Dense and banded layers in turn, grouped heads that do not fill the model.", "GPT-4 MHA-3 MHA-4", "windows heads", banded(),
+		tokens(19, 1, 9), "")
+	add("windows-3", "Three windows over four layers.", "GPT-4", "windows", model{layer: layer{d: 6, heads: 2, headDim: 3, ffn: 12}, vocab: 11,
+		context: 12, layers: 4, attrs: attrs{"windows": []int{2, 0, 4}}}, tokens(11, 1, 8), "")
 	add("window-all", "One window for all layers.", "GPT-4", "windows", m.with(attrs{"windows": []int{2}}), tokens(17, 1, 7), "")
-	add("multi-query", "All query heads share one.", "GPT-1 MHA-4", "heads", model{layer: layer{d: 8, heads: 4, kvHeads: 1, headDim: 2, ffn: 16}, vocab: 13, context: 8, layers: 2}, tokens(13, 1, 6), "")
+	add("multi-query", "All query heads share one.", "GPT-1 MHA-4", "heads", model{layer: layer{d: 8, heads: 4, kvHeads: 1, headDim: 2, ffn: 16},
+		vocab: 13, context: 8, layers: 2}, tokens(13, 1, 6), "")
 	add("eps", "eps = 1e-3.", "GPT-1", "eps", m.with(attrs{"eps": 1e-3}), tokens(17, 1, 5), "")
 	add("eps-1e-6", "eps = 1e-6.", "GPT-1", "eps", m.with(attrs{"eps": 1e-6}), tokens(17, 1, 5), "")
 	add("id-v", "An id equal to V is an error.", "GPT-7", "id-range", m, idsOf([]int64{1, 17, 2}, 1, 3), "index")
@@ -136,7 +143,8 @@ func gptLossFamily() family {
 		opticksFlag,
 	}...)}
 	add := func(name, comment, clauses, flags string, m model, a attrs, at, targets draw) *testCase {
-		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, attrs: m.allAttrs(a), consts: m.weights(), src: args{"ids": at, "targets": targets}})
+		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, attrs: m.allAttrs(a), consts: m.weights(),
+			src: args{"ids": at, "targets": targets}})
 		return &f.cases[len(f.cases)-1]
 	}
 	none, mean, sum := attrs{"reduction": "none"}, attrs{"reduction": "mean"}, attrs{"reduction": "sum"}
@@ -147,27 +155,36 @@ func gptLossFamily() family {
 	add("default", "Without the attribute, the mean.", "GPT-8 XE-4", "reduction", m, nil, tokens(17, 1, 5), tokens(17, 1, 5))
 	add("sum", "The sum of all.", "GPT-8 XE-4", "reduction", m, sum, tokens(17, 2, 4), tokens(17, 2, 4))
 	add("ignore-none", "Three of eight targets are ignored.", "GPT-8 XE-3", "ignore", m, none, tokens(17, 2, 4), targets)
-	add("ignore-mean", "The mean over the five that count, which are not spread evenly over the sequences.", "GPT-8 XE-3 XE-4", "ignore reduction", m, mean, tokens(17, 2, 4), targets)
+	add("ignore-mean", "The mean over the five that count, which are not spread evenly over the sequences.", "GPT-8 XE-3 XE-4", "ignore reduction", m,
+		mean, tokens(17, 2, 4), targets)
 	add("ignore-sum", "The sum of the five that count.", "GPT-8 XE-3 XE-4", "ignore reduction", m, sum, tokens(17, 2, 4), targets)
-	add("ignore-0", "ignore_index is a token.", "GPT-8 XE-3", "ignore", m, attrs{"reduction": "mean", "ignore_index": 0}, tokens(17, 1, 5), idsOf([]int64{0, 3, 0, 8, 16}, 1, 5))
-	add("all-ignored", "All targets are ignored: 0.", "GPT-8 XE-5", "all-ignored", m, mean, tokens(17, 1, 3), idsOf([]int64{-100, -100, -100}, 1, 3)).compare = vector.Exact
-	add("vaswani", "The original Transformer's decoder.", "GPT-6 GPT-8", "order positions embedding-scale tied", vaswani(), none, tokens(17, 1, 6), tokens(17, 1, 6))
+	add("ignore-0", "ignore_index is a token.", "GPT-8 XE-3", "ignore", m, attrs{"reduction": "mean", "ignore_index": 0}, tokens(17, 1, 5),
+		idsOf([]int64{0, 3, 0, 8, 16}, 1, 5))
+	add("all-ignored", "All targets are ignored: 0.", "GPT-8 XE-5", "all-ignored", m, mean, tokens(17, 1, 3),
+		idsOf([]int64{-100, -100, -100}, 1, 3)).compare = vector.Exact
+	f.cases = append(f.cases, testCase{
+		name: "all-ignored-after", comment: "A batch without a target that counts, after one that has some.", clauses: "GPT-8 XE-5", flags: "all-ignored",
+		attrs: m.allAttrs(mean), consts: m.weights(), steps: []step{
+			{src: args{"ids": tokens(17, 1, 3), "targets": tokens(17, 1, 3)}},
+			{src: args{"ids": tokens(17, 1, 3), "targets": idsOf([]int64{-100, -100, -100}, 1, 3)}},
+		},
+	})
+	add("vaswani", "The original Transformer's decoder.", "GPT-6 GPT-8", "order positions embedding-scale tied", vaswani(), none, tokens(17, 1, 6),
+		tokens(17, 1, 6))
 	add("banded", "Dense and banded layers, grouped heads.", "GPT-4 GPT-8", "windows heads", banded(), none, tokens(19, 1, 9), tokens(19, 1, 9))
 	add("eps", "eps = 1e-3.", "GPT-1 GPT-8", "eps", m.with(attrs{"eps": 1e-3}), none, tokens(17, 1, 5), tokens(17, 1, 5))
 	add("target-v", "A target equal to V is an error.", "GPT-8 XE-6", "target-range", m, mean, tokens(17, 1, 2), idsOf([]int64{3, 17}, 1, 2)).err = "index"
-	add("id-v", "An id equal to V is an error, also where its target is ignored.", "GPT-7 GPT-8", "target-range", m, mean, idsOf([]int64{3, 17}, 1, 2), idsOf([]int64{3, -100}, 1, 2)).err = "index"
+	add("id-v", "An id equal to V is an error, also where its target is ignored.", "GPT-7 GPT-8", "target-range", m, mean,
+		idsOf([]int64{3, 17}, 1, 2), idsOf([]int64{3, -100}, 1, 2)).err = "index"
 	f.cases = append(f.cases, opticksLoss())
 	return f
 }
 
 func gptCachedFamily() family {
-	kept := []vector.Flag{modelFlags[1], opticksFlag}
-	for _, flag := range cacheFlags {
-		kept = append(kept, flag)
-	}
-	f := family{op: "gpt.cached", flags: kept}
+	f := family{op: "gpt.cached", flags: append([]vector.Flag{modelFlags[1], opticksFlag}, cacheFlags...)}
 	add := func(name, comment, clauses, flags string, m model, capacity int, steps ...step) {
-		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, attrs: m.allAttrs(attrs{"capacity": capacity}), consts: m.weights(), steps: steps})
+		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags,
+			attrs: m.allAttrs(attrs{"capacity": capacity}), consts: m.weights(), steps: steps})
 	}
 	one := func(pos int, at ...int64) step {
 		return step{src: args{"ids": idsOf(at, 1, len(at)), "pos": scalar(int64(pos))}}
@@ -191,10 +208,12 @@ func gptCachedFamily() family {
 	m := tiny()
 	add("prefill", "One step.", "GPT-9 KV-1", "append", m, 12, one(0, text...))
 	add("tokenwise", "One token at a time.", "GPT-9 KV-2", "append positions", m, 12, tokenwise...)
-	add("prefill-then-tokenwise", "The same tokens at once, and again one at a time: equal logits.", "GPT-9 KV-2 KV-3", "append rewind", m, 12, append([]step{one(0, text...)}, tokenwise...)...)
+	add("prefill-then-tokenwise", "The same tokens at once, and again one at a time: equal logits.", "GPT-9 KV-2 KV-3", "append rewind", m, 12,
+		append([]step{one(0, text...)}, tokenwise...)...)
 	add("append-many", "Steps of 3, 1 and 4 tokens.", "GPT-9 KV-2", "append positions", m, 12, one(0, text[:3]...), one(3, text[3]), one(4, text[4:]...))
 	add("batch", "Two sequences.", "GPT-9", "append", m, 12, batch(0, 2, 3, 1, 4, 9, 2, 6), batch(3, 2, 5, 8), batch(4, 2, 1, 0, 16, 7))
-	add("rewind", "Two tokens are taken back and others come.", "GPT-9 KV-3", "rewind", m, 12, one(0, 3, 14, 1, 5, 9), one(3, 2, 6), one(5, 5), one(0, 8, 9), one(2, 7))
+	add("rewind", "Two tokens are taken back and others come.", "GPT-9 KV-3", "rewind", m, 12, one(0, 3, 14, 1, 5, 9), one(3, 2, 6), one(5, 5),
+		one(0, 8, 9), one(2, 7))
 	add("beam", "Sequences are exchanged and duplicated.", "GPT-9 KV-4", "beam", m, 12,
 		batch(0, 3, 3, 1, 4, 1, 5, 9), beam(batch(2, 3, 2, 6, 5), 2, 0, 1), beam(batch(3, 3, 3, 5, 8), 1, 1, 0), batch(4, 3, 9, 7, 9))
 	add("beam-rewind", "A reorder and a rewind in one step.", "GPT-9 KV-3 KV-4", "beam rewind", m, 12,
@@ -204,15 +223,19 @@ func gptCachedFamily() family {
 		one(0, 3, 1, 4), fails("capacity", one(3, 1, 5)), one(3, 9))
 	add("position-error", "Positions beyond the length, and negative: errors, and the state is what it was.", "GPT-9 GPT-10 KV-6", "state-after-error", m, 12,
 		one(0, 3, 1), fails("position", one(3, 4)), one(2, 1), fails("position", one(-1, 5)), one(3, 9))
-	add("id-error", "An id outside the vocabulary in the second row: an error, and the state of both is what it was.", "GPT-7 GPT-10", "state-after-error", m, 12,
+	add("id-error", "An id outside the vocabulary in the second row: an error, and the state of both is what it was.", "GPT-7 GPT-10",
+		"state-after-error", m, 12,
 		batch(0, 2, 3, 1, 4, 1), fails("index", batch(2, 2, 5, 17)), batch(2, 2, 9, 2), fails("index", batch(3, 2, -1, 2)), batch(3, 2, 6, 5))
 	add("beam-error", "A beam index outside the batch: an error, and the order is what it was.", "GPT-10 KV-8", "state-after-error beam", m, 12,
 		batch(0, 2, 3, 1, 4, 1), fails("index", beam(batch(2, 2, 5, 9), 0, 2)), batch(2, 2, 9, 2))
 	add("reorder-undone", "An error in a step that also reorders leaves the order as it was.", "GPT-10 KV-6", "state-after-error beam", m, 12,
 		batch(0, 2, 3, 1, 4, 1), fails("position", beam(batch(3, 2, 5, 9), 1, 1)), fails("index", beam(batch(2, 2, 5, 99), 1, 0)), batch(2, 2, 9, 2))
-	add("vaswani", "The original Transformer's decoder: sinusoids at the positions of the sequence.", "GPT-6 GPT-9", "positions append", vaswani(), 9, one(0, 3, 14, 1), one(3, 5), one(4, 9, 2))
-	add("banded", "Dense and banded layers, grouped heads.", "GPT-4 GPT-9 KV-5", "window groups append", banded(), 12, one(0, 3, 14, 1, 5, 9), one(5, 2), one(6, 6, 18), one(8, 3))
-	add("no-positions", "Without positions, a capacity of its own.", "GPT-3 GPT-9", "positions append", m.with(attrs{"positions": "none"}), 40, one(0, 3, 14, 1), one(3, 5), one(4, 9))
+	add("vaswani", "The original Transformer's decoder: sinusoids at the positions of the sequence.", "GPT-6 GPT-9", "positions append", vaswani(), 9,
+		one(0, 3, 14, 1), one(3, 5), one(4, 9, 2))
+	add("banded", "Dense and banded layers, grouped heads.", "GPT-4 GPT-9 KV-5", "window groups append", banded(), 12, one(0, 3, 14, 1, 5, 9),
+		one(5, 2), one(6, 6, 18), one(8, 3))
+	add("no-positions", "Without positions, a capacity of its own.", "GPT-3 GPT-9", "positions append", m.with(attrs{"positions": "none"}), 40,
+		one(0, 3, 14, 1), one(3, 5), one(4, 9))
 	f.cases = append(f.cases, opticksCached())
 	return f
 }

@@ -51,13 +51,15 @@ func layerNormFamily() family {
 		name: "d-1", comment: "Rows of one element give beta, exactly.", clauses: "LN-5", flags: "constant", compare: vector.Exact, consts: affine(1),
 		src: args{"x": floats([]float64{3, -7e3, 0, 1e-3}, 4, 1)},
 	}, testCase{
-		name: "constant", comment: "Constant rows of integers give beta, exactly.", clauses: "LN-5", flags: "constant", compare: vector.Exact, consts: affine(6),
-		src: args{"x": all(0, 3, 6).mapped(func(i int, _ float64) float64 { return []float64{0, 4, -64}[i/6] })},
+		name: "constant", comment: "Constant rows of integers give beta, exactly.", clauses: "LN-5", flags: "constant", compare: vector.Exact,
+		consts: affine(6),
+		src:    args{"x": all(0, 3, 6).mapped(func(i int, _ float64) float64 { return []float64{0, 4, -64}[i/6] })},
 	}, testCase{
 		name: "constant-beside", comment: "A constant row between ordinary ones.", clauses: "LN-1 LN-5", flags: "constant rows", consts: affine(7),
 		src: args{"x": normal(1, 3, 7).set(0.1, span(7, 14)...)},
 	}, testCase{
-		name: "constant-eps-0", comment: "A constant row with eps = 0 is 0/0, NaN; its neighbour is not.", clauses: "LN-5", flags: "constant", attrs: attrs{"eps": 0},
+		name: "constant-eps-0", comment: "A constant row with eps = 0 is 0/0, NaN; its neighbour is not.", clauses: "LN-5", flags: "constant",
+		attrs:  attrs{"eps": 0},
 		consts: affine(4), src: args{"x": normal(1, 2, 4).set(2, 0, 1, 2, 3)},
 	}, testCase{
 		name: "zero-gamma", comment: "Some gammas are 0 and some negative.", clauses: "LN-1", flags: "affine",
@@ -69,14 +71,17 @@ func layerNormFamily() family {
 	add("large", "Elements near 1e15.", "LN-1", "range", nil, normal(1e15, 2, 9), 9)
 	add("small", "Elements near 1e-15 with eps = 0.", "LN-1", "range", attrs{"eps": 0}, normal(1e-15, 2, 9), 9)
 	f.cases = append(f.cases, testCase{
-		name: "gpt2", comment: "GPT-2's width, 768.", clauses: "LN-1", flags: "edges", consts: args{"gamma": recipe("uniform", 0.5, 1, 768), "beta": sum4(0.3, 768)},
+		name: "gpt2", comment: "GPT-2's width, 768.", clauses: "LN-1", flags: "edges", consts: args{"gamma": recipe("uniform", 0.5, 1, 768),
+			"beta": sum4(0.3, 768)},
 		src: args{"x": sum4(2, 2, 768)}, samples: tileEdges,
 	}, testCase{
-		name: "gpt3", comment: "The width of GPT-3 175B, 12,288.", clauses: "LN-1", flags: "edges", consts: args{"gamma": recipe("uniform", 0.5, 1, 12288), "beta": sum4(0.3, 12288)},
-		src: args{"x": sum4(2, 2, 12288)}, samples: tileEdges,
+		name: "gpt3", comment: "The width of GPT-3 175B, 12,288.", clauses: "LN-1", flags: "edges",
+		consts: args{"gamma": recipe("uniform", 0.5, 1, 12288), "beta": sum4(0.3, 12288)},
+		src:    args{"x": sum4(2, 2, 12288)}, samples: tileEdges,
 	}, testCase{
 		name: "gpt3-shifted", comment: "12,288 elements with a mean of 20 and a spread of 1.", clauses: "LN-1 LN-4", flags: biasedSum + " one-pass",
-		consts: args{"gamma": recipe("uniform", 0.5, 1, 12288), "beta": sum4(0.3, 12288)}, src: args{"x": recipe("sum4", 1.75, 20, 1, 12288)}, samples: tileEdges,
+		consts: args{"gamma": recipe("uniform", 0.5, 1, 12288), "beta": sum4(0.3, 12288)}, src: args{"x": recipe("sum4", 1.75, 20, 1, 12288)},
+		samples: tileEdges,
 	})
 	return f
 }

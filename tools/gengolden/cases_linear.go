@@ -33,10 +33,12 @@ func linearFamily() family {
 		consts: args{"w": normal(1, 9, 9), "b": normal(1, 9)}, src: args{"x": normal(1, 3, 9)},
 	})
 	add(testCase{
-		name: "leading-axes", comment: "Two leading axes.", clauses: "LIN-1", flags: "layout", consts: args{"w": normal(1, 4, 4), "b": normal(1, 4)}, src: args{"x": normal(1, 2, 3, 4)},
+		name: "leading-axes", comment: "Two leading axes.", clauses: "LIN-1", flags: "layout", consts: args{"w": normal(1, 4, 4), "b": normal(1, 4)},
+		src: args{"x": normal(1, 2, 3, 4)},
 	})
 	add(testCase{
-		name: "vector", comment: "No leading axis.", clauses: "LIN-1", flags: "layout", consts: args{"w": normal(1, 7, 3), "b": normal(1, 3)}, src: args{"x": normal(1, 7)},
+		name: "vector", comment: "No leading axis.", clauses: "LIN-1", flags: "layout", consts: args{"w": normal(1, 7, 3), "b": normal(1, 3)},
+		src: args{"x": normal(1, 7)},
 	})
 	add(testCase{
 		name: "bias-only", comment: "Rows of zeros give the bias, exactly.", clauses: "LIN-2", flags: "bias", compare: vector.Exact,
@@ -47,7 +49,8 @@ func linearFamily() family {
 		consts: args{"w": whole(-4, 4, 37, 6), "b": whole(-9, 9, 6)}, src: args{"x": whole(-4, 4, 3, 37)},
 	})
 	add(testCase{
-		name: "specials", comment: "A zero weight meets an infinity, a zero input a NaN; other rows and columns are not affected.", clauses: "LIN-1", flags: "zero-skip",
+		name: "specials", comment: "A zero weight meets an infinity, a zero input a NaN; other rows and columns are not affected.", clauses: "LIN-1",
+		flags:  "zero-skip",
 		consts: args{"w": normal(1, 4, 5).set(0, 5).set(nan, 13), "b": normal(1, 5)}, src: args{"x": normal(1, 3, 4).set(inf, 5).set(0, 2)},
 	})
 	add(testCase{

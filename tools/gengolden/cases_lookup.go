@@ -14,7 +14,8 @@ func embeddingFamily() family {
 	}}
 	table := normal(1, 7, 5)
 	add := func(name, comment, clauses, flags, err string, table, at draw) {
-		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, compare: vector.Exact, consts: args{"table": table}, src: args{"ids": at}, err: err})
+		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, compare: vector.Exact,
+			consts: args{"table": table}, src: args{"ids": at}, err: err})
 	}
 	add("all", "Every row, in reverse.", "EMB-1", "rows", "", table, ids(6, 5, 4, 3, 2, 1, 0))
 	add("bounds", "The first and the last row.", "EMB-1", "rows id-range", "", table, ids(0, 6))
@@ -23,8 +24,10 @@ func embeddingFamily() family {
 	add("one-row", "A table of one row.", "EMB-1", "rows id-range", "", normal(1, 1, 4), ids(0, 0))
 	add("width-1", "Rows of one element.", "EMB-1", "rows", "", normal(1, 9, 1), ids(8, 2, 4))
 	add("scalar", "An id without axes.", "EMB-1", "rows", "", table, scalar(4))
-	add("specials", "A row with NaN, infinities, -0 and a subnormal number is copied.", "EMB-1", "copy", "", normal(1, 3, 5).set(nan, 5).set(inf, 6).set(-inf, 7).set(0x1p-140, 8), ids(2, 1, 0, 1))
-	add("vocabulary", "GPT-3's vocabulary: the first and the last id, and some between.", "EMB-1", "rows id-range", "", sum4(1, 50257, 4), ids(0, 50256, 50255, 32768, 257, 198))
+	add("specials", "A row with NaN, infinities, -0 and a subnormal number is copied.", "EMB-1", "copy", "",
+		normal(1, 3, 5).set(nan, 5).set(inf, 6).set(-inf, 7).set(0x1p-140, 8), ids(2, 1, 0, 1))
+	add("vocabulary", "GPT-3's vocabulary: the first and the last id, and some between.", "EMB-1", "rows id-range", "", sum4(1, 50257, 4),
+		ids(0, 50256, 50255, 32768, 257, 198))
 	add("id-v", "An id equal to V is an error.", "EMB-2", "id-range", "index", table, ids(0, 7))
 	add("id-negative", "-1 is an error, not the last row.", "EMB-2", "id-range", "index", table, ids(-1, 2))
 	add("id-huge", "An id that does not fit 32 bits is an error.", "EMB-2", "id-range", "index", table, ids(2, 1<<32+1))
@@ -53,7 +56,8 @@ func sinusoidalFamily() family {
 	add("unordered", "Positions in no order, with repetitions.", "PE-3", "positions", 16, ids(5, 5, 0, 1023, 17, 5))
 	add("left-padded", "Two padding positions at 0 before the text.", "PE-3", "positions", 8, ids(0, 0, 0, 1, 2, 3))
 	f.cases = append(f.cases, testCase{
-		name: "negative", comment: "A negative position is an error.", clauses: "PE-5", flags: "position-range", attrs: attrs{"d_model": 4}, src: args{"pos": ids(0, -1)}, err: "position",
+		name: "negative", comment: "A negative position is an error.", clauses: "PE-5", flags: "position-range", attrs: attrs{"d_model": 4},
+		src: args{"pos": ids(0, -1)}, err: "position",
 	})
 	return f
 }
@@ -65,7 +69,8 @@ func learnedFamily() family {
 	}}
 	table := normal(1, 6, 5)
 	add := func(name, comment, clauses, flags, err string, table, at draw) {
-		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, compare: vector.Exact, consts: args{"table": table}, src: args{"pos": at}, err: err})
+		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, compare: vector.Exact,
+			consts: args{"table": table}, src: args{"pos": at}, err: err})
 	}
 	add("all", "Every row, in order.", "PE-4", "positions", "", table, ids(0, 1, 2, 3, 4, 5))
 	add("unordered", "Positions in no order, with repetitions.", "PE-3 PE-4", "positions", "", table, ids(5, 0, 0, 3, 5))

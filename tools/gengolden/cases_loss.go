@@ -22,11 +22,13 @@ func crossEntropyFamily() family {
 	none, mean, sum := attrs{"reduction": "none"}, attrs{"reduction": "mean"}, attrs{"reduction": "sum"}
 	ignoring := func(a attrs, index int) attrs { return attrs{"reduction": a["reduction"], "ignore_index": index} }
 	add := func(name, comment, clauses, flags string, a attrs, logits, targets draw) *testCase {
-		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, attrs: a, src: args{"logits": logits, "targets": targets}})
+		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, attrs: a,
+			src: args{"logits": logits, "targets": targets}})
 		return &f.cases[len(f.cases)-1]
 	}
 	for _, s := range [][2]int{{1, 2}, {3, 5}, {4, 17}, {17, 3}, {2, 33}, {2, 65}, {3, 129}, {2, 257}} {
-		add(fmt.Sprintf("n%d-v%d", s[0], s[1]), fmt.Sprintf("%d rows, %d classes.", s[0], s[1]), "XE-1 XE-4", "edges", none, normal(2, s[0], s[1]), tokens(s[1], s[0]))
+		add(fmt.Sprintf("n%d-v%d", s[0], s[1]), fmt.Sprintf("%d rows, %d classes.", s[0], s[1]), "XE-1 XE-4", "edges", none, normal(2, s[0], s[1]),
+			tokens(s[1], s[0]))
 	}
 	add("mean", "The mean of five losses.", "XE-1 XE-4", "reduction", mean, normal(2, 5, 7), tokens(7, 5))
 	add("sum", "The sum of five losses.", "XE-1 XE-4", "reduction", sum, normal(2, 5, 7), tokens(7, 5))
@@ -40,16 +42,29 @@ func crossEntropyFamily() family {
 	add("ignore-sum", "The sum of the three that count.", "XE-3 XE-4", "ignore reduction", sum, normal(2, 5, 6), ids(-100, 1, 0, 5, -100))
 	add("ignore-minus-1", "Another ignore_index.", "XE-3", "ignore reduction", ignoring(mean, -1), normal(2, 4, 6), ids(2, -1, 0, -1))
 	add("ignore-class", "ignore_index is one of the classes.", "XE-3", "ignore reduction", ignoring(mean, 0), normal(2, 5, 6), ids(2, 0, 3, 5, 0))
-	add("ignore-nan", "NaN and infinities in ignored rows reach nothing.", "XE-3", "ignore specials", none, normal(2, 4, 4).set(nan, 4).set(inf, 7, 13).set(-inf, 12), ids(1, -100, 3, -100))
-	add("ignore-nan-mean", "The same in a mean.", "XE-3 XE-4", "ignore specials reduction", mean, normal(2, 4, 4).set(nan, 4).set(inf, 7, 13).set(-inf, 12), ids(1, -100, 3, -100))
+	add("ignore-nan", "NaN and infinities in ignored rows reach nothing.", "XE-3", "ignore specials", none,
+		normal(2, 4, 4).set(nan, 4).set(inf, 7, 13).set(-inf, 12), ids(1, -100, 3, -100))
+	add("ignore-nan-mean", "The same in a mean.", "XE-3 XE-4", "ignore specials reduction", mean,
+		normal(2, 4, 4).set(nan, 4).set(inf, 7, 13).set(-inf, 12), ids(1, -100, 3, -100))
 	for _, a := range []attrs{none, mean, sum} {
 		name := fmt.Sprint("all-ignored-", a["reduction"])
-		add(name, "Every target is ignored: 0, not 0/0.", "XE-3 XE-5", "all-ignored", a, normal(2, 3, 5).set(nan, 2), ids(-100, -100, -100)).compare = vector.Exact
+		add(name, "Every target is ignored: 0, not 0/0.", "XE-3 XE-5", "all-ignored", a, normal(2, 3, 5).set(nan, 2),
+			ids(-100, -100, -100)).compare = vector.Exact
 	}
+
+	f.cases = append(f.cases, testCase{
+		name: "all-ignored-between", comment: "A batch without a target that counts, between two that have some.", clauses: "XE-4 XE-5", flags: "all-ignored",
+		attrs: mean, steps: []step{
+			{src: args{"logits": normal(2, 3, 5), "targets": ids(1, 0, 4)}},
+			{src: args{"logits": normal(2, 3, 5), "targets": ids(-100, -100, -100)}},
+			{src: args{"logits": normal(2, 3, 5), "targets": ids(2, -100, 3)}},
+		},
+	})
 
 	add("shift-1e4", "Logits near 1e4, and near -1e4, a few units apart.", "XE-2", "shift no-max", none,
 		each(func(s *source, i int) float64 { return float64(1-i/8%2*2)*1e4 + float64(s.IntN(4096))/1024 }, 4, 8), tokens(8, 4))
-	add("shift-mean", "The same in a mean.", "XE-2 XE-4", "shift reduction", mean, each(func(s *source, i int) float64 { return 1e4 + float64(s.IntN(4096))/1024 }, 4, 8), tokens(8, 4))
+	add("shift-mean", "The same in a mean.", "XE-2 XE-4", "shift reduction", mean,
+		each(func(s *source, i int) float64 { return 1e4 + float64(s.IntN(4096))/1024 }, 4, 8), tokens(8, 4))
 	add("dominating", "One logit at 1e4 or -1e4 above or below the others, target or not.", "XE-1 XE-2", "no-max confident", none,
 		normal(2, 4, 6).set(1e4, 2, 8).set(-1e4, 15, 21), ids(2, 0, 3, 1))
 	add("confident", "Targets ahead by 5 to 30, and behind by as much.", "XE-1", "confident", none,
@@ -60,7 +75,8 @@ func crossEntropyFamily() family {
 			return x
 		}), ids(0, 0, 0, 0, 0, 0))
 	add("wide", "Logits near 1e30.", "XE-2", "no-max", none, normal(1e29, 2, 5).set(1e30, 1, 8), ids(0, 3))
-	add("underflow", "Targets whose weight underflows float32.", "XE-1", "confident", none, normal(2, 3, 5).set(-200, 1).set(-120, 6).set(-95, 11), ids(1, 1, 1))
+	add("underflow", "Targets whose weight underflows float32.", "XE-1", "confident", none, normal(2, 3, 5).set(-200, 1).set(-120, 6).set(-95, 11),
+		ids(1, 1, 1))
 
 	add("target-minus-inf", "A target whose logit is -Inf has loss +Inf; -Inf elsewhere counts as 0.", "XE-7", "specials", none,
 		normal(2, 3, 5).set(-inf, 1, 8, 14), ids(1, 2, 4))
@@ -69,11 +85,14 @@ func crossEntropyFamily() family {
 	add("plus-inf-target", "A target whose logit is +Inf is NaN too.", "XE-8", "specials", none, normal(2, 2, 3).set(inf, 1), ids(1, 0))
 	add("nan-mean", "A NaN that counts makes the mean NaN.", "XE-8 XE-4", "specials reduction", mean, normal(2, 3, 4).set(nan, 5), ids(0, 1, 2))
 	for _, target := range []int64{5, -1, -101, 1 << 32} {
-		add(fmt.Sprintf("target-%d", target), "A target outside the classes that is not ignore_index is an error.", "XE-6", "target-range", mean, normal(2, 3, 5), ids(0, target, 4)).err = "index"
+		add(fmt.Sprintf("target-%d", target), "A target outside the classes that is not ignore_index is an error.", "XE-6", "target-range", mean,
+			normal(2, 3, 5), ids(0, target, 4)).err = "index"
 	}
-	add("target-not-ignored", "-100 is an error where ignore_index is another.", "XE-6", "target-range ignore", ignoring(none, -1), normal(2, 2, 5), ids(0, -100)).err = "index"
+	add("target-not-ignored", "-100 is an error where ignore_index is another.", "XE-6", "target-range ignore", ignoring(none, -1), normal(2, 2, 5),
+		ids(0, -100)).err = "index"
 
-	add("vocabulary", "GPT-3's vocabulary, 50,257 classes; targets first, last and between.", "XE-1", "edges "+biasedSum, none, sum4(3, 3, 50257), ids(0, 50256, 31415))
+	add("vocabulary", "GPT-3's vocabulary, 50,257 classes; targets first, last and between.", "XE-1", "edges "+biasedSum, none, sum4(3, 3, 50257),
+		ids(0, 50256, 31415))
 	add("vocabulary-mean", "The same in a mean, with one ignored.", "XE-3 XE-4", "reduction ignore "+biasedSum, mean, sum4(3, 3, 50257), ids(198, -100, 262))
 	add("vocabulary-flat", "50,257 logits that hardly differ: an untrained model.", "XE-1", biasedSum, none, sum4(0.1, 2, 50257), ids(11, 50000))
 	add("vocabulary-shift", "50,257 logits near 300.", "XE-2", biasedSum+" shift", none, recipe("sum4", 3, 300, 2, 50257), ids(11, 50000))

@@ -23,7 +23,8 @@ func logSoftmaxFamily() family {
 			src: args{"x": floats([]float64{0, -3, 1e4, -1e30, 1e-40}, 5, 1)},
 		},
 		{
-			name: "dominant", comment: "One element is ahead by more than 110: 0 for it, the difference for the others, all integers.", clauses: "SM-6", flags: "denominator wide",
+			name: "dominant", comment: "One element is ahead by more than 110: 0 for it, the difference for the others, all integers.",
+			clauses: "SM-6", flags: "denominator wide",
 			compare: vector.Exact, src: args{"x": whole(-20, 20, 3, 7).set(160, 0, 10, 20)},
 		},
 	}...)
@@ -38,7 +39,8 @@ func reluFamily() family {
 	}}
 	for _, n := range []int{1, 7, 16, 33, 65} {
 		f.cases = append(f.cases, testCase{
-			name: fmt.Sprintf("n-%d", n), comment: fmt.Sprintf("%d elements of both signs.", n), clauses: "ACT-1", flags: "edges sign", compare: vector.Exact, src: args{"x": normal(2, n)},
+			name: fmt.Sprintf("n-%d", n), comment: fmt.Sprintf("%d elements of both signs.", n), clauses: "ACT-1", flags: "edges sign",
+			compare: vector.Exact, src: args{"x": normal(2, n)},
 		})
 	}
 	f.cases = append(f.cases, testCase{
@@ -62,13 +64,14 @@ func geluFamily() family {
 		{Name: "edges", Bug: "a kernel's remainder loop"},
 	}}
 	for _, form := range []struct{ approximate, clause, other string }{{"none", "ACT-2", "tanh"}, {"tanh", "ACT-3", "erf"}} {
-		add := func(name, comment, flags string, compare vector.Compare, x draw) {
+		add := func(name, comment, flags string, x draw) {
 			a := attrs{"approximate": form.approximate}
 			if name == "default" {
 				a = nil
 			}
 			f.cases = append(f.cases, testCase{
-				name: form.approximate + "-" + name, comment: comment, clauses: form.clause + " ACT-4", flags: flags, attrs: a, compare: compare, src: args{"x": x},
+				name: form.approximate + "-" + name, comment: comment, clauses: form.clause + " ACT-4", flags: flags, attrs: a,
+				src: args{"x": x},
 			})
 		}
 		for _, n := range []int{1, 9, 17, 64} {
@@ -76,21 +79,23 @@ func geluFamily() family {
 			if n == 1 {
 				x = floats([]float64{-0.75}, 1)
 			}
-			add(fmt.Sprintf("n-%d", n), fmt.Sprintf("%d elements.", n), "edges wrong-form", vector.Bound, x)
+			add(fmt.Sprintf("n-%d", n), fmt.Sprintf("%d elements.", n), "edges wrong-form", x)
 		}
-		add("grid", "From -4 to 4, where the two forms differ most.", "wrong-form", vector.Bound, each(func(_ *source, i int) float64 { return float64(i-32) / 8 }, 65))
-		add("axes", "Three axes.", "wrong-form", vector.Bound, normal(1.5, 2, 3, 5))
-		add("negative-tail", "From -6 down to -12, beside elements of size 1.", "tails", vector.Bound, each(func(_ *source, i int) float64 {
+		add("grid", "From -4 to 4, where the two forms differ most.", "wrong-form",
+			each(func(_ *source, i int) float64 { return float64(i-32) / 8 }, 65))
+		add("axes", "Three axes.", "wrong-form", normal(1.5, 2, 3, 5))
+		add("negative-tail", "From -6 down to -12, beside elements of size 1.", "tails", each(func(_ *source, i int) float64 {
 			return []float64{-6, -7.5, -9, -12, -1, 1}[i]
 		}, 6))
-		add("positive-tail", "From 4 to 1e4: the identity, nearly.", "tails", vector.Bound, each(func(_ *source, i int) float64 { return []float64{4, 5.5, 8, 20, 300, 1e4}[i] }, 6))
-		add("huge", "Elements whose cube overflows float32.", "tails", vector.Bound, floats([]float64{1e13, -1e13, 1e30, -1e30, 3e38, -3e38}, 3, 2))
-		add("small", "Elements from 1e-2 to 1e-30, one scale a row.", "near-zero", vector.Bound, normal(1, 5, 4).mapped(func(i int, x float64) float64 {
+		add("positive-tail", "From 4 to 1e4: the identity, nearly.", "tails",
+			each(func(_ *source, i int) float64 { return []float64{4, 5.5, 8, 20, 300, 1e4}[i] }, 6))
+		add("huge", "Elements whose cube overflows float32.", "tails", floats([]float64{1e13, -1e13, 1e30, -1e30, 3e38, -3e38}, 3, 2))
+		add("small", "Elements from 1e-2 to 1e-30, one scale a row.", "near-zero", normal(1, 5, 4).mapped(func(i int, x float64) float64 {
 			return math.Ldexp(x, []int{-7, -17, -33, -66, -99}[i/4])
 		}))
-		add("specials", "-Inf, +Inf, NaN and zeros.", "specials", vector.Bound, floats([]float64{-inf, inf, nan, 0, math.Copysign(0, -1), 1, -1}, 7))
+		add("specials", "-Inf, +Inf, NaN and zeros.", "specials", floats([]float64{-inf, inf, nan, 0, math.Copysign(0, -1), 1, -1}, 7))
 		if form.approximate == "none" {
-			add("default", "Without the attribute, the erf form.", "wrong-form", vector.Bound, uniform(-3, 3, 12))
+			add("default", "Without the attribute, the erf form.", "wrong-form", uniform(-3, 3, 12))
 		}
 	}
 	return f

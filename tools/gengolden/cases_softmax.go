@@ -13,9 +13,11 @@ func softmaxFamily() family {
 	f := family{op: "softmax", flags: []vector.Flag{
 		{Name: "edges", Bug: "a kernel's remainder loops: rows one shorter than, as long as and one longer than a block"},
 		{Name: "rows", Bug: "the maximum or the sum is taken over the whole tensor, or over the wrong axis"},
-		{Name: "no-max", Bug: "the maximum is not subtracted, or the maximum of another row is: exp overflows, or everything underflows", See: "transformers #11267"},
+		{Name: "no-max", Bug: "the maximum is not subtracted, or the maximum of another row is: exp overflows, or everything underflows",
+			See: "transformers #11267"},
 		{Name: "wide", Bug: "one weight dominates or most underflow: an exp with absolute error, a cut-off in its argument, a sum that loses small terms"},
-		{Name: "denominator", Bug: "a constant is added to the denominator: 1e-5 and less are invisible on other inputs", See: "onnx backend attention vectors"},
+		{Name: "denominator", Bug: "a constant is added to the denominator: 1e-5 and less are invisible on other inputs",
+			See: "onnx backend attention vectors"},
 		{Name: "specials", Bug: "-Inf, +Inf and NaN: sentinels in their place, a maximum that skips NaN, 0/0 turned into 0"},
 		{Name: biasedSum, Bug: "a sum over many terms drifts more than its length explains"},
 	}}
@@ -37,7 +39,8 @@ func softmaxFamily() family {
 			compare: vector.Exact, src: args{"x": normal(3, 3, 7).set(160, 0, 10, 20)},
 		},
 		{
-			name: "half-masked", comment: "Of eight elements four are -Inf and four equal: exactly 0 and 1/4.", clauses: "SM-4 SM-5", flags: "denominator specials",
+			name: "half-masked", comment: "Of eight elements four are -Inf and four equal: exactly 0 and 1/4.", clauses: "SM-4 SM-5",
+			flags:   "denominator specials",
 			compare: vector.Exact, src: args{"x": all(-1.5, 2, 8).set(-inf, 0, 2, 4, 6, 12, 13, 14, 15)},
 		},
 	}...)
@@ -106,11 +109,13 @@ func distributionCases(formula, finite, poison, masked string) []testCase {
 		samples: tileEdges,
 	})
 	add(testCase{
-		name: "vocabulary", comment: "A row of 50,257, the vocabulary of GPT-3, sampled.", clauses: formula, flags: "edges " + biasedSum, src: args{"x": sum4(3, 1, 50257)},
+		name: "vocabulary", comment: "A row of 50,257, the vocabulary of GPT-3, sampled.", clauses: formula, flags: "edges " + biasedSum,
+		src:     args{"x": sum4(3, 1, 50257)},
 		samples: tileEdges,
 	})
 	add(testCase{
-		name: "vocabulary-flat", comment: "50,257 logits that hardly differ.", clauses: formula, flags: biasedSum, src: args{"x": recipe("sum4", 0.1, 0, 1, 50257)},
+		name: "vocabulary-flat", comment: "50,257 logits that hardly differ.", clauses: formula, flags: biasedSum,
+		src:     args{"x": recipe("sum4", 0.1, 0, 1, 50257)},
 		samples: tileEdges,
 	})
 	return cases

@@ -16,9 +16,7 @@ type draw func(*source) vector.Input
 type source struct{ *rand.Rand }
 
 func newSource(name string) *source {
-	h := fnv.New64a()
-	h.Write([]byte(name))
-	return &source{rand.New(rand.NewPCG(h.Sum64(), 0))}
+	return &source{rand.New(rand.NewPCG(seed(name), 0))}
 }
 
 // sqrt3 is the inverse of the deviation of a sum of four uniform numbers on [0, 1). Eight digits make it a number that rounds the same
@@ -37,6 +35,12 @@ func (s *source) normal() float64 {
 // uniform returns a number in [lo, hi).
 func (s *source) uniform(lo, hi float64) float64 {
 	return lo + float64((hi-lo)*float64(s.Uint32()>>8)*0x1p-24)
+}
+
+func seed(name string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(name))
+	return h.Sum64()
 }
 
 func stored(t op.Tensor) vector.Input {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"hash/fnv"
 	"math"
 	"slices"
 
@@ -94,33 +93,18 @@ func gaugesOf(c *vector.Case, opName string) ([]gauge.Gauges, error) {
 			return flat(refimpl.With(f), jitter)
 		})
 	}
-	var gauges []gauge.Gauges
-	for _, kind := range []struct {
-		pick func(gauge.Gauges) []float64
-		into func(*gauge.Gauges) *[]float64
-	}{
-		{gauge.Acc, func(g *gauge.Gauges) *[]float64 { return &g.Acc }},
-		{gauge.In, func(g *gauge.Gauges) *[]float64 { return &g.In }},
-		{gauge.Eta, func(g *gauge.Gauges) *[]float64 { return &g.Eta }},
-	} {
-		results, err := flat(refimpl.With(model.Functions(kind.pick)), func(x op.Tensor) op.Tensor { return x })
-		if err != nil {
+	var kinds [3][]op.Tensor
+	for i, pick := range []func(gauge.Gauges) []float64{gauge.Acc, gauge.In, gauge.Eta} {
+		var err error
+		if kinds[i], err = flat(refimpl.With(model.Functions(pick)), func(x op.Tensor) op.Tensor { return x }); err != nil {
 			return nil, err
 		}
-		if gauges == nil {
-			gauges = make([]gauge.Gauges, len(results))
-		}
-		for i, r := range results {
-			*kind.into(&gauges[i]) = r.F64
-		}
+	}
+	gauges := make([]gauge.Gauges, len(kinds[0]))
+	for i := range gauges {
+		gauges[i] = gauge.Gauges{Acc: kinds[0][i].F64, In: kinds[1][i].F64, Eta: kinds[2][i].F64}
 	}
 	return gauges, nil
-}
-
-func seed(id string) uint64 {
-	h := fnv.New64a()
-	h.Write([]byte(id))
-	return h.Sum64()
 }
 
 // expectation joins a result with its gauges, reduced to the sampled positions where there are samples. Results that are not finite are
@@ -209,7 +193,8 @@ func admitRow(e *vector.Expect, lo, hi int) error {
 	for i := lo; i < hi; i++ {
 		bound := 2*format.UnitRoundoff()*(e.Acc[i]+math.Abs(e.Want[i])) + e.Eta*format.SmallestNormal()
 		if w := e.Want[i]; !math.IsNaN(w) && !math.IsInf(w, 0) && bound > admission*rms {
-			return fmt.Errorf("element %d: the bound %.3g is more than %v of the row's root mean square %.3g: change the inputs, or compare finite", i, bound, admission, rms)
+			return fmt.Errorf("element %d: the bound %.3g is more than %v of the row's root mean square %.3g: change the inputs, or compare finite",
+				i, bound, admission, rms)
 		}
 	}
 	return nil

@@ -20,15 +20,21 @@ import (
 var errDiffers = errors.New("the vectors are not current: run `go run ./tools/gengolden` and commit the result")
 
 func main() {
-	switch err := run(os.Args[1:], os.Stderr); {
-	case err == nil, errors.Is(err, flag.ErrHelp):
-	case errors.Is(err, errDiffers):
+	err := run(os.Args[1:], os.Stderr)
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "gengolden:", err)
-		os.Exit(1)
-	default:
-		fmt.Fprintln(os.Stderr, "gengolden:", err)
-		os.Exit(2)
 	}
+	os.Exit(exitStatus(err))
+}
+
+func exitStatus(err error) int {
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.Is(err, errDiffers):
+		return 1
+	}
+	return 2
 }
 
 func run(arguments []string, stderr io.Writer) error {

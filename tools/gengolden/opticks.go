@@ -88,7 +88,8 @@ var readOpticks = sync.OnceValues(func() (*reading, error) {
 	edge := edges(opticksVocab)
 	for t := range opticksTokens {
 		row := r.logits.Row(t)
-		at := []int64{r.targets[t], int64(slices.Index(row, slices.Max(row))), int64(edge[2*t%len(edge)]), int64(edge[(2*t+1)%len(edge)]), int64((t*7919 + 13) % opticksVocab)}
+		at := []int64{r.targets[t], int64(slices.Index(row, slices.Max(row))), int64(edge[2*t%len(edge)]), int64(edge[(2*t+1)%len(edge)]),
+			int64((t*7919 + 13) % opticksVocab)}
 		slices.Sort(at)
 		r.samples = append(r.samples, slices.Compact(at))
 	}
@@ -116,11 +117,30 @@ func (r *reading) measure(full *vector.Case) (gauge.Gauges, error) {
 		renamed[t] = int64(r.column(id))
 	}
 	small.Steps = []vector.Step{{Src: []vector.Input{stored(op.Int64(renamed, 1, len(renamed)))}}}
+	if err := r.agrees(&small); err != nil {
+		return gauge.Gauges{}, err
+	}
 	gauges, err := gaugesOf(&small, "gpt")
 	if err != nil {
 		return gauge.Gauges{}, err
 	}
 	return gauges[0], nil
+}
+
+// agrees reports a logit that the model with a small vocabulary computes differently.
+func (r *reading) agrees(small *vector.Case) error {
+	results, err := trace(refimpl.New(), small, "gpt", func(t op.Tensor) op.Tensor { return t })
+	if err != nil {
+		return err
+	}
+	for t := range opticksTokens {
+		for i, id := range r.columns {
+			if got, want := results[0][0].F64[t*len(r.columns)+i], r.logits.At(t, int(id)); got != want {
+				return fmt.Errorf("position %d: the logit of token %d is %v, and %v with a small vocabulary", t, id, want, got)
+			}
+		}
+	}
+	return nil
 }
 
 // column returns where id stands in r.columns; it is there.

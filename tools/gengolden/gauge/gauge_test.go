@@ -158,10 +158,13 @@ func TestBugsAreOutside(t *testing.T) {
 		gauges    Gauges
 	}{
 		{"tanh for erf", f.Activate(reference.ActGELUTanh, x).Data, f.Activate(reference.ActGELU, x).Data, Activate(reference.ActGELU, x)},
-		{"eps 1e-6 for 1e-5", f.LayerNorm(small, gamma, beta, 1e-6).Data, f.LayerNorm(small, gamma, beta, 1e-5).Data, Random.LayerNorm(small, gamma, beta, 1e-5)},
-		{"variance in one pass", onePass(shifted.Data, gamma, beta), f.LayerNorm(shifted, gamma, beta, 1e-5).Data, Random.LayerNorm(shifted, gamma, beta, 1e-5)},
+		{"eps 1e-6 for 1e-5", f.LayerNorm(small, gamma, beta, 1e-6).Data, f.LayerNorm(small, gamma, beta, 1e-5).Data,
+			Random.LayerNorm(small, gamma, beta, 1e-5)},
+		{"variance in one pass", onePass(shifted.Data, gamma, beta), f.LayerNorm(shifted, gamma, beta, 1e-5).Data,
+			Random.LayerNorm(shifted, gamma, beta, 1e-5)},
 		{"the maximum added back", logSoftmaxAddingBack(shifted.Data), f.LogSoftmax(shifted.Data), Random.LogSoftmax(shifted.Data)},
-		{"scale of another dimension", f.Attention(q, k, v, 0.5, reference.Mask{}).Data, f.Attention(q, k, v, 1/math.Sqrt(8), reference.Mask{}).Data, Random.Attention(q, k, v, 1/math.Sqrt(8), reference.Mask{})},
+		{"scale of another dimension", f.Attention(q, k, v, 0.5, reference.Mask{}).Data, f.Attention(q, k, v, 1/math.Sqrt(8), reference.Mask{}).Data,
+			Random.Attention(q, k, v, 1/math.Sqrt(8), reference.Mask{})},
 		{"softmax plus 1e-5 below the line", dividedBy(f.Softmax(x.Data), 1+1e-5), f.Softmax(x.Data), Random.Softmax(x.Data)},
 		{"angles of float32", float32Sinusoid([]int{2047}, 64), mustSinusoid([]int{2047}, 64), Sinusoid([]int{2047}, 64)},
 	} {
@@ -228,14 +231,16 @@ func TestInputRoundingIsInside(t *testing.T) {
 		for name, c := range map[string]struct {
 			got, want, in []float64
 		}{
-			"linear":    {reference.Linear(round(a), round(b), nil).Data, reference.Linear(a, b, nil).Data, Random.Linear(a, b, nil).In},
-			"softmax":   {reference.Softmax(row(x)), reference.Softmax(x.Data), Random.Softmax(x.Data).In},
-			"log":       {reference.LogSoftmax(row(x)), reference.LogSoftmax(x.Data), Random.LogSoftmax(x.Data).In},
-			"loss":      {[]float64{reference.CrossEntropy(row(x), 3)}, []float64{reference.CrossEntropy(x.Data, 3)}, Random.CrossEntropy(x.Data, 3, nil).In},
-			"layernorm": {reference.LayerNormRows(round(x), row(gamma), row(beta), 1e-5).Data, reference.LayerNormRows(x, gamma.Data, beta.Data, 1e-5).Data, Random.LayerNorm(x, gamma.Data, beta.Data, 1e-5).In},
+			"linear":  {reference.Linear(round(a), round(b), nil).Data, reference.Linear(a, b, nil).Data, Random.Linear(a, b, nil).In},
+			"softmax": {reference.Softmax(row(x)), reference.Softmax(x.Data), Random.Softmax(x.Data).In},
+			"log":     {reference.LogSoftmax(row(x)), reference.LogSoftmax(x.Data), Random.LogSoftmax(x.Data).In},
+			"loss":    {[]float64{reference.CrossEntropy(row(x), 3)}, []float64{reference.CrossEntropy(x.Data, 3)}, Random.CrossEntropy(x.Data, 3, nil).In},
+			"layernorm": {reference.LayerNormRows(round(x), row(gamma), row(beta), 1e-5).Data,
+				reference.LayerNormRows(x, gamma.Data, beta.Data, 1e-5).Data, Random.LayerNorm(x, gamma.Data, beta.Data, 1e-5).In},
 			"gelu":      {reference.ActGELU.Apply(round(x)).Data, reference.ActGELU.Apply(x).Data, Activate(reference.ActGELU, x).In},
 			"gelu_tanh": {reference.ActGELUTanh.Apply(round(x)).Data, reference.ActGELUTanh.Apply(x).Data, Activate(reference.ActGELUTanh, x).In},
-			"attention": {reference.Attention(round(q), round(k), round(v), 0.3, rounded).Data, reference.Attention(q, k, v, 0.3, mask).Data, Random.Attention(q, k, v, 0.3, mask).In},
+			"attention": {reference.Attention(round(q), round(k), round(v), 0.3, rounded).Data, reference.Attention(q, k, v, 0.3, mask).Data,
+				Random.Attention(q, k, v, 0.3, mask).In},
 		} {
 			for i := range c.want {
 				if diff, bound := math.Abs(c.got[i]-c.want[i]), 2*u*(c.in[i]+math.Abs(c.want[i])); !(diff <= bound) {
@@ -250,7 +255,8 @@ func TestInputRoundingIsInside(t *testing.T) {
 func TestEdgesOfGauges(t *testing.T) {
 	inf, nan := math.Inf(1), math.NaN()
 	one := reference.Matrix{Rows: 1, Cols: 1, Data: []float64{1}}
-	hidden := Random.Attention(one, reference.Matrix{Rows: 1, Cols: 1, Data: []float64{nan}}, reference.Matrix{Rows: 1, Cols: 1, Data: []float64{inf}}, 1, reference.Mask{Allow: []bool{false}})
+	hidden := Random.Attention(one, reference.Matrix{Rows: 1, Cols: 1, Data: []float64{nan}},
+		reference.Matrix{Rows: 1, Cols: 1, Data: []float64{inf}}, 1, reference.Mask{Allow: []bool{false}})
 	if hidden.Acc[0] != 0 || hidden.In[0] != 0 || hidden.Eta[0] != 0 {
 		t.Errorf("attention without a visible key: gauges %v", hidden)
 	}

@@ -21,8 +21,9 @@ func tinyModel(rng *rand.Rand) (reference.GPTWeights, reference.Config) {
 	for range cfg.Layers {
 		w.Blocks = append(w.Blocks, reference.BlockWeights{
 			LN1Gamma: row(1, 0.2, 6), LN1Beta: row(0, 0.2, 6), LN2Gamma: row(1, 0.2, 6), LN2Beta: row(0, 0.2, 6),
-			Attn: reference.MHAWeights{Wq: random(rng, 0, 0.6, 6, 6), Wk: random(rng, 0, 0.6, 6, 6), Wv: random(rng, 0, 0.5, 6, 6), Wo: random(rng, 0, 0.5, 6, 6), Bq: row(0, 0.2, 6)},
-			FFN:  reference.FFNWeights{W1: random(rng, 0, 0.5, 6, 10), W2: random(rng, 0, 0.5, 10, 6), B1: row(0, 0.2, 10)},
+			Attn: reference.MHAWeights{Wq: random(rng, 0, 0.6, 6, 6), Wk: random(rng, 0, 0.6, 6, 6), Wv: random(rng, 0, 0.5, 6, 6),
+				Wo: random(rng, 0, 0.5, 6, 6), Bq: row(0, 0.2, 6)},
+			FFN: reference.FFNWeights{W1: random(rng, 0, 0.5, 6, 10), W2: random(rng, 0, 0.5, 10, 6), B1: row(0, 0.2, 10)},
 		})
 	}
 	return w, cfg
