@@ -15,8 +15,9 @@ type Report struct {
 	Cases          int        `json:"cases"` // executed
 	Passed         int        `json:"passed"`
 	Failed         int        `json:"failed"`
-	Skipped        []Skip     `json:"skipped"` // ops, or some of their cases, that the implementation does not support
-	Worst          []Worst    `json:"worst"`   // per op, the largest ratio of error to bound among passed cases
+	Skipped        []Skip     `json:"skipped"`    // ops, or some of their cases, that the implementation does not support
+	Worst          []Worst    `json:"worst"`      // per op, the largest ratio of error to bound among passed cases
+	EndToEnd       []Worst    `json:"end_to_end"` // the passed cases that run a whole model on real text
 	Clauses        Coverage   `json:"clauses"`
 	Failures       []*Failure `json:"failures"`
 	Seconds        float64    `json:"seconds"`
@@ -34,12 +35,16 @@ type Skip struct {
 
 // Worst is the case of an op that came closest to its bound. Exact cases, whose bound is one ulp, are not counted here.
 type Worst struct {
-	Op    string   `json:"op"`
-	Case  string   `json:"case"`
-	Ratio Number   `json:"ratio"`
-	Cases int      `json:"cases"` // executed
-	Spec  []string `json:"clauses"`
+	Op    string `json:"op"`
+	Case  string `json:"case"`
+	Ratio Number `json:"ratio"`
+
+	cases   int // of the op, executed
+	clauses []string
 }
+
+// endToEnd is the flag of the cases that run a whole model on real text.
+const endToEnd = "opticks"
 
 // Coverage counts the clauses of SPEC.md that at least one executed case covers.
 type Coverage struct {
@@ -49,7 +54,7 @@ type Coverage struct {
 }
 
 func newReport(c *config, f op.Formats) *Report {
-	return &Report{Formats: f, allClauses: c.vectors.Manifest.Clauses, covered: map[string]bool{}, Skipped: []Skip{}, Failures: []*Failure{}}
+	return &Report{Formats: f, allClauses: c.vectors.Manifest.Clauses, covered: map[string]bool{}, Skipped: []Skip{}, Worst: []Worst{}, EndToEnd: []Worst{}, Failures: []*Failure{}}
 }
 
 func (r *Report) add(s selected, worst float64, err error) {
@@ -72,13 +77,16 @@ func (r *Report) add(s selected, worst float64, err error) {
 		r.Worst = append(r.Worst, Worst{Op: s.op, Case: s.ID})
 	}
 	w := &r.Worst[i]
-	w.Cases++
+	w.cases++
 	if err == nil && s.Compare == "bound" && worst > float64(w.Ratio) {
 		w.Case, w.Ratio = s.ID, Number(worst)
 	}
+	if err == nil && slices.Contains(s.Flags, endToEnd) {
+		r.EndToEnd = append(r.EndToEnd, Worst{Op: s.op, Case: s.ID, Ratio: Number(worst)})
+	}
 	for _, clause := range append(slices.Clone(s.Clauses), bufferClauses...) {
-		if !slices.Contains(w.Spec, clause) && !slices.Contains(bufferClauses, clause) {
-			w.Spec = append(w.Spec, clause)
+		if !slices.Contains(w.clauses, clause) && !slices.Contains(bufferClauses, clause) {
+			w.clauses = append(w.clauses, clause)
 		}
 		r.covered[clause] = true
 	}

@@ -43,16 +43,12 @@ func Run(t *testing.T, factory Factory, opts ...Option) {
 func runOp(t *testing.T, c *config, factory Factory, r *Report, cases []selected) {
 	name := cases[0].op
 	t.Run(name, func(t *testing.T) {
-		unsupported := t.Skip
-		if c.profile != "" {
-			unsupported = t.Error
-		}
 		if !op.Offers(factory(), name) {
 			err := op.Unsupported(name, "the implementation does not list it")
 			for range cases {
 				r.skip(name, err)
 			}
-			unsupported(err)
+			unsupported(t, c, err)
 			return
 		}
 		for _, s := range cases {
@@ -64,11 +60,20 @@ func runOp(t *testing.T, c *config, factory Factory, r *Report, cases []selected
 				r.add(s, worst, err)
 				switch {
 				case errors.Is(err, op.ErrUnsupported):
-					unsupported(err)
+					unsupported(t, c, err)
 				case err != nil:
 					t.Error(err)
 				}
 			})
 		}
 	})
+}
+
+// unsupported skips the test, or fails it where a profile demands the op.
+func unsupported(t *testing.T, c *config, err error) {
+	t.Helper()
+	if c.profile != "" {
+		t.Fatalf("profile %s: %v", c.profile, err)
+	}
+	t.Skip(err)
 }

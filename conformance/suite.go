@@ -166,6 +166,9 @@ func (s selected) judge(c *config, factory Factory, formats op.Formats) (float64
 	if err != nil {
 		return 0, err
 	}
+	if !p.fits(formats.Storage) {
+		return 0, op.Unsupported(s.op, "inputs are outside the range of "+string(formats.Storage))
+	}
 	return p.judgeWithin(c.limit, factory, formats)
 }
 

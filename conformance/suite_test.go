@@ -357,3 +357,21 @@ func TestUnsupportedIsCountedNotPassed(t *testing.T) {
 		t.Errorf("got %+v", r)
 	}
 }
+
+// float16 cannot hold every input: such cases are counted as unsupported, neither passed nor failed.
+func TestInputsOutsideTheDeclaredRange(t *testing.T) {
+	set := vectorSet("relu",
+		reluCase("fits", []float32{-1, 65504, 0}, []float64{0, 65504, 0}),
+		reluCase("overflows", []float32{65536}, []float64{65536}),
+		reluCase("underflows", []float32{0x1p-15}, []float64{0x1p-15}),
+		reluCase("infinite", []float32{float32(math.Inf(1))}, []float64{math.Inf(1)}),
+	)
+	for format, want := range map[op.Format]int{op.Float16Format: 2, op.BFloat16Format: 0, op.Float32Format: 0} {
+		r := mustCheck(t, func() op.Implementation {
+			return op.WithFormats(op.ReLU(correct), op.Formats{Storage: format, Accumulate: op.Float32Format})
+		}, conformance.Vectors(set))
+		if r.Unsupported() != want || r.Failed != 0 || r.Cases != 4-want {
+			t.Errorf("%s: %d unsupported, want %d; %d failed", format, r.Unsupported(), want, r.Failed)
+		}
+	}
+}

@@ -50,6 +50,13 @@ func (r *Report) WriteText(w io.Writer, verbose bool) error {
 		}
 	}
 	p.table(r, rows)
+	if len(r.EndToEnd) > 0 {
+		var words []string
+		for _, e := range r.EndToEnd {
+			words = append(words, fmt.Sprintf("%s %.2f", e.Op, float64(e.Ratio)))
+		}
+		p.line("Newton's Opticks, end to end: %s of the bound", strings.Join(words, ", "))
+	}
 	verdict := "PASS"
 	if r.Failed > 0 {
 		verdict = "FAIL"
@@ -89,11 +96,11 @@ func (p *printer) table(r *Report, rows [][]string) {
 				continue
 			}
 			present = append(present, o.Op)
-			cases += o.Cases
+			cases += o.cases
 			if worst.Case == "" || o.Ratio > worst.Ratio {
 				worst = o
 			}
-			for _, clause := range o.Spec {
+			for _, clause := range o.clauses {
 				if family, _, _ := strings.Cut(clause, "-"); !slices.Contains(families, family) {
 					families = append(families, family)
 				}

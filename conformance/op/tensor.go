@@ -122,7 +122,7 @@ func (t Tensor) Check() error {
 }
 
 // maxElements bounds the size of a tensor, so that products of dimensions cannot overflow.
-const maxElements = 1 << 40
+const maxElements = min(1<<40, math.MaxInt)
 
 // Elements returns the product of the dimensions, 1 for a scalar; ok is false where one is not positive or the product is absurd.
 func Elements(shape []int) (n int, ok bool) {

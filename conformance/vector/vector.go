@@ -76,12 +76,12 @@ const (
 type Step struct {
 	Src []Input  `json:"src"`
 	Dst []Expect `json:"dst,omitempty"`
-	// Error is the kind of error that Run, or Open in the first step, must return: index, position, capacity or shape. Empty: it must succeed.
+	// Error is the kind of error that Run, or Open in the first step, must return: see ErrorKinds. Empty: it must succeed.
 	Error string `json:"error,omitempty"`
 }
 
 // ErrorKinds are the values that Step.Error may have.
-var ErrorKinds = []string{"index", "position", "capacity", "shape"}
+var ErrorKinds = []string{"index", "position", "capacity", "shape", "attributes"}
 
 // Input is a tensor given to an op. The zero DType marks an absent optional argument.
 type Input struct {

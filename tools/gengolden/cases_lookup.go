@@ -59,6 +59,12 @@ func sinusoidalFamily() family {
 		name: "negative", comment: "A negative position is an error.", clauses: "PE-5", flags: "position-range", attrs: attrs{"d_model": 4},
 		src: args{"pos": ids(0, -1)}, err: "position",
 	})
+	for _, d := range []int{0, 5, -2} {
+		f.cases = append(f.cases, testCase{
+			name: fmt.Sprintf("d-%d", d), comment: "Sines and cosines come in pairs: the width is even and at least 2.", clauses: "PE-1", flags: "layout",
+			attrs: attrs{"d_model": d}, src: args{"pos": ids(0, 1)}, err: "attributes",
+		})
+	}
 	return f
 }
 

@@ -1,0 +1,80 @@
+package conformance_test
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/assaykit/assay/conformance"
+	"github.com/assaykit/assay/conformance/op"
+)
+
+func TestWriteText(t *testing.T) {
+	r := mustCheck(t, of(func(a op.ReLUArgs) error {
+		_ = correct(a)
+		a.Y.F32[1] += 2
+		return nil
+	}), conformance.Vectors(reluSet), conformance.Cases("relu/plain"))
+	r.Implementation, r.Seconds = "mine", 0.5
+	var b bytes.Buffer
+	if err := r.WriteText(&b, false); err != nil {
+		t.Fatal(err)
+	}
+	const want = `FAIL relu/plain [ACT-1] step 0: y[1]: got 4, want 2, bound 2.38e-07, ratio 8.39e+06: outside the bound (1 of 4 elements)
+     assay check --impl mine --case relu/plain
+NOT COVERED ACT-2
+op    cases  error/bound  worst at    clauses
+relu  1      0.00         relu/plain  ACT
+FAIL mine (float32, accumulating float32): 1 cases, 1 failed; 2 of 3 clauses; 0.5 s
+`
+	if b.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+}
+
+// Twenty failures must not scroll the table away, and must not be forgotten either.
+func TestWriteTextShortensFailures(t *testing.T) {
+	r := mustCheck(t, of(correct), conformance.Vectors(reluSet))
+	for range 20 {
+		r.Failures = append(r.Failures, &conformance.Failure{Case: "relu/x", Clauses: []string{"ACT-1"}, Detail: "wrong"})
+	}
+	r.Failed = 20
+	for verbose, want := range map[bool]int{false: 5, true: 20} {
+		var b bytes.Buffer
+		if err := r.WriteText(&b, verbose); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Count(b.String(), "FAIL relu/x"); got != want {
+			t.Errorf("verbose %v: %d failures, want %d", verbose, got, want)
+		}
+		if more := strings.Contains(b.String(), "and 15 more failed cases"); more == verbose {
+			t.Errorf("verbose %v: says that there are more: %v", verbose, more)
+		}
+	}
+}
+
+type fullDisk struct{ room int }
+
+func (d *fullDisk) Write(p []byte) (int, error) {
+	if d.room -= len(p); d.room < 0 {
+		return 0, errors.New("no space left on device")
+	}
+	return len(p), nil
+}
+
+func TestWriteTextReportsAFullDisk(t *testing.T) {
+	r := mustCheck(t, of(correct), conformance.Vectors(reluSet))
+	var whole bytes.Buffer
+	if err := r.WriteText(&whole, false); err != nil {
+		t.Fatal(err)
+	}
+	for room := range whole.Len() {
+		if r.WriteText(&fullDisk{room}, false) == nil {
+			t.Fatalf("a disk with room for %d of %d bytes took the report", room, whole.Len())
+		}
+	}
+	if err := r.WriteText(&fullDisk{whole.Len()}, false); err != nil {
+		t.Error(err)
+	}
+}
