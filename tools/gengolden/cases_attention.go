@@ -352,5 +352,9 @@ func attentionNumbers() []testCase {
 			src: args{"q": recipe("uniform", 0.1, 0, 1, 1, 2, 4), "k": recipe("uniform", 0.1, 0, 1, 1, tk, 4), "v": recipe("uniform", 0.5, 1, 1, 1, tk, 3)},
 		})
 	}
+	add(testCase{
+		name: "lognormal-768", comment: "768 weights of very different sizes, with positive values.", clauses: "ATT-1", flags: biasedSum,
+		src: args{"q": recipe("uniform", 2, 0, 1, 1, 2, 4), "k": recipe("uniform", 2, 0, 1, 1, 768, 4), "v": recipe("uniform", 0.5, 1, 1, 1, 768, 3)},
+	})
 	return cases
 }
