@@ -1,0 +1,137 @@
+package benchmarks
+
+import (
+	"errors"
+	"math"
+	"testing"
+
+	"github.com/assaykit/assay/conformance/op"
+)
+
+func f32(shape ...int) op.Tensor { return op.New(op.F32, shape...) }
+func i64(x ...int64) op.Tensor   { return op.Int64(x, len(x)) }
+
+// blockConst are the constants of a block with d = 4, 2 heads of 3 over 1 KV head and F = 5; lead is [L] where they are stacked.
+func blockConst(lead ...int) []op.Tensor {
+	var out []op.Tensor
+	for _, shape := range [][]int{{4}, {4}, {4, 6}, {6}, {4, 3}, {3}, {4, 3}, {3}, {6, 4}, {4}, {4}, {4}, {4, 5}, {5}, {5, 4}, {4}} {
+		out = append(out, f32(append(append([]int{}, lead...), shape...)...))
+	}
+	return out
+}
+
+// gptConst are those of a model of 2 such layers, 7 tokens and 8 positions, tied unless wout is given.
+func gptConst(wpe, wout op.Tensor) []op.Tensor {
+	b := blockConst(2)
+	return append(append([]op.Tensor{f32(7, 4), wpe}, b...), f32(4), f32(4), wout)
+}
+
+func TestCost(t *testing.T) {
+	const (
+		// One block over 3 tokens, causal. Projections q 3*(2*4*6+6) = 162, k and v 3*(2*4*3+3) = 81 each, o 3*(2*6*4+4) = 156.
+		// Attention: 2 heads * (1+2+3) pairs * (4*3+6) = 216. FFN 3*(2*4*5+5) + 9*15 + 3*(2*5*4+4) = 135+135+132 = 402.
+		// Two norms 2*7*12 = 168, two sums 24.
+		block = 162 + 81 + 81 + 156 + 216 + 402 + 168 + 24
+		// LN 16, q 30, k and v 15 each, o 28, w1 25, w2 24.
+		blockSize = 16 + 30 + 15 + 15 + 28 + 25 + 24
+		// The same over 1 token after 2: a third of everything but attention, which has 2 heads * 3 pairs.
+		step = (block-216)/3 + 2*3*18
+	)
+	inf := float32(math.Inf(-1))
+	gptAttrs := `{"heads":2,"kv_heads":1,"activation":"gelu_tanh"`
+	for _, tt := range []struct {
+		name, op, attrs string
+		consts, src     []op.Tensor
+		flops, bytes    float64
+	}{
+		{"matmul", "matmul", "", nil, []op.Tensor{f32(2, 3, 5), f32(2, 5, 4)}, 2 * 2 * 3 * 5 * 4, 4 * (30 + 40 + 24)},
+		{"matmul transposed", "matmul", `{"transpose_a":true,"transpose_b":true}`, nil, []op.Tensor{f32(5, 3), f32(4, 5)}, 2 * 3 * 5 * 4, 4 * (15 + 20 + 12)},
+		{"linear", "linear", "", []op.Tensor{f32(5, 4), {}}, []op.Tensor{f32(3, 5)}, 2 * 3 * 5 * 4, 4 * (20 + 15 + 12)},
+		{"linear with bias", "linear", "", []op.Tensor{f32(5, 4), f32(4)}, []op.Tensor{f32(3, 5)}, 2*3*5*4 + 12, 4 * (20 + 4 + 15 + 12)},
+		{"linear F64", "linear", "", []op.Tensor{op.New(op.F64, 5, 4), {}}, []op.Tensor{op.New(op.F64, 3, 5)}, 2 * 3 * 5 * 4, 8 * (20 + 15 + 12)},
+		{"softmax", "softmax", "", nil, []op.Tensor{f32(2, 9)}, 5 * 18, 4 * 36},
+		{"log_softmax", "log_softmax", "", nil, []op.Tensor{f32(2, 9)}, 5 * 18, 4 * 36},
+		{"relu", "relu", "", nil, []op.Tensor{f32(9)}, 9, 4 * 18},
+		{"gelu", "gelu", "", nil, []op.Tensor{f32(9)}, 45, 4 * 18},
+		{"gelu tanh", "gelu", `{"approximate":"tanh"}`, nil, []op.Tensor{f32(9)}, 81, 4 * 18},
+		{"layernorm", "layernorm", "", []op.Tensor{f32(5), f32(5)}, []op.Tensor{f32(3, 5)}, 7 * 15, 4 * (10 + 30)},
+		{"embedding", "embedding", "", []op.Tensor{f32(100, 6)}, []op.Tensor{i64(1, 2, 3)}, 0, 4*18 + 8*3 + 4*18},
+		{"sinusoidal", "sinusoidal_positions", `{"d_model":6}`, nil, []op.Tensor{i64(1, 2)}, 24, 8*2 + 4*12},
+		{"learned", "learned_positions", "", []op.Tensor{f32(100, 6)}, []op.Tensor{i64(1, 2)}, 0, 4*12 + 8*2 + 4*12},
+		// 2 heads over 1, 3 queries, 5 keys, D 4, Dv 6: 26 a pair.
+		{"attention", "attention", "", nil, []op.Tensor{f32(1, 2, 3, 4), f32(1, 1, 5, 4), f32(1, 1, 5, 6), {}}, 2 * 15 * 26, 4 * (24 + 20 + 30 + 36)},
+		{"attention causal", "attention", `{"causal":true}`, nil, []op.Tensor{f32(1, 2, 3, 4), f32(1, 1, 5, 4), f32(1, 1, 5, 6), {}}, 2 * (3 + 4 + 5) * 26, 4 * 110},
+		{"attention more queries than keys", "attention", `{"causal":true}`, nil, []op.Tensor{f32(1, 1, 5, 4), f32(1, 1, 3, 4), f32(1, 1, 3, 6), {}}, (0 + 0 + 1 + 2 + 3) * 26, 4 * (20 + 12 + 18 + 30)},
+		{"attention window", "attention", `{"causal":true,"window":2}`, nil, []op.Tensor{f32(1, 2, 3, 4), f32(1, 1, 5, 4), f32(1, 1, 5, 6), {}}, 2 * (2 + 2 + 2) * 26, 4 * 110},
+		{"attention symmetric window", "attention", `{"window":2}`, nil, []op.Tensor{f32(1, 1, 4, 4), f32(1, 1, 4, 4), f32(1, 1, 4, 6), {}}, (2 + 3 + 3 + 2) * 26, 4 * (16 + 16 + 24 + 24)},
+		{"attention bool mask", "attention", `{"causal":true}`, nil,
+			[]op.Tensor{f32(2, 2, 2, 4), f32(2, 1, 2, 4), f32(2, 1, 2, 6), op.Bools([]bool{true, true, false, true}, 1, 1, 2, 2)},
+			4 * 2 * 26, 4*(32+16+24+48) + 4},
+		{"attention float mask", "attention", "", nil,
+			[]op.Tensor{f32(1, 2, 2, 4), f32(1, 2, 2, 4), f32(1, 2, 2, 6), op.Float32([]float32{0, inf, 1, 2, inf, inf, inf, 0}, 1, 2, 2, 2)},
+			(3 + 1) * 27, 4 * (16 + 16 + 24 + 24 + 8)},
+		// 3 kept, 2 new, 2 heads over 1, D 4, Dv 6: pairs 2*(4+5); entries of 40 bytes, 3 read and 2 written.
+		{"attention.cached", "attention.cached", `{"capacity":8}`, nil,
+			[]op.Tensor{f32(1, 2, 2, 4), f32(1, 1, 2, 4), f32(1, 1, 2, 6), op.Int64([]int64{3}), {}}, 2 * 9 * 26, 4*(16+8+12+24) + 8 + 40*5},
+		{"attention.cached window", "attention.cached", `{"capacity":8,"window":2}`, nil,
+			[]op.Tensor{f32(1, 2, 2, 4), f32(1, 1, 2, 4), f32(1, 1, 2, 6), op.Int64([]int64{3}), {}}, 2 * 4 * 26, 4*(16+8+12+24) + 8 + 40*(1+2)},
+		{"mha", "mha", `{"heads":2,"kv_heads":1,"causal":true}`, append(append([]op.Tensor{}, blockConst()[2:9]...), op.Tensor{}),
+			[]op.Tensor{f32(1, 3, 4), {}}, 162 + 81 + 81 + 144 + 216, 4 * (30 + 15 + 15 + 24 + 12 + 12)},
+		{"ffn", "ffn", `{"activation":"relu"}`, []op.Tensor{f32(4, 5), f32(5), f32(5, 4), {}}, []op.Tensor{f32(3, 4)}, 135 + 15 + 120, 4 * (25 + 20 + 24)},
+		{"block", "block", `{"heads":2,"kv_heads":1,"activation":"gelu_tanh","causal":true}`, blockConst(), []op.Tensor{f32(1, 3, 4)}, block, 4 * (blockSize + 24)},
+		// Two layers, 3 tokens: learned positions 12, final norm 7*12, logits 2*12*7. Of 8 positions 3 rows count.
+		{"gpt", "gpt", gptAttrs + "}", gptConst(f32(8, 4), op.Tensor{}), []op.Tensor{op.Int64(make([]int64, 3), 1, 3)},
+			2*block + 12 + 84 + 168, 4*(28+12+2*blockSize+8+21) + 8*3},
+		{"gpt untied", "gpt", gptAttrs + `,"positions":"sinusoidal","scale_embedding":true}`, gptConst(op.Tensor{}, f32(4, 7)),
+			[]op.Tensor{op.Int64(make([]int64, 3), 1, 3)}, 2*block + 12 + 36 + 84 + 168, 4*(12+2*blockSize+8+28+21) + 8*3},
+		{"gpt banded", "gpt", gptAttrs + `,"windows":[0,1]}`, gptConst(f32(8, 4), op.Tensor{}), []op.Tensor{op.Int64(make([]int64, 3), 1, 3)},
+			2*block - 2*3*18 + 12 + 84 + 168, 4*(28+12+2*blockSize+8+21) + 8*3},
+		{"gpt.loss", "gpt.loss", gptAttrs + "}", gptConst(f32(8, 4), op.Tensor{}),
+			[]op.Tensor{op.Int64(make([]int64, 3), 1, 3), op.Int64([]int64{1, -100, 2}, 1, 3)},
+			2*block + 12 + 84 + 168 + 2*30 + 3, 4*(28+12+2*blockSize+8+1) + 8*6},
+		// One token after 2: an entry is 2*3 floats a layer, 2 read and 1 written.
+		{"gpt.cached", "gpt.cached", gptAttrs + `,"capacity":8}`, gptConst(f32(8, 4), op.Tensor{}),
+			[]op.Tensor{op.Int64([]int64{0}, 1, 1), op.Int64([]int64{2}), {}},
+			2*step + 4 + 28 + 56, 4*(28+4+2*blockSize+8+7) + 8*2 + 2*24*3},
+		{"cross_entropy", "cross_entropy", "", nil, []op.Tensor{f32(3, 9), i64(0, -100, 8)}, 2*38 + 3, 4*27 + 8*3 + 4},
+		{"cross_entropy none", "cross_entropy", `{"reduction":"none"}`, nil, []op.Tensor{f32(3, 9), i64(0, 1, 8)}, 3 * 38, 4*27 + 8*3 + 4*3},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			flops, bytes, err := Cost(op.Spec{Op: tt.op, Attrs: []byte(tt.attrs), Const: tt.consts}, tt.src)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if flops != tt.flops || bytes != tt.bytes {
+				t.Errorf("got %v flops and %v bytes, want %v and %v", flops, bytes, tt.flops, tt.bytes)
+			}
+		})
+	}
+}
+
+// TestCostOfEveryOp holds the cost model to the op table.
+func TestCostOfEveryOp(t *testing.T) {
+	offered := new(cost).implementation()
+	for _, name := range op.Names() {
+		if !op.Offers(offered, name) {
+			t.Errorf("%s has no cost", name)
+		}
+	}
+}
+
+func TestCostErrors(t *testing.T) {
+	step := []op.Tensor{f32(1, 2, 2, 4), f32(1, 1, 2, 4), f32(1, 1, 2, 6), op.Int64([]int64{-1}), {}}
+	for _, tt := range []struct {
+		name string
+		spec op.Spec
+		src  []op.Tensor
+		want error
+	}{
+		{"unknown op", op.Spec{Op: "conv"}, nil, op.ErrUnknownOp},
+		{"shape", op.Spec{Op: "matmul"}, []op.Tensor{f32(2, 3), f32(4, 5)}, op.ErrShape},
+		{"position", op.Spec{Op: "attention.cached", Attrs: []byte(`{"capacity":8}`)}, step, op.ErrPosition},
+	} {
+		if _, _, err := Cost(tt.spec, tt.src); !errors.Is(err, tt.want) {
+			t.Errorf("%s: got error %v, want one that wraps %v", tt.name, err, tt.want)
+		}
+	}
+}

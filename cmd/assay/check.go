@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/assaykit/assay/conformance"
+	"github.com/assaykit/assay/conformance/vector"
+	"github.com/assaykit/assay/conformance/vector/schema"
+	"github.com/assaykit/assay/golden"
+)
+
+func checkCommand() *cobra.Command {
+	var (
+		impl, vectors, profile            string
+		ops, cases                        []string
+		allowUnsupported, asJSON, verbose bool
+	)
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Hold an implementation to the golden vectors",
+		Long: `Hold an implementation to the golden vectors: its numbers to the bounds stored with each case, its kernels to the
+contract of the buffers. Prints failures first, each with a command that repeats it, then what is not covered,
+then a table.`,
+		Example: `  assay check
+  assay check --impl reference --op 'attention*'
+  assay check --case attention/causal-17 --json
+  assay check --impl mutant:attention-causal-off-by-one --op attention`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			factory, err := implementation(impl)
+			if err != nil {
+				return err
+			}
+			set, err := loadVectors(vectors)
+			if err != nil {
+				return err
+			}
+			report, err := conformance.Check(factory, conformance.Vectors(set), conformance.Profile(profile),
+				conformance.Ops(ops...), conformance.Cases(cases...),
+				conformance.Context(cmd.Context()), conformance.Progress(progress(cmd.ErrOrStderr(), "cases")))
+			if err != nil {
+				return err
+			}
+			report.Implementation = impl
+			if asJSON {
+				err = writeJSON(cmd.OutOrStdout(), report)
+			} else {
+				err = report.WriteText(cmd.OutOrStdout(), verbose)
+			}
+			switch {
+			case err != nil:
+				return err
+			case report.Failed > 0:
+				return errVerdict
+			case report.Unsupported() > 0 && !allowUnsupported:
+				return fmt.Errorf("profile %s is not complete: %d cases are unsupported; --allow-unsupported accepts that", profile, report.Unsupported())
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&impl, "impl", "optimized", "the implementation: "+implementationNames())
+	f.StringSliceVar(&ops, "op", nil, "only ops that match this pattern, such as 'attention*' (repeatable)")
+	f.StringSliceVar(&cases, "case", nil, "only the case with this id (repeatable)")
+	f.StringVar(&vectors, "vectors", "", "read the vectors from this directory instead of the embedded ones")
+	f.StringVar(&profile, "profile", "all", "the ops that must be complete: forward or all")
+	f.BoolVar(&allowUnsupported, "allow-unsupported", false, "exit 0 although some ops are unsupported")
+	f.BoolVar(&asJSON, "json", false, "print the report as JSON")
+	f.BoolVarP(&verbose, "verbose", "v", false, "print every failure, every uncovered clause and a row for each op")
+	return cmd
+}
+
+// loadVectors reads a directory of vectors, checks its hashes and contents, and holds it to its schema; the embedded set where dir is empty.
+func loadVectors(dir string) (*vector.Set, error) {
+	if dir == "" {
+		return golden.Load()
+	}
+	fsys := os.DirFS(dir)
+	set, err := vector.Load(fsys)
+	if err != nil {
+		return nil, err
+	}
+	return set, schema.Validate(fsys, set)
+}
+
+// progress returns a callback that keeps a line of status on a terminal, from two seconds on.
+func progress(w io.Writer, what string) func(done, total int) {
+	start := time.Now()
+	if !isTerminal(w) {
+		return func(int, int) {}
+	}
+	return func(done, total int) {
+		if time.Since(start) > 2*time.Second {
+			fmt.Fprintf(w, "\r%d of %d %s", done, total, what)
+			if done == total {
+				fmt.Fprint(w, "\r\033[K")
+			}
+		}
+	}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

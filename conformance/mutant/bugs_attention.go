@@ -1,0 +1,254 @@
+package mutant
+
+// masking returns the bug of a visibility rule.
+func masking(f func(i, j, tq, tk int, causal bool, window int) bool) func(*plain) {
+	return func(p *plain) { p.visible = f }
+}
+
+// flash returns the bug of an attention in tiles.
+func flash(plant func(*plain)) func(*plain) {
+	return func(p *plain) {
+		p.attend = p.online
+		plant(p)
+	}
+}
+
+var attentionBugs = []bug{
+	{"attention-causal-off-by-one", "attention", "MSK-1", "The causal mask lets a query see one key of the future.", "", masking(func(i, j, tq, tk int, causal bool, window int) bool {
+		pos := i + tk - tq
+		return (!causal || j <= pos+1) && within(pos-j, causal, window)
+	})},
+	{"attention-causal-strict", "attention", "MSK-1", "The causal mask hides the query's own position.", "", masking(func(i, j, tq, tk int, causal bool, window int) bool {
+		pos := i + tk - tq
+		return (!causal || j < pos) && within(pos-j, causal, window)
+	})},
+	{"attention-causal-top-left", "attention", "MSK-1", "The causal mask is aligned with the first key and not with the last.", "onnx #7297, #8068", masking(func(i, j, tq, tk int, causal bool, window int) bool {
+		return (!causal || j <= i) && within(i+tk-tq-j, causal, window)
+	})},
+	{"attention-more-queries-panic", "attention", "BUF-6", "Panics where there are more queries than keys.", "", masking(func(i, j, tq, tk int, causal bool, window int) bool {
+		if causal {
+			seen := make([]bool, i+tk-tq+1)
+			return j < len(seen) && within(i+tk-tq-j, causal, window)
+		}
+		return visible(i, j, tq, tk, causal, window)
+	})},
+	{"attention-window-off-by-one", "attention", "MSK-2", "The window holds one key more.", "", masking(func(i, j, tq, tk int, causal bool, window int) bool {
+		if window > 0 {
+			window++
+		}
+		return visible(i, j, tq, tk, causal, window)
+	})},
+	{"attention-window-ignored", "attention", "MSK-2", "Ignores the window.", "", masking(func(i, j, tq, tk int, causal bool, _ int) bool {
+		return visible(i, j, tq, tk, causal, 0)
+	})},
+	{"attention-window-one-sided", "attention", "MSK-3", "Without causal, the window bounds the past only.", "", masking(func(i, j, tq, tk int, causal bool, window int) bool {
+		return visible(i, j, tq, tk, causal, 0) && within(i+tk-tq-j, true, window)
+	})},
+	{"attention-scale-missing", "attention", "ATT-2", "Does not scale by default.", "", func(p *plain) {
+		p.scale = func(attr *float64, s scaling) float64 {
+			if attr == nil {
+				return 1
+			}
+			return *attr
+		}
+	}},
+	{"attention-scale-no-root", "attention", "ATT-2", "Scales by 1/D.", "", func(p *plain) {
+		p.scale = func(attr *float64, s scaling) float64 {
+			return attentionScale(attr, scaling{headDim: s.headDim * s.headDim})
+		}
+	}},
+	{"attention-scale-of-values", "attention", "ATT-2", "Makes the scale of the values' dimension.", "", func(p *plain) {
+		p.scale = func(attr *float64, s scaling) float64 { return attentionScale(attr, scaling{headDim: s.valueDim}) }
+	}},
+	{"attention-scale-ignored", "attention", "ATT-1", "Ignores the scale attribute.", "", func(p *plain) {
+		p.scale = func(_ *float64, s scaling) float64 { return attentionScale(nil, s) }
+	}},
+	{"attention-scale-twice", "attention", "ATT-1", "Scales the queries, and the scores again.", "", func(p *plain) {
+		p.score = func(dot, scale, bias float32) float32 { return score(dot, scale*scale, bias) }
+	}},
+	{"attention-heads-modulo", "attention", "ATT-4", "Deals query heads to KV heads in turn: h mod G.", "", func(p *plain) {
+		p.kvHead = func(h, _, kvHeads int) int { return h % kvHeads }
+	}},
+	{"attention-mask-1e9", "attention", "MSK-10", "Gives hidden keys a score of -1e9.", "", func(p *plain) {
+		p.hidden = func() (float32, bool) { return -1e9, true }
+	}},
+	{"attention-masked-row-nan", "attention", "MSK-10", "Gives NaN for a query that sees no key.", "", func(p *plain) {
+		p.emptyRow = func(out []float32) {
+			for c := range out {
+				out[c] = nan
+			}
+		}
+	}},
+	{"attention-masked-value-leaks", "attention", "MSK-11", "Multiplies the values of hidden keys by 0, so that their NaN stays.", "pytorch #101967", func(p *plain) {
+		p.hidden = func() (float32, bool) { return -inf, true }
+	}},
+	{"attention-zero-weight-skipped", "attention", "ATT-7", "Excludes keys by a weight of 0.", "", func(p *plain) {
+		p.weigh = func(w, v []float32) float32 {
+			var sum float32
+			for j := range w {
+				if w[j] != 0 {
+					sum += w[j] * v[j]
+				}
+			}
+			return sum
+		}
+	}},
+	{"attention-nan-maximum", "attention", "ATT-6", "Takes a score of NaN for -Inf.", "", func(p *plain) {
+		p.score = func(dot, scale, bias float32) float32 {
+			if s := score(dot, scale, bias); s == s {
+				return s
+			}
+			return -inf
+		}
+	}},
+	{"attention-bool-mask-inverted", "attention", "MSK-4", "Hides where the mask is true.", "", func(p *plain) {
+		p.boolMask = func(m bool) (bool, float32) { return !m, 0 }
+	}},
+	{"attention-bool-mask-added", "attention", "MSK-4", "Adds a boolean mask to the scores as 0 and 1.", "", func(p *plain) {
+		p.boolMask = func(m bool) (bool, float32) {
+			if m {
+				return true, 1
+			}
+			return true, 0
+		}
+	}},
+	{"attention-mask-before-scale", "attention", "MSK-5", "Adds the mask before scaling.", "", func(p *plain) {
+		p.score = func(dot, scale, bias float32) float32 { return (dot + bias) * scale }
+	}},
+	{"attention-float-mask-boolean", "attention", "MSK-5", "Takes a float mask for a boolean one: only its -Inf counts.", "", func(p *plain) {
+		p.floatMask = func(m float32) (bool, float32) { return m != -inf, 0 }
+	}},
+	{"attention-mask-huge-hides", "attention", "MSK-6", "Hides a key whose mask is finite but below -1e9.", "", func(p *plain) {
+		p.floatMask = func(m float32) (bool, float32) { return !(m < -1e9), m }
+	}},
+	{"attention-mask-nan-hides", "attention", "MSK-7", "Hides a key whose mask is NaN.", "", func(p *plain) {
+		p.floatMask = func(m float32) (bool, float32) { return m > -inf, m }
+	}},
+	{"attention-mask-first-item", "attention", "MSK-8", "Uses the mask of the first batch item for all.", "", func(p *plain) {
+		p.maskPlane = func(_, h int, shape []int) int { return maskPlane(0, h, shape) }
+	}},
+	{"attention-mask-first-head", "attention", "MSK-8", "Uses the mask of the first head for all.", "", func(p *plain) {
+		p.maskPlane = func(b, _ int, shape []int) int { return maskPlane(b, 0, shape) }
+	}},
+	{"attention-mask-heads-cycle", "attention", "MSK-8", "Counts the planes of a mask without regard to which axes it has.", "", func(p *plain) {
+		p.maskPlane = func(b, h int, shape []int) int { return (b + h) % (shape[0] * shape[1]) }
+	}},
+	{"attention-no-maximum", "attention", "ATT-3", "Does not subtract the maximum.", "", func(p *plain) {
+		p.rowMax = func([]float32) float32 { return 0 }
+	}},
+	{"attention-maximum-of-prefix", "attention", "ATT-3", "Takes the maximum over the first 16 scores.", "", func(p *plain) {
+		p.rowMax = func(x []float32) float32 { return rowMax(x[:min(16, len(x))]) }
+	}},
+	{"attention-exp2-unshifted", "attention", "MSK-6", "Forms exp(s - m) as 2^(s log2(e) - m log2(e)), whose second product is rounded on its own: huge masks overflow.", "", func(p *plain) {
+		p.expDiff = exp2Unshifted
+	}},
+	{"attention-denominator-1e-6", "attention", "ATT-5", "Adds 1e-6 to the denominator.", "", plusConstant(1e-6)},
+	{"attention-denominator-1e-5", "attention", "ATT-5", "Adds 1e-5 to the denominator.", "passes all 56 of onnx's attention vectors", plusConstant(1e-5)},
+	{"attention-bfloat16-weights", "attention", "ATT-1", "Rounds the weights to bfloat16 before it uses them.", "", func(p *plain) {
+		p.probs = func(w []float32) { copy(w, rounded(w, 8)) }
+	}},
+	{"attention-rescale-forgotten", "attention", "ATT-1", "In tiles: does not rescale the output when the maximum grows.", "", flash(func(p *plain) {
+		p.rescale = func(_, _ float32) float32 { return 1 }
+	})},
+	{"attention-maximum-of-tile", "attention", "ATT-1", "In tiles: relates each tile to its own maximum, and scales the output down but never up.", "", flash(func(p *plain) {
+		p.blockMax = func(_, tile float32) float32 { return tile }
+		p.rescale = func(old, next float32) float32 { return min(1, rescale(old, next)) }
+	})},
+	{"attention-last-tile-dropped", "attention", "ATT-1", "In tiles: drops the keys that do not fill the last tile.", "", flash(func(p *plain) {
+		p.tiles = func(keys int) int {
+			if keys < tile {
+				return keys
+			}
+			return keys / tile * tile
+		}
+	})},
+}
+
+var cacheBugs = []bug{
+	{"attention-cached-rewind-ignored", "attention.cached", "KV-3", "Appends at the end, whatever pos is.", "", func(p *plain) {
+		p.kept = func(_, length int) int { return length }
+	}},
+	{"attention-cached-stale-entries", "attention.cached", "KV-3", "Attends to entries beyond the new ones.", "", func(p *plain) {
+		p.live = func(_, stored int) int { return stored }
+	}},
+	{"attention-cached-offset-ignored", "attention.cached", "KV-1", "Places the queries at 0 and not behind the cache.", "passes 53 of onnx's attention vectors", masking(func(i, j, tq, tk int, causal bool, window int) bool {
+		return j <= i && within(i-j, causal, window)
+	})},
+	{"attention-cached-chunk-not-causal", "attention.cached", "KV-2", "Is causal in the first step only: later ones see all of their chunk.", "", masking(func(i, j, tq, tk int, causal bool, window int) bool {
+		return visible(i, j, tq, tk, causal && tq == tk, window)
+	})},
+	{"attention-cached-window-from-step", "attention.cached", "KV-5", "Counts the window from the start of the step.", "", masking(func(i, j, tq, tk int, causal bool, window int) bool {
+		return visible(i, j, tq, tk, causal, 0) && within(i-j, causal, window)
+	})},
+	{"attention-cached-window-ignored", "attention.cached", "KV-5", "Ignores the window.", "", masking(func(i, j, tq, tk int, causal bool, _ int) bool {
+		return visible(i, j, tq, tk, causal, 0)
+	})},
+	{"attention-cached-beam-ignored", "attention.cached", "KV-4", "Ignores beam_idx.", "", func(p *plain) {
+		p.reorder = func(items []item, beam []int) []item { return reorder(items, identity(len(beam))) }
+	}},
+	{"attention-cached-beam-after-append", "attention.cached", "KV-4", "Reorders after the append, the new entries too.", "", func(p *plain) {
+		p.newRow = func(b int, beam []int) int { return beam[b] }
+	}},
+	{"attention-cached-beam-in-place", "attention.cached", "KV-4", "Reorders in place, so that an item is overwritten before it is read.", "", func(p *plain) {
+		p.reorder = func(items []item, beam []int) []item {
+			out := reorder(items, identity(len(beam)))
+			for b, from := range beam {
+				out[b] = out[from].clone()
+			}
+			return out
+		}
+	}},
+	{"attention-cached-beam-shares", "attention.cached", "KV-4", "Lets the copies of an item share their memory.", "", func(p *plain) {
+		p.reorder = func(items []item, beam []int) []item {
+			copies := reorder(items, identity(len(beam)))
+			out := make([]item, len(beam))
+			for b, from := range beam {
+				out[b] = copies[from]
+			}
+			return out
+		}
+	}},
+	{"attention-cached-beam-clamped", "attention.cached", "KV-8", "Clamps beam_idx to the batch.", "", func(p *plain) {
+		p.beamRow = func(index int64, batch int) (int, error) { return int(min(max(index, 0), int64(batch-1))), nil }
+	}},
+	{"attention-cached-capacity-ignored", "attention.cached", "KV-7", "Grows beyond its capacity.", "", func(p *plain) {
+		p.checkStep = func(c *cache, pos int64, _ int) error { return checkStep(c, pos, 0) }
+	}},
+	{"attention-cached-capacity-off-by-one", "attention.cached", "BUF-6", "Refuses the step that fills the cache.", "", func(p *plain) {
+		p.checkStep = func(c *cache, pos int64, count int) error { return checkStep(c, pos, count+1) }
+	}},
+	{"attention-cached-position-ignored", "attention.cached", "KV-6", "Accepts a position beyond the length, and leaves a gap.", "", func(p *plain) {
+		p.checkStep = func(c *cache, pos int64, count int) error {
+			return checkStep(&cache{capacity: c.capacity, length: c.capacity}, pos, count)
+		}
+	}},
+	{"attention-cached-failed-step-reorders", "attention.cached", "KV-6", "Keeps the new order of a step that failed.", "", func(p *plain) {
+		p.failed = func(c *cache, reordered []item) { c.items = reordered }
+	}},
+	{"attention-cached-failed-step-clears", "attention.cached", "KV-7", "Clears its entries in a step that fails.", "", func(p *plain) {
+		p.failed = func(c *cache, _ []item) { clearItems(c.items) }
+	}},
+	{"attention-cached-heads-modulo", "attention.cached", "ATT-4", "Deals query heads to KV heads in turn: h mod G.", "", func(p *plain) {
+		p.kvHead = func(h, _, kvHeads int) int { return h % kvHeads }
+	}},
+	{"attention-cached-denominator-1e-5", "attention.cached", "ATT-5", "Adds 1e-5 to the denominator.", "", plusConstant(1e-5)},
+}
+
+func identity(n int) []int {
+	order := make([]int, n)
+	for i := range order {
+		order[i] = i
+	}
+	return order
+}
+
+func clearItems(items []item) {
+	for _, it := range items {
+		for _, l := range it {
+			for g := range l.k {
+				clear(l.k[g].data)
+				clear(l.v[g].data)
+			}
+		}
+	}
+}

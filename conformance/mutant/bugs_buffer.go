@@ -1,0 +1,140 @@
+package mutant
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/assaykit/assay/conformance/op"
+)
+
+// running returns the bug of a kernel that does something around the right one. Each kernel is wrapped by a wrapper of its own.
+func running(wrap func(next op.Kernel) kernel) func(*plain) {
+	return func(p *plain) { p.around = func(k op.Kernel) op.Kernel { return wrap(k) } }
+}
+
+// The bugs of kernels that compute the right numbers.
+var bufferBugs = []bug{
+	{"relu-writes-past-end", "relu", "BUF-2", "Writes one element past its destination.", "", running(func(next op.Kernel) kernel {
+		return func(dst, src []op.Tensor) error {
+			err := next.Run(dst, src)
+			if y := dst[0].F32; cap(y) > len(y) {
+				y[:len(y)+1][len(y)] = 0
+			}
+			return err
+		}
+	})},
+	{"softmax-last-element-unwritten", "softmax", "BUF-1", "Leaves the last element of its destination as it was.", "", running(func(next op.Kernel) kernel {
+		return func(dst, src []op.Tensor) error {
+			last := len(dst[0].F32) - 1
+			before := dst[0].F32[last]
+			err := next.Run(dst, src)
+			dst[0].F32[last] = before
+			return err
+		}
+	})},
+	{"linear-adds-to-destination", "linear", "BUF-1", "Adds to its destination: dst += in place of dst =.", "", running(func(next op.Kernel) kernel {
+		return func(dst, src []op.Tensor) error {
+			before := append([]float32(nil), dst[0].F32...)
+			err := next.Run(dst, src)
+			for i := range before {
+				dst[0].F32[i] += before[i]
+			}
+			return err
+		}
+	})},
+	{"layernorm-in-place", "layernorm", "BUF-3", "Normalizes its source in place.", "", running(func(next op.Kernel) kernel {
+		return func(dst, src []op.Tensor) error {
+			err := next.Run(dst, src)
+			copy(src[0].F32, dst[0].F32)
+			return err
+		}
+	})},
+	{"embedding-ids-changed", "embedding", "BUF-3", "Overwrites the ids with offsets into the table.", "", running(func(next op.Kernel) kernel {
+		return func(dst, src []op.Tensor) error {
+			err := next.Run(dst, src)
+			for i := range src[0].I64 {
+				src[0].I64[i] *= 2
+			}
+			return err
+		}
+	})},
+	{"linear-weights-changed", "linear", "BUF-3", "Packs its weights where they lie.", "", func(p *plain) {
+		p.weights = func(w matrix) matrix {
+			columns := transposed(w)
+			copy(w.data, columns.data)
+			return columns
+		}
+	}},
+	{"matmul-order-by-run", "matmul", "BUF-4", "Sums from the other end in every other run.", "", func(p *plain) {
+		var runs atomic.Int64
+		p.around = func(next op.Kernel) op.Kernel {
+			return kernel(func(dst, src []op.Tensor) error { runs.Add(1); return next.Run(dst, src) })
+		}
+		p.dot = func(x, y []float32) float32 {
+			if runs.Load()%2 == 0 {
+				return reversed(x, y)
+			}
+			return forward(x, y)
+		}
+	}},
+	{"softmax-maximum-remembered", "softmax", "BUF-4", "Starts the maximum at the largest that the implementation has seen.", "", func(p *plain) {
+		var mu sync.Mutex
+		largest := -inf
+		p.rowMax = func(x []float32) float32 {
+			mu.Lock()
+			defer mu.Unlock()
+			if m := rowMax(x); m > largest && m < inf {
+				largest = m
+			}
+			return max(largest, rowMax(x))
+		}
+	}},
+	{"relu-shared-scratch", "relu", "BUF-5", "Lets kernels that run at the same time write to the same scratch memory.", "", func(p *plain) {
+		meeting := make(chan struct{})
+		p.around = func(next op.Kernel) op.Kernel {
+			return kernel(func(dst, src []op.Tensor) error {
+				err := next.Run(dst, src)
+				select {
+				case <-meeting:
+				case meeting <- struct{}{}: // another kernel is here, and its numbers with it
+					for i := range dst[0].F32 {
+						dst[0].F32[i]++
+					}
+				case <-time.After(20 * time.Millisecond): // alone
+				}
+				return err
+			})
+		}
+	}},
+	{"attention-cached-one-cache", "attention.cached", "KV-6", "Has one cache for all its kernels, so that a new one does not start empty.", "", func(p *plain) {
+		var mu sync.Mutex
+		shared := new(cache)
+		p.newCache = func(capacity int) *cache {
+			mu.Lock()
+			defer mu.Unlock()
+			shared.capacity = capacity
+			return shared
+		}
+		p.around = func(next op.Kernel) op.Kernel {
+			return kernel(func(dst, src []op.Tensor) error {
+				mu.Lock()
+				defer mu.Unlock()
+				return next.Run(dst, src)
+			})
+		}
+	}},
+	{"attention-cached-previous-result", "attention.cached", "KV-1", "Returns the result of the step before, but in the first.", "flashinfer-bench starter-kit #21", func(p *plain) {
+		p.around = func(next op.Kernel) op.Kernel {
+			var previous []float32
+			return kernel(func(dst, src []op.Tensor) error {
+				err := next.Run(dst, src)
+				out := dst[0].F32
+				result := append([]float32(nil), out...)
+				copy(out, previous)
+				previous = result
+				return err
+			})
+		}
+	}},
+}

@@ -1,0 +1,144 @@
+package mutant
+
+import (
+	"fmt"
+
+	"github.com/assaykit/assay/conformance/op"
+)
+
+// cache is the state that a stateful kernel keeps between Runs.
+type cache struct {
+	capacity, length int
+	items            []item // one a batch item; nil before the first step
+}
+
+// item holds the keys and values of one batch item: for each layer, a matrix a KV head, whose rows are entries. Rows at or beyond the
+// cache's length are dead.
+type item []layer
+
+type layer struct{ k, v []matrix }
+
+// step has run work on a reordered copy of the state, in which kept entries stay and count are added, and keeps the copy where nothing
+// failed.
+func (p *plain) step(c *cache, batch, layers, count int, pos, beamIdx op.Tensor, run func(items []item, kept int, beam []int) error) error {
+	if c.items == nil {
+		for range batch {
+			c.items = append(c.items, make(item, layers))
+		}
+	}
+	if len(c.items) != batch {
+		return fmt.Errorf("%w: the cache holds a batch of %d, this step has %d: open another kernel for it", op.ErrShape, len(c.items), batch)
+	}
+	beam := make([]int, batch)
+	for b := range beam {
+		if beam[b] = b; beamIdx.Present() {
+			var err error
+			if beam[b], err = p.beamRow(beamIdx.I64[b], batch); err != nil {
+				return err
+			}
+		}
+	}
+	items := p.reorder(c.items, beam)
+	err := p.checkStep(c, pos.I64[0], count)
+	if err == nil {
+		err = run(items, p.kept(int(pos.I64[0]), c.length), beam)
+	}
+	if err != nil {
+		p.failed(c, items)
+		return err
+	}
+	c.items, c.length = items, int(pos.I64[0])+count
+	return nil
+}
+
+func checkStep(c *cache, pos int64, count int) error {
+	switch {
+	case pos < 0 || pos > int64(c.length):
+		return fmt.Errorf("%w: pos %d: want 0 to %d, the length of the cache", op.ErrPosition, pos, c.length)
+	case pos+int64(count) > int64(c.capacity):
+		return fmt.Errorf("%w: pos %d and %d new entries: want at most %d in all", op.ErrCapacity, pos, count, c.capacity)
+	}
+	return nil
+}
+
+func beamRow(index int64, batch int) (int, error) {
+	if index < 0 || index >= int64(batch) {
+		return 0, fmt.Errorf("%w: beam_idx %d: want 0 to %d", op.ErrIndex, index, batch-1)
+	}
+	return int(index), nil
+}
+
+// reorder returns copies of the items that beam names.
+func reorder(items []item, beam []int) []item {
+	out := make([]item, len(beam))
+	for b, from := range beam {
+		out[b] = items[from].clone()
+	}
+	return out
+}
+
+func (it item) clone() item {
+	out := make(item, len(it))
+	for l := range it {
+		for g := range it[l].k {
+			out[l].k, out[l].v = append(out[l].k, it[l].k[g].clone()), append(out[l].v, it[l].v[g].clone())
+		}
+	}
+	return out
+}
+
+// extend writes new keys and values, those of all batch items, behind the entries that are kept in one layer, and returns all that live.
+func (p *plain) extend(items []item, l, kept int, beam []int, k, v []matrix) (allK, allV []matrix) {
+	kvHeads := len(k) / len(items)
+	for b, it := range items {
+		if it[l].k == nil {
+			it[l] = layer{make([]matrix, kvHeads), make([]matrix, kvHeads)}
+		}
+		for g := range kvHeads {
+			n := p.newRow(b, beam)*kvHeads + g
+			allK = append(allK, p.put(&it[l].k[g], kept, k[n]))
+			allV = append(allV, p.put(&it[l].v[g], kept, v[n]))
+		}
+	}
+	return allK, allV
+}
+
+// put writes entries behind the first kept ones and returns those that live then.
+func (p *plain) put(m *matrix, kept int, fresh matrix) matrix {
+	end := kept + fresh.rows
+	m.cols, m.rows = fresh.cols, max(m.rows, end)
+	if missing := m.rows*m.cols - len(m.data); missing > 0 {
+		m.data = append(m.data, make([]float32, missing)...)
+	}
+	copy(m.data[kept*m.cols:], fresh.data)
+	rows := p.live(end, m.rows)
+	return matrix{rows, m.cols, m.data[:rows*m.cols]}
+}
+
+type attentionCached struct {
+	p *plain
+	c *cache
+}
+
+func (p *plain) openAttentionCached(a op.AttentionCachedArgs) (op.Runner[op.AttentionCachedArgs], error) {
+	return attentionCached{p, p.newCache(a.Capacity)}, nil
+}
+
+func (r attentionCached) Run(a op.AttentionCachedArgs) error {
+	p, q := r.p, planes(a.Q)
+	batch, heads := a.Q.Shape[0], a.Q.Shape[1]
+	s := setting{causal: true, window: a.Window, scale: p.scale(a.Scale, scaling{a.Q.Shape[3], a.V.Shape[3], heads})}
+	err := p.step(r.c, batch, 1, a.Q.Shape[2], a.Pos, a.BeamIdx, func(items []item, kept int, beam []int) error {
+		old := items[0][0]
+		if old.k != nil && (len(old.k) != a.K.Shape[1] || old.k[0].cols != a.K.Shape[3] || old.v[0].cols != a.V.Shape[3]) {
+			return fmt.Errorf("%w: k and v have other heads or head dims than those in the cache", op.ErrShape)
+		}
+		k, v := p.extend(items, 0, kept, beam, planes(a.K), planes(a.V))
+		p.attention(planes(a.Out), q, k, v, batch, s)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("attention.cached: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,176 @@
+package optimized_test
+
+import (
+	"encoding/json"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/assaykit/assay/conformance/op"
+	"github.com/assaykit/assay/conformance/refimpl"
+	"github.com/assaykit/assay/optimized"
+)
+
+var absent op.Tensor
+
+func newRand(t testing.TB) *rand.Rand {
+	h := uint64(14695981039346656037)
+	for _, c := range t.Name() {
+		h = (h ^ uint64(c)) * 1099511628211
+	}
+	return rand.New(rand.NewPCG(h, 1))
+}
+
+// normal returns a tensor of normal deviates times scale.
+func normal(r *rand.Rand, scale float64, shape ...int) op.Tensor {
+	t := op.New(op.F32, shape...)
+	for i := range t.F32 {
+		t.F32[i] = float32(r.NormFloat64() * scale)
+	}
+	return t
+}
+
+// ids returns a tensor of numbers in [0, n).
+func ids(r *rand.Rand, n int, shape ...int) op.Tensor {
+	t := op.New(op.I64, shape...)
+	for i := range t.I64 {
+		t.I64[i] = r.Int64N(int64(n))
+	}
+	return t
+}
+
+func scalar(v int) op.Tensor { return op.Int64([]int64{int64(v)}) }
+
+func spec(name, attrs string, consts ...op.Tensor) op.Spec {
+	return op.Spec{Op: name, Attrs: json.RawMessage(attrs), Const: consts}
+}
+
+func open(t testing.TB, impl op.Implementation, s op.Spec) op.Kernel {
+	t.Helper()
+	k, err := impl.Open(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// run returns the result of one step, in a buffer that held NaN.
+func run(t testing.TB, k op.Kernel, s op.Spec, src ...op.Tensor) op.Tensor {
+	t.Helper()
+	return runIn(t, op.F32, k, s, src...)
+}
+
+func runIn(t testing.TB, storage op.DType, k op.Kernel, s op.Spec, src ...op.Tensor) op.Tensor {
+	t.Helper()
+	dst, err := op.Shapes(s, src, storage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range dst[0].F32 {
+		dst[0].F32[i] = float32(math.NaN())
+	}
+	if err := k.Run(dst, src); err != nil {
+		t.Fatal(err)
+	}
+	return dst[0]
+}
+
+func convert(ts []op.Tensor, d op.DType) []op.Tensor {
+	out := make([]op.Tensor, len(ts))
+	for i, t := range ts {
+		out[i] = t.Convert(d)
+	}
+	return out
+}
+
+// want returns what the float64 reference computes.
+func want(t testing.TB, s op.Spec, src ...op.Tensor) op.Tensor {
+	t.Helper()
+	s.Const, src = convert(s.Const, op.F64), convert(src, op.F64)
+	return runIn(t, op.F64, open(t, refimpl.New(), s), s, src...)
+}
+
+// near fails the test where got differs from want in kind, or by more than tol times want's largest finite element and the smallest normal
+// number.
+func near(t testing.TB, got, want op.Tensor, tol float64) {
+	t.Helper()
+	size := 0.0
+	for i := range want.Len() {
+		if w := math.Abs(want.At(i)); w > size && !math.IsInf(w, 0) {
+			size = w
+		}
+	}
+	for i := range want.Len() {
+		g, w := got.At(i), want.At(i)
+		if g == w || math.IsNaN(g) && math.IsNaN(w) {
+			continue
+		}
+		if !(math.Abs(g-w) <= tol*size+0x1p-126) {
+			t.Fatalf("element %d of %v: got %.9g, want %.9g, off by %.3g of the largest, want at most %.3g", i, want.Shape, g, w, math.Abs(g-w)/size, tol)
+		}
+	}
+}
+
+// check compares one call with the reference.
+func check(t testing.TB, tol float64, s op.Spec, src ...op.Tensor) {
+	t.Helper()
+	near(t, run(t, open(t, optimized.New(), s), s, src...), want(t, s, src...), tol)
+}
+
+// same fails the test unless the two tensors hold the same bits.
+func same(t testing.TB, got, want op.Tensor) {
+	t.Helper()
+	if len(got.F32) != len(want.F32) {
+		t.Fatalf("%d elements, want %d", len(got.F32), len(want.F32))
+	}
+	for i := range want.F32 {
+		if math.Float32bits(got.F32[i]) != math.Float32bits(want.F32[i]) {
+			t.Fatalf("element %d of %v: got %x, want %x", i, want.Shape, math.Float32bits(got.F32[i]), math.Float32bits(want.F32[i]))
+		}
+	}
+}
+
+const u = 1.0 / (1 << 24) // unit roundoff of float32
+
+// blockConst returns the weights of a block, or stacked over layers those of a model's blocks.
+func blockConst(r *rand.Rand, layers []int, d, hd, gd, f int) []op.Tensor {
+	var out []op.Tensor
+	add := func(shift float32, scale float64, shape ...int) {
+		x := normal(r, scale, append(append([]int{}, layers...), shape...)...)
+		for i := range x.F32 {
+			x.F32[i] += shift
+		}
+		out = append(out, x)
+	}
+	norm := func() { add(1, 0.1, d); add(0, 0.1, d) }
+	layer := func(in, n int) { add(0, 1/math.Sqrt(float64(in)), in, n); add(0, 0.1, n) }
+	norm()
+	layer(d, hd)
+	layer(d, gd)
+	layer(d, gd)
+	layer(hd, d)
+	norm()
+	layer(d, f)
+	layer(f, d)
+	return out
+}
+
+// modelSize are the dimensions of a model.
+type modelSize struct{ vocab, ctx, layers, d, hd, gd, f int }
+
+// gptConst returns the weights of a model; wpe, lnf and wout say which of the optional ones it has.
+func gptConst(r *rand.Rand, m modelSize, wpe, lnf, wout bool) []op.Tensor {
+	out := []op.Tensor{normal(r, 0.5, m.vocab, m.d), absent}
+	if wpe {
+		out[1] = normal(r, 0.1, m.ctx, m.d)
+	}
+	out = append(out, blockConst(r, []int{m.layers}, m.d, m.hd, m.gd, m.f)...)
+	tail := []op.Tensor{absent, absent, absent}
+	if lnf {
+		tail[0], tail[1] = normal(r, 1, m.d), normal(r, 0.1, m.d)
+	}
+	if wout {
+		tail[2] = normal(r, 0.2, m.d, m.vocab)
+	}
+	return append(out, tail...)
+}

@@ -1,0 +1,124 @@
+// Package optimized is the fast implementation of the op table: float32, in blocks that fit the caches, on all processors.
+//
+// Everything is built from a few parts: a packed, blocked matrix product (gemm.go, pack.go) around the micro-kernels of internal/kernel;
+// attention in tiles with an online softmax (attention.go) over keys and values that lie packed in pages (kvcache.go); an exponential
+// (exp.go); and a team of goroutines (parallel.go). Layers, blocks and models (mha.go, ffn.go, block.go, model.go) put them together.
+// Weights are packed once, at Open, and scratch memory belongs to the opened kernel, so that a decoding step does not allocate.
+//
+// Results are the same bits for any number of workers. Storage and accumulation are float32; where float64 costs nothing (statistics
+// of rows, exponentials, angles) it is used, and rounded once.
+package optimized
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/assaykit/assay/conformance/op"
+	"github.com/assaykit/assay/optimized/internal/kernel"
+)
+
+// Option changes what New returns.
+type Option func(*config)
+
+type config struct{ workers int }
+
+// Workers sets how many goroutines one kernel may compute on; below 1, and without this option, runtime.GOMAXPROCS(0).
+func Workers(n int) Option { return func(c *config) { c.workers = n } }
+
+// New returns the implementation: every op of the table, for float tensors of F32. A tensor of F64 is an error that wraps op.ErrDType.
+func New(opts ...Option) op.Implementation {
+	var c config
+	for _, o := range opts {
+		o(&c)
+	}
+	if c.workers < 1 {
+		c.workers = runtime.GOMAXPROCS(0)
+	}
+	return float32Only{op.Set(
+		op.Open(opener(c, newMatMul)),
+		op.Open(opener(c, newLinearOp)),
+		op.Open(opener(c, newSoftmax)),
+		op.Open(opener(c, newLogSoftmax)),
+		op.Open(opener(c, newReLU)),
+		op.Open(opener(c, newGELU)),
+		op.Open(opener(c, newLayerNormOp)),
+		op.Embedding(embedding),
+		op.Open(opener(c, newSinusoidOp)),
+		op.LearnedPositions(learnedPositions),
+		op.Open(opener(c, newAttentionOp)),
+		op.Open(opener(c, newAttentionCached)),
+		op.Open(opener(c, newMHAOp)),
+		op.Open(opener(c, newFFNOp)),
+		op.Open(opener(c, newBlockOp)),
+		op.Open(opener(c, newGPTOp)),
+		op.Open(opener(c, newGPTLoss)),
+		op.Open(opener(c, newGPTCached)),
+		op.Open(opener(c, newCrossEntropy)),
+	)}
+}
+
+// engine is what the parts of one opened kernel compute with. They run one after another, and so share scratch memory too.
+type engine struct {
+	team *team
+	kern kernel.Kernel
+	gemm *gemm
+	attn *attention
+
+	normed, projected, mixed, hidden []float32 // inside a block: each is grown by the part that fills it
+}
+
+func newEngine(workers int) *engine {
+	t, kern := newTeam(workers), kernel.Best()
+	return &engine{team: t, kern: kern, gemm: newGEMM(t, kern), attn: newAttention(t, kern)}
+}
+
+// opener gives each kernel that is opened an engine of its own.
+func opener[A op.Args, R op.Runner[A]](c config, open func(*engine, A) R) func(A) (op.Runner[A], error) {
+	return func(a A) (op.Runner[A], error) { return open(newEngine(c.workers), a), nil }
+}
+
+// runner is a kernel that is no more than a function.
+type runner[A op.Args] func(A) error
+
+func (f runner[A]) Run(a A) error { return f(a) }
+
+// float32Only refuses tensors of F64.
+type float32Only struct{ op.Implementation }
+
+func (i float32Only) Ops() []string { return i.Implementation.(op.Lister).Ops() }
+
+func (i float32Only) Open(spec op.Spec) (op.Kernel, error) {
+	if err := refuseF64(spec.Op, "constant", spec.Const); err != nil {
+		return nil, err
+	}
+	k, err := i.Implementation.Open(spec)
+	if err != nil {
+		return nil, err
+	}
+	return float32Kernel{k, spec.Op}, nil
+}
+
+// float32Kernel does not pass Close on: no kernel here holds anything that the garbage collector does not free.
+type float32Kernel struct {
+	op.Kernel
+	name string
+}
+
+func (k float32Kernel) Run(dst, src []op.Tensor) error {
+	if err := refuseF64(k.name, "source", src); err != nil {
+		return err
+	}
+	if err := refuseF64(k.name, "destination", dst); err != nil {
+		return err
+	}
+	return k.Kernel.Run(dst, src)
+}
+
+func refuseF64(name, role string, ts []op.Tensor) error {
+	for i, t := range ts {
+		if t.DType == op.F64 {
+			return fmt.Errorf("%s: %w: %s tensor %d is F64: convert it to F32, in which this implementation computes", name, op.ErrDType, role, i)
+		}
+	}
+	return nil
+}
