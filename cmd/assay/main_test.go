@@ -194,6 +194,27 @@ func TestUnsupportedOps(t *testing.T) {
 	}
 }
 
+func TestMutants(t *testing.T) {
+	stdout, stderr, code := assay(t, "mutants", "--op", "relu", "--json")
+	var r struct {
+		Mutants, Killed int
+		Survivors       []any
+		Kills           []struct {
+			ID       string
+			KilledBy []string `json:"killed_by"`
+		}
+	}
+	if err := json.Unmarshal([]byte(stdout), &r); code != 0 || err != nil || r.Mutants == 0 || r.Killed != r.Mutants || len(r.Survivors) != 0 || len(r.Kills) != r.Mutants {
+		t.Errorf("exit %d, %v: %s%s", code, err, stdout, stderr)
+	}
+	if stdout, _, code = assay(t, "mutants", "--op", "relu"); code != 0 || !strings.Contains(stdout, "relu-leaky") {
+		t.Errorf("exit %d: %s", code, stdout)
+	}
+	if _, stderr, code = assay(t, "mutants", "--op", "conv"); code != exitNotJudged || !strings.Contains(stderr, "no mutant's op matches") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
 func TestRun(t *testing.T) {
 	dir := t.TempDir()
 	in, out := filepath.Join(dir, "x.safetensors"), filepath.Join(dir, "y.safetensors")
@@ -340,7 +361,7 @@ func TestHelp(t *testing.T) {
 			walk(sub)
 		}
 	}
-	for _, c := range []*cobra.Command{checkCommand(), runCommand(), vectorsCommand(), benchCommand(), gateCommand()} {
+	for _, c := range []*cobra.Command{checkCommand(), mutantsCommand(), runCommand(), vectorsCommand(), benchCommand(), gateCommand()} {
 		walk(c)
 	}
 	stdout, _, code := assay(t, "check", "--help")

@@ -145,9 +145,6 @@ func showCase(out io.Writer, f *vector.File, c *vector.Case) error {
 			w.printf("flag     %s: %s %s\n", flag.Name, flag.Bug, flag.See)
 		}
 	}
-	if len(c.Kills) > 0 {
-		w.printf("kills    %s\n", strings.Join(c.Kills, " "))
-	}
 	inputs := func(ins []vector.Input) {
 		for i := range ins {
 			if in := &ins[i]; in.DType != 0 {

@@ -13,7 +13,7 @@ func running(wrap func(next op.Kernel) kernel) func(*plain) {
 	return func(p *plain) { p.around = func(k op.Kernel) op.Kernel { return wrap(k) } }
 }
 
-// The bugs of kernels that compute the right numbers.
+// The bugs of kernels whose mathematics is right.
 var bufferBugs = []bug{
 	{"relu-writes-past-end", "relu", "BUF-2", "Writes one element past its destination.", "", running(func(next op.Kernel) kernel {
 		return func(dst, src []op.Tensor) error {

@@ -59,7 +59,6 @@ type Case struct {
 	Const   []Input         `json:"const,omitempty"` // in table order; an absent one has no dtype
 	Steps   []Step          `json:"steps"`
 	Compare Compare         `json:"compare"`
-	Kills   []string        `json:"kills,omitempty"` // planted bugs that this case catches
 }
 
 // Compare says how results are held to what is wanted.

@@ -330,6 +330,11 @@ func attentionNumbers() []testCase {
 		src:   args{"q": all(1, 1, 1, 1, 1), "k": each(func(_ *source, i int) float64 { return float64(i) / 2 }, 1, 1, 70, 1), "v": normal(1, 1, 1, 70, 4)},
 	})
 	add(testCase{
+		name: "late-maximum", comment: "The largest score comes after 40 others and is ahead of them by more than exp can take.", clauses: "ATT-3", flags: "range",
+		attrs: attrs{"scale": 1},
+		src:   args{"q": all(1, 1, 1, 1, 1), "k": normal(1, 1, 1, 48, 1).set(200, 40), "v": normal(1, 1, 1, 48, 4)},
+	})
+	add(testCase{
 		name: "falling-scores", comment: "Each key scores below all before it.", clauses: "ATT-1 ATT-3", flags: "range", attrs: attrs{"scale": 1},
 		src: args{"q": all(1, 1, 1, 1, 1), "k": each(func(_ *source, i int) float64 { return float64(-i) / 2 }, 1, 1, 70, 1), "v": normal(1, 1, 1, 70, 4)},
 	})

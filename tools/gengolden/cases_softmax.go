@@ -72,6 +72,10 @@ func distributionCases(formula, finite, poison, masked string) []testCase {
 		src: args{"x": normal(4e3, 4, 9).mapped(topPair(9, 1e4))},
 	})
 	add(testCase{
+		name: "late-maximum", comment: "The maximum comes last and is ahead of all before it by more than exp can take.", clauses: finite, flags: "no-max wide",
+		src: args{"x": normal(1, 2, 24).set(200, 20, 47)},
+	})
+	add(testCase{
 		name: "wide-1e30", comment: "Logits near 1e30, of which two are equal.", clauses: finite, flags: "no-max wide",
 		src: args{"x": normal(1e29, 2, 6).set(1e30, 1, 4, 6, 11)},
 	})
