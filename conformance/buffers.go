@@ -78,6 +78,23 @@ func fill(t op.Tensor) {
 	}
 }
 
+// overwrite fills a tensor that a kernel has no business with any more: with NaN of another payload, so that results made of it are not
+// taken for never written.
+func overwrite(t op.Tensor) {
+	for i := range t.F32 {
+		t.F32[i] = float32(math.NaN())
+	}
+	for i := range t.F64 {
+		t.F64[i] = math.NaN()
+	}
+	for i := range t.I64 {
+		t.I64[i] = math.MinInt64
+	}
+	for i := range t.Bool {
+		t.Bool[i] = !t.Bool[i]
+	}
+}
+
 // untouched reports whether element i of t still holds what fill put there.
 func untouched(t op.Tensor, i int) bool {
 	switch t.DType {

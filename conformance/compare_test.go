@@ -31,6 +31,7 @@ func TestBound(t *testing.T) {
 		{"underflow", f32Formats, vector.Bound, 0, 0, 0, 4, 4 * tiny},
 		{"exact: one ulp", f32Formats, vector.Exact, 3, 10, 5, 4, 0x1p-22},
 		{"exact at zero: one subnormal", f32Formats, vector.Exact, 0, 10, 5, 4, 0x1p-149},
+		{"exact in float32 accumulated in bfloat16", op.Formats{Storage: op.Float32Format, Accumulate: op.BFloat16Format}, vector.Exact, 1, 0, 0, 0, 0x1p-7},
 		{"exact in bfloat16", bf16Formats, vector.Exact, 1, 10, 5, 4, 0x1p-7},
 		{"finite", f32Formats, vector.Finite, 3, 10, 5, 4, math.Inf(1)},
 	}

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/assaykit/assay/conformance/op"
@@ -22,9 +23,12 @@ const (
 	clauseReplay     = "BUF-4" // a second kernel that replays all steps gives the same bits
 	clauseConcurrent = "BUF-5" // two kernels at once give the same bits
 	clauseReturns    = "BUF-6" // Run and Close return, with an error exactly where the spec wants one, and do not panic
+	clauseReferences = "BUF-7" // what Run was given is the caller's again: each step's sources are overwritten after it
 )
 
-var bufferClauses = []string{clauseWritten, clauseOutside, clauseUnchanged, clauseReplay, clauseConcurrent, clauseReturns}
+var bufferClauses = []string{
+	clauseWritten, clauseOutside, clauseUnchanged, clauseReplay, clauseConcurrent, clauseReturns, clauseReferences,
+}
 
 // Failure is one case that an implementation failed, and why.
 type Failure struct {
@@ -52,6 +56,8 @@ type prepared struct {
 	consts []op.Tensor
 	src    [][]op.Tensor
 	dst    [][]op.Tensor // shapes only: what Run is to fill
+
+	lenient bool // leave the sources of past steps alone, to find out whether a kernel depends on them
 }
 
 // prepare makes a case's tensors and checks them against the op table. An error means that the vectors are corrupt.
@@ -109,10 +115,19 @@ func (p *prepared) fail(step int, clause, format string, args ...any) *Failure {
 	return &Failure{Case: p.ID, Clauses: []string{clause}, Step: step, Detail: fmt.Sprintf(format, args...)}
 }
 
+// unexpected is the failure of a case that the kernel refuses: BUF-6, and the clauses that it refuses to compute.
+func (p *prepared) unexpected(step int, where string, err error) *Failure {
+	f := p.fail(step, clauseReturns, "%s: unexpected error: %v", where, err)
+	f.Clauses = append(f.Clauses, p.Clauses...)
+	return f
+}
+
 // trace opens a kernel, runs all steps in guarded buffers that begin shift elements off their allocation, and closes it. It returns
-// the results of each step, or an error that is a *Failure or wraps op.ErrUnsupported.
-func (p *prepared) trace(impl op.Implementation, shift int) (results [][]arena, err error) {
+// the results of each step, or an error that is a *Failure or wraps op.ErrUnsupported. opened is called once, after Open.
+func (p *prepared) trace(impl op.Implementation, shift int, opened func()) (results [][]arena, err error) {
 	step := 0
+	opened = sync.OnceFunc(opened)
+	defer opened() // also where Open fails or panics: others may wait
 	defer func() {
 		if r := recover(); r != nil {
 			err = p.fail(step, clauseReturns, "panic: %v\n%s", r, firstFrames(debug.Stack()))
@@ -120,6 +135,7 @@ func (p *prepared) trace(impl op.Implementation, shift int) (results [][]arena, 
 	}()
 	consts, values := guardAll(p.consts, shift)
 	kernel, err := impl.Open(p.spec(values))
+	opened()
 	if err != nil {
 		switch {
 		case errors.Is(err, op.ErrUnsupported):
@@ -127,12 +143,12 @@ func (p *prepared) trace(impl op.Implementation, shift int) (results [][]arena, 
 		case p.Steps[0].Error != "":
 			return nil, nil
 		}
-		return nil, p.fail(0, clauseReturns, "Open: unexpected error: %v", err)
+		return nil, p.unexpected(0, "Open", err)
 	}
 	defer func() {
 		if c, ok := kernel.(io.Closer); ok {
 			if cerr := c.Close(); cerr != nil && err == nil {
-				err = p.fail(step, clauseReturns, "Close: unexpected error: %v", cerr)
+				err = p.unexpected(step, "Close", cerr)
 			}
 		}
 		if err == nil {
@@ -165,6 +181,11 @@ func (p *prepared) step(kernel op.Kernel, step, shift int) ([]arena, error) {
 	if err := p.checkInputs(step, op.Src, sources, p.src[step]); err != nil {
 		return nil, err
 	}
+	for i := range sources { // a kernel that kept a reference works with this from here on
+		if !p.lenient {
+			overwrite(sources[i].Tensor)
+		}
+	}
 	names := argNames(p.op, op.Dst)
 	for i := range out {
 		if gerr := out[i].checkGuards(names[i]); gerr != nil {
@@ -174,7 +195,7 @@ func (p *prepared) step(kernel op.Kernel, step, shift int) ([]arena, error) {
 	wantError := p.Steps[step].Error
 	switch {
 	case err != nil && wantError == "":
-		return nil, p.fail(step, clauseReturns, "Run: unexpected error: %v", err)
+		return nil, p.unexpected(step, "Run", err)
 	case err == nil && wantError != "":
 		return nil, &Failure{Case: p.ID, Clauses: p.Clauses, Step: step, Detail: "Run: want an error about the " + wantError + ", got none"}
 	case err != nil:
@@ -226,28 +247,24 @@ func argNames(opName string, role op.Role) []string {
 // first. It returns the largest ratio of error to bound; err is a *Failure or wraps op.ErrUnsupported.
 func (p *prepared) judge(factory Factory, formats op.Formats) (worst float64, err error) {
 	impl := factory()
-	first, err := p.trace(impl, 0)
+	first, err := p.trace(impl, 0, func() {})
 	if err != nil {
 		return 0, err
 	}
-	for step, out := range first {
-		for i := range out {
-			t := tolerance{&p.Steps[step].Dst[i], p.Compare, formats}
-			ratio, m := compareTensor(t, out[i].Tensor)
-			if m != nil {
-				return ratio, &Failure{Case: p.ID, Clauses: p.Clauses, Step: step, Mismatch: m}
-			}
-			worst = max(worst, ratio)
-		}
+	worst, failure := p.compare(first, formats)
+	if failure != nil {
+		return worst, p.orReferences(failure, impl, formats)
 	}
 	type replay struct {
 		results [][]arena
 		err     error
 	}
 	replays := make(chan replay, 2)
+	var bothOpen sync.WaitGroup
+	bothOpen.Add(2)
 	for _, shift := range []int{1, 3} {
 		go func() {
-			results, err := p.trace(impl, shift)
+			results, err := p.trace(impl, shift, func() { bothOpen.Done(); bothOpen.Wait() })
 			replays <- replay{results, err}
 		}()
 	}
@@ -261,7 +278,7 @@ func (p *prepared) judge(factory Factory, formats op.Formats) (worst float64, er
 		}
 	}
 	if err != nil { // is it concurrency, or would one kernel after another differ as well?
-		alone, aerr := p.trace(impl, 1)
+		alone, aerr := p.trace(impl, 1, func() {})
 		if aerr == nil {
 			aerr = p.sameBits(first, alone, clauseReplay)
 		}
@@ -270,6 +287,37 @@ func (p *prepared) judge(factory Factory, formats op.Formats) (worst float64, er
 		}
 	}
 	return worst, err
+}
+
+// compare holds the results of a trace to the vectors. It returns the largest ratio of error to bound.
+func (p *prepared) compare(results [][]arena, formats op.Formats) (worst float64, f *Failure) {
+	for step, out := range results {
+		for i := range out {
+			t := tolerance{&p.Steps[step].Dst[i], p.Compare, formats}
+			ratio, m := compareTensor(t, out[i].Tensor)
+			if m != nil {
+				return ratio, &Failure{Case: p.ID, Clauses: p.Clauses, Step: step, Mismatch: m}
+			}
+			worst = max(worst, ratio)
+		}
+	}
+	return worst, nil
+}
+
+// orReferences returns the failure of a trace, or the one that explains it: the same trace is right where the sources of past steps are
+// left alone.
+func (p *prepared) orReferences(f *Failure, impl op.Implementation, formats op.Formats) error {
+	if f.Step == 0 {
+		return f
+	}
+	lenient := *p
+	lenient.lenient = true
+	if results, err := lenient.trace(impl, 0, func() {}); err != nil {
+		return f
+	} else if _, wrong := lenient.compare(results, formats); wrong != nil {
+		return f
+	}
+	return p.fail(f.Step, clauseReferences, "%s is right only while the sources of earlier steps are left alone: the kernel kept a reference", f.Tensor)
 }
 
 func (p *prepared) sameBits(a, b [][]arena, clause string) error {

@@ -3,7 +3,6 @@ package mutant
 import (
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/assaykit/assay/conformance/op"
 )
@@ -11,6 +10,17 @@ import (
 // running returns the bug of a kernel that does something around the right one. Each kernel is wrapped by a wrapper of its own.
 func running(wrap func(next op.Kernel) kernel) func(*plain) {
 	return func(p *plain) { p.around = func(k op.Kernel) op.Kernel { return wrap(k) } }
+}
+
+// counted is a kernel that is counted while it is open.
+type counted struct {
+	op.Kernel
+	open *atomic.Int64
+}
+
+func (c counted) Close() error {
+	c.open.Add(-1)
+	return nil
 }
 
 // The bugs of kernels whose mathematics is right.
@@ -90,22 +100,21 @@ var bufferBugs = []bug{
 			return max(largest, rowMax(x))
 		}
 	}},
-	{"relu-shared-scratch", "relu", "BUF-5", "Lets kernels that run at the same time write to the same scratch memory.", "", func(p *plain) {
-		meeting := make(chan struct{})
+	{"matmul-order-by-load", "matmul", "BUF-5", "Splits its sums by how many kernels are open.", "", func(p *plain) {
+		var open atomic.Int64
 		p.around = func(next op.Kernel) op.Kernel {
-			return kernel(func(dst, src []op.Tensor) error {
-				err := next.Run(dst, src)
-				select {
-				case <-meeting:
-				case meeting <- struct{}{}: // another kernel is here, and its numbers with it
-					for i := range dst[0].F32 {
-						dst[0].F32[i]++
-					}
-				case <-time.After(20 * time.Millisecond): // alone
-				}
-				return err
-			})
+			open.Add(1)
+			return counted{next, &open}
 		}
+		p.dot = func(x, y []float32) float32 {
+			if open.Load() > 1 {
+				return reversed(x, y)
+			}
+			return forward(x, y)
+		}
+	}},
+	{"attention-cached-keeps-reference", "attention.cached", "BUF-7", "Keeps the first keys and values where the caller has them.", "", func(p *plain) {
+		p.held = func(x []float32) []float32 { return x[:len(x):len(x)] }
 	}},
 	{"attention-cached-one-cache", "attention.cached", "KV-6", "Has one cache for all its kernels, so that a new one does not start empty.", "", func(p *plain) {
 		var mu sync.Mutex

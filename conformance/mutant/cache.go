@@ -106,6 +106,9 @@ func (p *plain) extend(items []item, l, kept int, beam []int, k, v []matrix) (al
 // put writes entries behind the first kept ones and returns those that live then.
 func (p *plain) put(m *matrix, kept int, fresh matrix) matrix {
 	end := kept + fresh.rows
+	if len(m.data) == 0 {
+		m.data = p.held(fresh.data)
+	}
 	m.cols, m.rows = fresh.cols, max(m.rows, end)
 	if missing := m.rows*m.cols - len(m.data); missing > 0 {
 		m.data = append(m.data, make([]float32, missing)...)

@@ -74,6 +74,7 @@ type plain struct {
 	newRow    func(b int, beam []int) int // which new entries item b appends
 	kept      func(pos, length int) int
 	live      func(end, stored int) int
+	held      func(x []float32) []float32 // memory for the first entries of a cache
 	failed    func(c *cache, reordered []item)
 
 	// Layers and models.
@@ -124,6 +125,7 @@ func correct() *plain {
 
 		newCache: func(capacity int) *cache { return &cache{capacity: capacity} }, checkStep: checkStep, beamRow: beamRow, reorder: reorder,
 		newRow: func(b int, _ []int) int { return b }, kept: func(pos, _ int) int { return pos }, live: func(end, _ int) int { return end },
+		held:   slices.Clone[[]float32],
 		failed: func(*cache, []item) {},
 
 		headColumn: func(h, c, _, headDim int) int { return h*headDim + c },
