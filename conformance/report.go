@@ -22,6 +22,7 @@ type Report struct {
 	Failures       []*Failure `json:"failures"`
 	Seconds        float64    `json:"seconds"`
 
+	narrowed   bool // to some ops or cases, so that what they do not cover says nothing
 	allClauses []string
 	covered    map[string]bool
 }
@@ -54,7 +55,7 @@ type Coverage struct {
 }
 
 func newReport(c *config, f op.Formats) *Report {
-	return &Report{Formats: f, allClauses: c.vectors.Manifest.Clauses, covered: map[string]bool{}, Skipped: []Skip{}, Worst: []Worst{}, EndToEnd: []Worst{}, Failures: []*Failure{}}
+	return &Report{Formats: f, narrowed: len(c.patterns)+len(c.ids) > 0, allClauses: c.vectors.Manifest.Clauses, covered: map[string]bool{}, Skipped: []Skip{}, Worst: []Worst{}, EndToEnd: []Worst{}, Failures: []*Failure{}}
 }
 
 func (r *Report) add(s selected, worst float64, err error) {

@@ -37,9 +37,11 @@ func (r *Report) WriteText(w io.Writer, verbose bool) error {
 	for _, s := range r.Skipped {
 		p.line("UNSUPPORTED %s: %d cases: %s", s.Op, s.Cases, s.Reason)
 	}
-	if n := len(r.Clauses.Missing); n > 0 && (verbose || n <= 8) {
+	switch n := len(r.Clauses.Missing); {
+	case n == 0 || r.narrowed:
+	case verbose || n <= 8:
 		p.line("NOT COVERED %s", strings.Join(r.Clauses.Missing, " "))
-	} else if n > 0 {
+	default:
 		p.line("NOT COVERED %d clauses: %s … (--verbose shows all)", n, strings.Join(r.Clauses.Missing[:8], " "))
 	}
 	rows := groups
