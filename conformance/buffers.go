@@ -17,10 +17,7 @@ var (
 	unwritten64 = math.Float64frombits(0x7ff80000a55aa55a)
 )
 
-const (
-	unwrittenI64 = math.MinInt64 + 0xa55a
-	guardBool    = true
-)
+const unwrittenI64 = math.MinInt64 + 0xa55a
 
 // arena is a tensor between guards. Its slices' capacity reaches into the guard behind them, so that a kernel which reslices too far is
 // caught like one that writes through a pointer.
@@ -74,7 +71,7 @@ func fill(t op.Tensor) {
 		t.I64[i] = unwrittenI64
 	}
 	for i := range t.Bool {
-		t.Bool[i] = guardBool
+		t.Bool[i] = true
 	}
 }
 
@@ -105,7 +102,7 @@ func untouched(t op.Tensor, i int) bool {
 	case op.I64:
 		return t.I64[i] == unwrittenI64
 	}
-	return t.Bool[i] == guardBool
+	return t.Bool[i]
 }
 
 // checkGuards reports an element outside the tensor that was written.

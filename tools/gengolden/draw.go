@@ -2,7 +2,6 @@ package main
 
 import (
 	"hash/fnv"
-	"math"
 	"math/rand/v2"
 
 	"github.com/assaykit/assay/conformance/op"
@@ -69,13 +68,6 @@ func around(mean, deviation float64, shape ...int) draw {
 // uniform draws numbers in [lo, hi).
 func uniform(lo, hi float64, shape ...int) draw {
 	return each(func(s *source, _ int) float64 { return s.uniform(lo, hi) }, shape...)
-}
-
-// lognormal draws positive numbers whose logarithm to base 2 is nearly normal, with deviation 1.5.
-func lognormal(shape ...int) draw {
-	return each(func(s *source, _ int) float64 {
-		return math.Ldexp(s.uniform(1, 2), int(math.Floor(1.5*s.normal())))
-	}, shape...)
 }
 
 // whole draws integers from lo to hi.

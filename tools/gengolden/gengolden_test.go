@@ -251,15 +251,15 @@ func TestMistakesInCases(t *testing.T) {
 			t.Errorf("%s: got error %v, want %q", name, err, c.want)
 		}
 	}
-	s, fams := little()
+	var fams []family
 	for name, edit := range map[string]func(){
 		"a clause that the specification lacks": func() { fams[0].cases[0].clauses = "SM-99" },
 		"a flag that no case carries":           func() { fams[0].flags = append(fams[0].flags, vector.Flag{Name: "unused", Bug: "none"}) },
 		"a comment that is no sentence":         func() { fams[0].cases[0].comment = "no" },
 		"a flag that is not explained":          func() { fams[0].cases[0].flags = "rows other" },
 	} {
-		s, fams = little()
-		fams = fams[:1]
+		s, all := little()
+		fams = all[:1]
 		edit()
 		if _, err := generate(s, fams, quiet); err == nil {
 			t.Errorf("%s: generated all the same", name)
