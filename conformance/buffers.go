@@ -3,6 +3,7 @@ package conformance
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/assaykit/assay/conformance/op"
 )
@@ -32,7 +33,7 @@ func newArena(d op.DType, shape []int, shift int) arena {
 	n, _ := op.Elements(shape)
 	a := arena{whole: op.New(d, n+2*guard+shift), start: guard + shift}
 	fill(a.whole)
-	a.Tensor = op.Tensor{DType: d, Shape: shape}
+	a.Tensor = op.Tensor{DType: d, Shape: slices.Clone(shape)}
 	end := a.start + n
 	switch d {
 	case op.F32:
@@ -45,6 +46,20 @@ func newArena(d op.DType, shape []int, shift int) arena {
 		a.Bool = a.whole.Bool[a.start:end]
 	}
 	return a
+}
+
+// lend returns the tensor as a kernel is shown it: with a shape of its own to scribble on.
+func (a arena) lend() op.Tensor {
+	t := a.Tensor
+	t.Shape = slices.Clone(t.Shape)
+	return t
+}
+
+// copied returns a copy of the tensor.
+func (a arena) copied() op.Tensor {
+	t := a.Tensor
+	t.F32, t.F64, t.I64, t.Bool = slices.Clone(t.F32), slices.Clone(t.F64), slices.Clone(t.I64), slices.Clone(t.Bool)
+	return t
 }
 
 // guarded returns an arena that holds a copy of t; the zero arena for an absent tensor.
@@ -75,21 +90,46 @@ func fill(t op.Tensor) {
 	}
 }
 
-// overwrite fills a tensor that a kernel has no business with any more: with NaN of another payload, so that results made of it are not
-// taken for never written.
+// The values that fill a tensor that a kernel has no business with any more. The NaNs have another payload, so that results made of them
+// are not taken for never written.
+var (
+	spent32 = math.Float32frombits(0x7fc05aa5)
+	spent64 = math.Float64frombits(0x7ff800005aa55aa5)
+)
+
+const spentI64 = math.MinInt64 + 0x5aa5
+
 func overwrite(t op.Tensor) {
 	for i := range t.F32 {
-		t.F32[i] = float32(math.NaN())
+		t.F32[i] = spent32
 	}
 	for i := range t.F64 {
-		t.F64[i] = math.NaN()
+		t.F64[i] = spent64
 	}
 	for i := range t.I64 {
-		t.I64[i] = math.MinInt64
+		t.I64[i] = spentI64
 	}
 	for i := range t.Bool {
-		t.Bool[i] = !t.Bool[i]
+		t.Bool[i] = false
 	}
+}
+
+// spent reports whether an overwritten tensor and its guards are as they were left.
+func (a arena) spent() bool {
+	if a.Present() && a.checkGuards("") != nil {
+		return false
+	}
+	for _, x := range a.F32 {
+		if math.Float32bits(x) != math.Float32bits(spent32) {
+			return false
+		}
+	}
+	for _, x := range a.F64 {
+		if math.Float64bits(x) != math.Float64bits(spent64) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(a.I64, func(x int64) bool { return x != spentI64 }) && !slices.Contains(a.Bool, true)
 }
 
 // untouched reports whether element i of t still holds what fill put there.

@@ -32,6 +32,8 @@ type Skip struct {
 	Op     string `json:"op"`
 	Reason string `json:"reason"`
 	Cases  int    `json:"cases"`
+	// NotApplicable: the cases say nothing about the declared formats. They are no gap of the implementation.
+	NotApplicable bool `json:"not_applicable,omitempty"`
 }
 
 // Worst is the case of an op that came closest to its bound. Exact cases, whose bound is one ulp, are not counted here.
@@ -59,7 +61,7 @@ func newReport(c *config, f op.Formats) *Report {
 }
 
 func (r *Report) add(s selected, worst float64, err error) {
-	if errors.Is(err, op.ErrUnsupported) {
+	if errors.Is(err, op.ErrUnsupported) || errors.Is(err, errNotApplicable) {
 		r.skip(s.op, err)
 		return
 	}
@@ -109,14 +111,16 @@ func (r *Report) skip(name string, err error) {
 			return
 		}
 	}
-	r.Skipped = append(r.Skipped, Skip{Op: name, Reason: reason, Cases: 1})
+	r.Skipped = append(r.Skipped, Skip{Op: name, Reason: reason, Cases: 1, NotApplicable: errors.Is(err, errNotApplicable)})
 }
 
 // Unsupported returns how many selected cases the implementation does not support.
 func (r *Report) Unsupported() int {
 	n := 0
 	for _, s := range r.Skipped {
-		n += s.Cases
+		if !s.NotApplicable {
+			n += s.Cases
+		}
 	}
 	return n
 }

@@ -34,7 +34,10 @@ func Run(t *testing.T, factory Factory, opts ...Option) {
 		runOp(t, c, factory, r, cases[:n])
 		cases = cases[n:]
 	}
-	if r.Cases == 0 {
+	switch {
+	case r.Cases == 0 && len(r.Skipped) == 0:
+		t.Fatalf("%v: -run selects no case", ErrNothingJudged)
+	case r.Cases == 0:
 		t.Fatalf("%v: the implementation supports none of the selected cases", ErrNothingJudged)
 	}
 	t.Logf("%d cases, %d failed, %d unsupported; %d of %d clauses covered", r.Cases, r.Failed, r.Unsupported(), r.Clauses.Covered, r.Clauses.Total)
@@ -54,11 +57,13 @@ func runOp(t *testing.T, c *config, factory Factory, r *Report, cases []selected
 		for _, s := range cases {
 			t.Run(strings.TrimPrefix(s.ID, name+"/"), func(t *testing.T) {
 				worst, err := s.judge(c, factory, r.Formats)
-				if errors.Is(err, vector.ErrCorrupt) {
+				if errors.Is(err, vector.ErrCorrupt) || errors.Is(err, ErrNothingJudged) {
 					t.Fatal(err)
 				}
 				r.add(s, worst, err)
 				switch {
+				case errors.Is(err, errNotApplicable):
+					t.Skip(err)
 				case errors.Is(err, op.ErrUnsupported):
 					unsupported(t, c, err)
 				case err != nil:

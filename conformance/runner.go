@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/vector"
@@ -23,7 +22,7 @@ const (
 	clauseReplay     = "BUF-4" // a second kernel that replays all steps gives the same bits
 	clauseConcurrent = "BUF-5" // two kernels at once give the same bits
 	clauseReturns    = "BUF-6" // Run and Close return, with an error exactly where the spec wants one, and do not panic
-	clauseReferences = "BUF-7" // what Run was given is the caller's again: each step's sources are overwritten after it
+	clauseReferences = "BUF-7" // what Run was given is the caller's again: each step's tensors are overwritten after it
 )
 
 var bufferClauses = []string{
@@ -57,7 +56,7 @@ type prepared struct {
 	src    [][]op.Tensor
 	dst    [][]op.Tensor // shapes only: what Run is to fill
 
-	lenient bool // leave the sources of past steps alone, to find out whether a kernel depends on them
+	lenient bool // leave the tensors of past steps alone, to find out whether a kernel depends on them
 }
 
 // prepare makes a case's tensors and checks them against the op table. An error means that the vectors are corrupt.
@@ -92,12 +91,42 @@ func prepare(opName string, c *vector.Case, storage op.Format) (*prepared, error
 	return p, nil
 }
 
+// errNotApplicable is wrapped where a case says nothing about the declared formats. It is no fault and no gap of the implementation.
+var errNotApplicable = errors.New("not applicable")
+
+// applies reports why a case says nothing about the declared formats: its inputs are outside their range, or its bounds are so wide in
+// them that zeros would pass (SPEC.md, A.10).
+func (p *prepared) applies(f op.Formats) error {
+	if !p.fits(f.Storage) {
+		return fmt.Errorf("%w: inputs are outside the range of %s", errNotApplicable, f.Storage)
+	}
+	if p.Compare != vector.Bound {
+		return nil
+	}
+	for _, s := range p.Steps {
+		for i := range s.Dst {
+			t := tolerance{&s.Dst[i], p.Compare, f}
+			var bounds, wants float64
+			for j, want := range s.Dst[i].Want {
+				if b := t.bound(j); !math.IsNaN(want) && !math.IsInf(want, 0) && !math.IsInf(b, 0) {
+					bounds += b * b
+					wants += want * want
+				}
+			}
+			if wants > 0 && bounds > 0.01*wants {
+				return fmt.Errorf("%w: bounds are too wide in %s accumulating %s", errNotApplicable, f.Storage, f.Accumulate)
+			}
+		}
+	}
+	return nil
+}
+
 // fits reports whether the format can hold the inputs. One with the range of float32 can, for what is subnormal in float32 is so there.
 func (p *prepared) fits(f op.Format) bool {
 	if f.SmallestNormal() <= op.Float32Format.SmallestNormal() {
 		return true
 	}
-	for _, t := range slices.Concat(append(p.src, p.consts)...) {
+	for _, t := range slices.Concat(append(slices.Clone(p.src), p.consts)...) {
 		for _, x := range t.F32 {
 			if a := math.Abs(float64(x)); a != 0 && a < f.SmallestNormal() || a > f.Max() && !math.IsInf(a, 1) {
 				return false
@@ -108,7 +137,7 @@ func (p *prepared) fits(f op.Format) bool {
 }
 
 func (p *prepared) spec(consts []op.Tensor) op.Spec {
-	return op.Spec{Op: p.op, Attrs: p.Attrs, Const: consts}
+	return op.Spec{Op: p.op, Attrs: slices.Clone(p.Attrs), Const: consts}
 }
 
 func (p *prepared) fail(step int, clause, format string, args ...any) *Failure {
@@ -123,11 +152,23 @@ func (p *prepared) unexpected(step int, where string, err error) *Failure {
 }
 
 // trace opens a kernel, runs all steps in guarded buffers that begin shift elements off their allocation, and closes it. It returns
-// the results of each step, or an error that is a *Failure or wraps op.ErrUnsupported. opened is called once, after Open.
-func (p *prepared) trace(impl op.Implementation, shift int, opened func()) (results [][]arena, err error) {
-	step := 0
+// the results of each step, none for a step that must fail, or an error that is a *Failure or wraps op.ErrUnsupported. opened is called
+// once, after Open. The kernel runs on a goroutine of its own, so that one which ends its goroutine does not end the suite's.
+func (p *prepared) trace(impl op.Implementation, shift int, opened func()) (results [][]op.Tensor, err error) {
 	opened = sync.OnceFunc(opened)
-	defer opened() // also where Open fails or panics: others may wait
+	done := make(chan struct{})
+	err = p.fail(0, clauseReturns, "the kernel ended its goroutine: t.Fatal or runtime.Goexit")
+	go func() {
+		defer close(done)
+		defer opened() // also where Open fails or panics: others may wait
+		results, err = p.steps(impl, shift, opened)
+	}()
+	<-done
+	return results, err
+}
+
+func (p *prepared) steps(impl op.Implementation, shift int, opened func()) (results [][]op.Tensor, err error) {
+	step := 0
 	defer func() {
 		if r := recover(); r != nil {
 			err = p.fail(step, clauseReturns, "panic: %v\n%s", r, firstFrames(debug.Stack()))
@@ -140,11 +181,12 @@ func (p *prepared) trace(impl op.Implementation, shift int, opened func()) (resu
 		switch {
 		case errors.Is(err, op.ErrUnsupported):
 			return nil, err
-		case p.Steps[0].Error != "":
-			return nil, nil
+		case len(p.Steps) == 1 && (p.Steps[0].Error == "shape" || p.Steps[0].Error == "attributes"):
+			return nil, p.rightKind(0, err)
 		}
 		return nil, p.unexpected(0, "Open", err)
 	}
+	var given []arena // everything that the kernel was given and has no business with any more
 	defer func() {
 		if c, ok := kernel.(io.Closer); ok {
 			if cerr := c.Close(); cerr != nil && err == nil {
@@ -152,69 +194,100 @@ func (p *prepared) trace(impl op.Implementation, shift int, opened func()) (resu
 			}
 		}
 		if err == nil {
-			err = p.checkInputs(step, op.Const, consts, p.consts) // after Close, which may touch them too
+			err = p.checkInputs(step, op.Const, consts, values, p.consts) // after Close, which may touch them too
+		}
+		for i := range given {
+			if err == nil && !p.lenient && !given[i].spent() {
+				err = p.fail(step, clauseReferences, "a tensor of an earlier step was written after its Run had returned")
+			}
 		}
 	}()
 	for step = range p.Steps {
-		out, err := p.step(kernel, step, shift)
+		out, used, err := p.step(kernel, step, shift)
 		if err != nil {
-			return nil, err
+			return results, err
 		}
-		results = append(results, out)
+		results, given = append(results, out), append(given, used...)
 	}
 	return results, nil
 }
 
-// step runs one step and checks its buffers and its error.
-func (p *prepared) step(kernel op.Kernel, step, shift int) ([]arena, error) {
+// step runs one step and checks its buffers and its error. It returns copies of the results, and the buffers, which are overwritten.
+func (p *prepared) step(kernel op.Kernel, step, shift int) (results []op.Tensor, used []arena, err error) {
 	sources, src := guardAll(p.src[step], shift)
 	out := make([]arena, len(p.dst[step]))
 	dst := make([]op.Tensor, len(out))
 	for i, t := range p.dst[step] {
 		out[i] = newArena(t.DType, t.Shape, shift)
-		dst[i] = out[i].Tensor
+		dst[i] = out[i].lend()
 	}
-	err := kernel.Run(dst, src)
-	if errors.Is(err, op.ErrUnsupported) {
-		return nil, err
-	}
-	if err := p.checkInputs(step, op.Src, sources, p.src[step]); err != nil {
-		return nil, err
-	}
-	for i := range sources { // a kernel that kept a reference works with this from here on
-		if !p.lenient {
-			overwrite(sources[i].Tensor)
-		}
+	err = kernel.Run(dst, src)
+	if err := p.checkInputs(step, op.Src, sources, src, p.src[step]); err != nil {
+		return nil, nil, err
 	}
 	names := argNames(p.op, op.Dst)
 	for i := range out {
 		if gerr := out[i].checkGuards(names[i]); gerr != nil {
-			return nil, p.fail(step, clauseOutside, "%v", gerr)
+			return nil, nil, p.fail(step, clauseOutside, "%v", gerr)
 		}
 	}
 	wantError := p.Steps[step].Error
 	switch {
+	case errors.Is(err, op.ErrUnsupported):
+		return nil, nil, err
 	case err != nil && wantError == "":
-		return nil, p.unexpected(step, "Run", err)
+		return nil, nil, p.unexpected(step, "Run", err)
 	case err == nil && wantError != "":
-		return nil, &Failure{Case: p.ID, Clauses: p.Clauses, Step: step, Detail: "Run: want an error about the " + wantError + ", got none"}
-	case err != nil:
-		return nil, nil // the contents of dst are not specified
-	}
-	for i := range out {
-		if werr := out[i].checkWritten(names[i]); werr != nil {
-			return nil, p.fail(step, clauseWritten, "%v", werr)
+		return nil, nil, &Failure{Case: p.ID, Clauses: p.Clauses, Step: step, Detail: "Run: want an error about the " + wantError + ", got none"}
+	case err != nil: // the contents of dst are not specified
+		if kerr := p.rightKind(step, err); kerr != nil {
+			return nil, nil, kerr
+		}
+	default:
+		for i := range out {
+			if werr := out[i].checkWritten(names[i]); werr != nil {
+				return nil, nil, p.fail(step, clauseWritten, "%v", werr)
+			}
+			results = append(results, out[i].copied())
 		}
 	}
-	return out, nil
+	used = append(out, sources...)
+	for i := range used { // a kernel that kept a reference works with this from here on
+		if !p.lenient {
+			overwrite(used[i].Tensor)
+		}
+	}
+	return results, used, nil
 }
 
-// checkInputs compares inputs with what was put there, and their guards.
-func (p *prepared) checkInputs(step int, role op.Role, after []arena, before []op.Tensor) error {
+// kinds maps the kinds of error that a step may want to the sentinels of the boundary.
+var kinds = map[string]error{
+	"index": op.ErrIndex, "position": op.ErrPosition, "capacity": op.ErrCapacity, "shape": op.ErrShape, "attributes": op.ErrAttrs,
+}
+
+// rightKind reports an error that says of itself that it is of another kind than the step wants. One that wraps no sentinel passes.
+func (p *prepared) rightKind(step int, err error) error {
+	want := p.Steps[step].Error
+	if errors.Is(err, kinds[want]) {
+		return nil
+	}
+	for _, sentinel := range kinds {
+		if errors.Is(err, sentinel) {
+			return &Failure{Case: p.ID, Clauses: p.Clauses, Step: step, Detail: fmt.Sprintf("want an error about the %s, got: %v", want, err)}
+		}
+	}
+	return nil
+}
+
+// checkInputs compares inputs with what was put there, their guards, and the shapes that the kernel was shown.
+func (p *prepared) checkInputs(step int, role op.Role, after []arena, shown, before []op.Tensor) error {
 	names := argNames(p.op, role)
 	for i := range after {
 		if err := after[i].checkGuards(names[i]); err != nil {
 			return p.fail(step, clauseOutside, "%v", err)
+		}
+		if !slices.Equal(shown[i].Shape, before[i].Shape) {
+			return p.fail(step, clauseUnchanged, "the shape of %s was changed from %v to %v", names[i], before[i].Shape, shown[i].Shape)
 		}
 		if at := differ(after[i].Tensor, before[i]); at >= 0 {
 			return p.fail(step, clauseUnchanged, "%s%v was changed", names[i], unravel(at, before[i].Shape))
@@ -223,13 +296,14 @@ func (p *prepared) checkInputs(step int, role op.Role, after []arena, before []o
 	return nil
 }
 
-func guardAll(ts []op.Tensor, shift int) ([]arena, []op.Tensor) {
-	arenas, tensors := make([]arena, len(ts)), make([]op.Tensor, len(ts))
+// guardAll returns copies of tensors between guards, and what a kernel is shown of them.
+func guardAll(ts []op.Tensor, shift int) (arenas []arena, shown []op.Tensor) {
+	arenas, shown = make([]arena, len(ts)), make([]op.Tensor, len(ts))
 	for i, t := range ts {
 		arenas[i] = guarded(t, shift)
-		tensors[i] = arenas[i].Tensor
+		shown[i] = arenas[i].lend()
 	}
-	return arenas, tensors
+	return arenas, shown
 }
 
 func argNames(opName string, role op.Role) []string {
@@ -241,117 +315,6 @@ func argNames(opName string, role op.Role) []string {
 		}
 	}
 	return names
-}
-
-// judge runs the case three times, once alone and twice at once, and holds the first results to the vectors and the others to the
-// first. It returns the largest ratio of error to bound; err is a *Failure or wraps op.ErrUnsupported.
-func (p *prepared) judge(factory Factory, formats op.Formats) (worst float64, err error) {
-	impl := factory()
-	first, err := p.trace(impl, 0, func() {})
-	if err != nil {
-		return 0, err
-	}
-	worst, failure := p.compare(first, formats)
-	if failure != nil {
-		return worst, p.orReferences(failure, impl, formats)
-	}
-	type replay struct {
-		results [][]arena
-		err     error
-	}
-	replays := make(chan replay, 2)
-	var bothOpen sync.WaitGroup
-	bothOpen.Add(2)
-	for _, shift := range []int{1, 3} {
-		go func() {
-			results, err := p.trace(impl, shift, func() { bothOpen.Done(); bothOpen.Wait() })
-			replays <- replay{results, err}
-		}()
-	}
-	for range 2 {
-		r := <-replays
-		if err == nil && r.err != nil {
-			err = r.err
-		}
-		if err == nil {
-			err = p.sameBits(first, r.results, clauseConcurrent)
-		}
-	}
-	if err != nil { // is it concurrency, or would one kernel after another differ as well?
-		alone, aerr := p.trace(impl, 1, func() {})
-		if aerr == nil {
-			aerr = p.sameBits(first, alone, clauseReplay)
-		}
-		if aerr != nil {
-			err = aerr
-		}
-	}
-	return worst, err
-}
-
-// compare holds the results of a trace to the vectors. It returns the largest ratio of error to bound.
-func (p *prepared) compare(results [][]arena, formats op.Formats) (worst float64, f *Failure) {
-	for step, out := range results {
-		for i := range out {
-			t := tolerance{&p.Steps[step].Dst[i], p.Compare, formats}
-			ratio, m := compareTensor(t, out[i].Tensor)
-			if m != nil {
-				return ratio, &Failure{Case: p.ID, Clauses: p.Clauses, Step: step, Mismatch: m}
-			}
-			worst = max(worst, ratio)
-		}
-	}
-	return worst, nil
-}
-
-// orReferences returns the failure of a trace, or the one that explains it: the same trace is right where the sources of past steps are
-// left alone.
-func (p *prepared) orReferences(f *Failure, impl op.Implementation, formats op.Formats) error {
-	if f.Step == 0 {
-		return f
-	}
-	lenient := *p
-	lenient.lenient = true
-	if results, err := lenient.trace(impl, 0, func() {}); err != nil {
-		return f
-	} else if _, wrong := lenient.compare(results, formats); wrong != nil {
-		return f
-	}
-	return p.fail(f.Step, clauseReferences, "%s is right only while the sources of earlier steps are left alone: the kernel kept a reference", f.Tensor)
-}
-
-func (p *prepared) sameBits(a, b [][]arena, clause string) error {
-	for step := range a {
-		for i := range a[step] {
-			x, y := a[step][i].Tensor, b[step][i].Tensor
-			if at := differ(x, y); at >= 0 {
-				e := p.Steps[step].Dst[i]
-				return p.fail(step, clause, "%s%v: %v in one run, %v in another", e.Name, unravel(at, e.Shape), x.At(at), y.At(at))
-			}
-		}
-	}
-	return nil
-}
-
-// judgeWithin is judge with a limit: a kernel that does not return fails, and its goroutine is left behind.
-func (p *prepared) judgeWithin(limit time.Duration, factory Factory, formats op.Formats) (float64, error) {
-	type verdict struct {
-		worst float64
-		err   error
-	}
-	done := make(chan verdict, 1)
-	go func() {
-		worst, err := p.judge(factory, formats)
-		done <- verdict{worst, err}
-	}()
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case v := <-done:
-		return v.worst, v.err
-	case <-timer.C:
-		return 0, p.fail(0, clauseReturns, "did not return within %v", limit)
-	}
 }
 
 // firstFrames keeps the part of a stack trace that shows where the kernel panicked.

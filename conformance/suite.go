@@ -91,6 +91,9 @@ type selected struct {
 
 // selection returns the cases that the options admit, in the order of the files; an error where there are none.
 func (c *config) selection() ([]selected, error) {
+	if err := c.complete(); err != nil {
+		return nil, err
+	}
 	var cases []selected
 	for _, f := range c.vectors.Files {
 		if !c.admits(f.Op) {
@@ -104,13 +107,34 @@ func (c *config) selection() ([]selected, error) {
 	}
 	for _, id := range c.ids {
 		if !slices.ContainsFunc(cases, func(s selected) bool { return s.ID == id }) {
-			return nil, fmt.Errorf("%w: no case %q: list them with `assay vectors list`", ErrNothingJudged, id)
+			return nil, fmt.Errorf("%w: no case %q among the selected ops: list them with `assay vectors list`", ErrNothingJudged, id)
 		}
 	}
 	if len(cases) == 0 {
-		return nil, fmt.Errorf("%w: no case matches ops %q: the ops are %s", ErrNothingJudged, c.patterns, strings.Join(op.Names(), ", "))
+		return nil, fmt.Errorf("%w: the vectors hold no case", ErrNothingJudged)
 	}
 	return cases, nil
+}
+
+// complete reports a pattern that matches no op, and an op of the profile that has no case: neither must pass unseen.
+func (c *config) complete() error {
+	has := func(match func(name string) bool) bool {
+		return slices.ContainsFunc(c.vectors.Files, func(f *vector.File) bool { return match(f.Op) && len(f.Cases) > 0 })
+	}
+	for _, p := range c.patterns {
+		if !has(func(name string) bool { ok, _ := path.Match(p, name); return ok }) {
+			return fmt.Errorf("%w: no case matches op %q: the ops are %s", ErrNothingJudged, p, strings.Join(op.Names(), ", "))
+		}
+	}
+	if len(c.patterns)+len(c.ids) > 0 {
+		return nil
+	}
+	for _, name := range Profiles[c.profile] {
+		if !has(func(have string) bool { return have == name }) {
+			return fmt.Errorf("%w: profile %s needs %s, and these vectors have no case of it", ErrNothingJudged, c.profile, name)
+		}
+	}
+	return nil
 }
 
 func (c *config) admits(name string) bool {
@@ -149,6 +173,9 @@ func Check(factory Factory, opts ...Option) (*Report, error) {
 		if errors.Is(err, vector.ErrCorrupt) {
 			return nil, fmt.Errorf("%w: %w", ErrNothingJudged, err)
 		}
+		if errors.Is(err, ErrNothingJudged) {
+			return nil, err
+		}
 		r.add(s, worst, err)
 		if c.progress != nil {
 			c.progress(i+1, len(cases))
@@ -166,10 +193,10 @@ func (s selected) judge(c *config, factory Factory, formats op.Formats) (float64
 	if err != nil {
 		return 0, err
 	}
-	if !p.fits(formats.Storage) {
-		return 0, op.Unsupported(s.op, "inputs are outside the range of "+string(formats.Storage))
+	if err := p.applies(formats); err != nil {
+		return 0, err
 	}
-	return p.judgeWithin(c.limit, factory, formats)
+	return p.judgeWithin(c.ctx, c.limit, factory, formats)
 }
 
 func formatsOf(factory Factory) (op.Formats, error) {

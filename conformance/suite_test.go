@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -178,6 +179,12 @@ func TestBrokenKernelsFail(t *testing.T) {
 			}
 			return correct(a)
 		}},
+		{"scribbles on a shape", "BUF-3", "the shape of x was changed", func(a op.ReLUArgs) error {
+			err := correct(a)
+			a.X.Shape[0]++
+			return err
+		}},
+		{"ends its goroutine", "BUF-6", "ended its goroutine", func(op.ReLUArgs) error { runtime.Goexit(); return nil }},
 		{"repeats the previous answer", "ACT-1", "", func(a op.ReLUArgs) error {
 			copy(a.Y.F32, previous)
 			_ = correct(op.ReLUArgs{X: a.X, Y: op.Float32(previous[:len(a.X.F32)], len(a.X.F32))})
@@ -297,6 +304,8 @@ func TestExpectedErrors(t *testing.T) {
 	}{
 		{"refuses", func(op.EmbeddingArgs) error { return op.ErrIndex }, ""},
 		{"clamps", func(a op.EmbeddingArgs) error { a.Y.F32[0] = a.Table.F32[0]; return nil }, "want an error about the index, got none"},
+		{"refuses for another reason", func(op.EmbeddingArgs) error { return op.ErrCapacity }, "want an error about the index, got: cache capacity"},
+		{"refuses without a sentinel", func(op.EmbeddingArgs) error { return errors.New("no such row") }, ""},
 		{"panics", func(a op.EmbeddingArgs) error { a.Y.F32[0] = a.Table.F32[a.IDs.I64[0]]; return nil }, "panic: runtime error: index out of range"},
 	}
 	for _, tt := range tests {
@@ -323,12 +332,14 @@ func TestNothingJudgedIsAnError(t *testing.T) {
 		opts    []conformance.Option
 		says    string
 	}{
-		{"no op matches", of(correct), []conformance.Option{conformance.Ops("rule")}, "no case matches"},
+		{"no op matches", of(correct), []conformance.Option{conformance.Ops("rule")}, `no case matches op "rule"`},
+		{"one pattern of two matches", of(correct), []conformance.Option{conformance.Ops("relu", "atention")}, `no case matches op "atention"`},
+		{"a profile without cases", of(correct), []conformance.Option{conformance.Profile("forward")}, "profile forward needs matmul"},
 		{"a bad pattern", of(correct), []conformance.Option{conformance.Ops("[")}, "op pattern"},
 		{"no such case", of(correct), []conformance.Option{conformance.Cases("relu/absent")}, `no case "relu/absent"`},
 		{"no such profile", of(correct), []conformance.Option{conformance.Profile("some")}, `profile "some"`},
 		{"nothing supported", other, nil, "supports none of the 2 selected cases"},
-		{"an empty set", of(correct), []conformance.Option{conformance.Vectors(&vector.Set{})}, "no case matches"},
+		{"an empty set", of(correct), []conformance.Option{conformance.Vectors(&vector.Set{})}, "the vectors hold no case"},
 		{"corrupt vectors", of(correct), []conformance.Option{conformance.Vectors(broken)}, "y is [3], the op table makes it [2]"},
 		{"an unknown format", func() op.Implementation { return op.WithFormats(op.ReLU(correct), op.Formats{Storage: "fp8"}) }, nil, `unknown format "fp8"`},
 		{"interrupted", of(correct), []conformance.Option{conformance.Context(cancelled)}, "stopped after 0 of 2 cases"},
@@ -358,7 +369,7 @@ func TestUnsupportedIsCountedNotPassed(t *testing.T) {
 	}
 }
 
-// float16 cannot hold every input: such cases are counted as unsupported, neither passed nor failed.
+// float16 cannot hold every input: such cases are counted as not judged, neither passed nor failed nor a gap.
 func TestInputsOutsideTheDeclaredRange(t *testing.T) {
 	set := vectorSet("relu",
 		reluCase("fits", []float32{-1, 65504, 0}, []float64{0, 65504, 0}),
@@ -370,8 +381,70 @@ func TestInputsOutsideTheDeclaredRange(t *testing.T) {
 		r := mustCheck(t, func() op.Implementation {
 			return op.WithFormats(op.ReLU(correct), op.Formats{Storage: format, Accumulate: op.Float32Format})
 		}, conformance.Vectors(set))
-		if r.Unsupported() != want || r.Failed != 0 || r.Cases != 4-want {
-			t.Errorf("%s: %d unsupported, want %d; %d failed", format, r.Unsupported(), want, r.Failed)
+		notJudged := 0
+		for _, s := range r.Skipped {
+			if s.NotApplicable {
+				notJudged += s.Cases
+			}
 		}
+		if notJudged != want || r.Unsupported() != 0 || r.Failed != 0 || r.Cases != 4-want {
+			t.Errorf("%s: %d not judged, want %d; %d unsupported, %d failed", format, notJudged, want, r.Unsupported(), r.Failed)
+		}
+	}
+}
+
+// late is a kernel that launches its work in Run and waits for it only in Close.
+type late struct{ dst, result *[]float32 }
+
+func (l late) Run(a op.ReLUArgs) error {
+	err := correct(a)
+	*l.dst, *l.result = a.Y.F32, slices.Clone(a.Y.F32)
+	clear(a.Y.F32)
+	return err
+}
+
+func (l late) Close() error {
+	copy(*l.dst, *l.result)
+	return nil
+}
+
+func TestResultsThatComeAfterRunFail(t *testing.T) {
+	impl := op.Open(func(op.ReLUArgs) (op.Runner[op.ReLUArgs], error) { return late{new([]float32), new([]float32)}, nil })
+	r := mustCheck(t, func() op.Implementation { return impl }, conformance.Vectors(reluSet), conformance.Cases("relu/plain"))
+	if r.Failed != 1 || r.Failures[0].Clauses[0] != "BUF-7" {
+		t.Errorf("want BUF-7 to fail, got %v", r.Err())
+	}
+}
+
+// Scratch memory that all kernels of an implementation share is right alone, and wrong beside a kernel that works on other numbers.
+func TestSharedScratchFails(t *testing.T) {
+	var scratch [8]atomic.Uint32 // no race, and yet a bug
+	r := mustCheck(t, of(func(a op.ReLUArgs) error {
+		for i, x := range a.X.F32 {
+			scratch[i].Store(math.Float32bits(relu(x)))
+		}
+		runtime.Gosched()
+		for i := range a.Y.F32 {
+			a.Y.F32[i] = math.Float32frombits(scratch[i].Load())
+		}
+		return nil
+	}), conformance.Vectors(vectorSet("relu", reluCase("plain", []float32{-1, 2, 0, 3, 5, -7, 1, 4}, []float64{0, 2, 0, 3, 5, 0, 1, 4}))))
+	if r.Failed != 1 || r.Failures[0].Clauses[0] != "BUF-5" {
+		t.Errorf("want BUF-5 to fail, got %v", r.Err())
+	}
+}
+
+// A case whose bound is wider than a tenth of its results says nothing about a format that narrow: it is not judged, and covers nothing.
+func TestBoundsTooWideForTheDeclaredFormats(t *testing.T) {
+	c := reluCase("wide", []float32{1, 2}, []float64{1, 2})
+	for i := range c.Steps[0].Dst[0].Acc {
+		c.Steps[0].Dst[0].Acc[i] = 100
+	}
+	set := vectorSet("relu", c, reluCase("plain", []float32{1}, []float64{1}))
+	r := mustCheck(t, func() op.Implementation {
+		return op.WithFormats(op.ReLU(correct), op.Formats{Storage: op.BFloat16Format, Accumulate: op.BFloat16Format})
+	}, conformance.Vectors(set))
+	if r.Cases != 1 || len(r.Skipped) != 1 || !r.Skipped[0].NotApplicable || !strings.Contains(r.Skipped[0].Reason, "too wide") {
+		t.Errorf("got %+v", r)
 	}
 }

@@ -35,7 +35,11 @@ func (r *Report) WriteText(w io.Writer, verbose bool) error {
 		p.line("     assay check --impl %s --case %s", r.Implementation, f.Case)
 	}
 	for _, s := range r.Skipped {
-		p.line("UNSUPPORTED %s: %d cases: %s", s.Op, s.Cases, s.Reason)
+		if s.NotApplicable {
+			p.line("NOT JUDGED %s: %d cases: %s", s.Op, s.Cases, s.Reason)
+		} else {
+			p.line("UNSUPPORTED %s: %d cases: %s", s.Op, s.Cases, s.Reason)
+		}
 	}
 	switch n := len(r.Clauses.Missing); {
 	case n == 0 || r.narrowed:
@@ -59,11 +63,10 @@ func (r *Report) WriteText(w io.Writer, verbose bool) error {
 		}
 		p.line("Newton's Opticks, end to end: %s of the bound", strings.Join(words, ", "))
 	}
-	verdict := "PASS"
+	verdict, unsupported := "PASS", ""
 	if r.Failed > 0 {
 		verdict = "FAIL"
 	}
-	unsupported := ""
 	if n := r.Unsupported(); n > 0 {
 		unsupported = fmt.Sprintf(", %d unsupported", n)
 	}

@@ -1,0 +1,182 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/assaykit/assay/conformance/op"
+)
+
+// judge runs the case and holds its results to the vectors; then again, alone and beside a kernel that works on other numbers, and holds
+// those results to the first. It returns the largest ratio of error to bound; err is a *Failure or wraps op.ErrUnsupported.
+func (p *prepared) judge(factory Factory, formats op.Formats) (worst float64, err error) {
+	impl := factory()
+	first, err := p.trace(impl, 0, func() {})
+	if err != nil && !errors.Is(err, op.ErrUnsupported) {
+		return 0, err
+	}
+	worst, failure := p.compare(first, formats) // of the steps before an unsupported one, too
+	if failure != nil {
+		return worst, p.orReferences(failure, impl, formats)
+	}
+	if err != nil {
+		return 0, err
+	}
+	alone, err := p.trace(impl, 1, func() {})
+	if errors.Is(err, op.ErrUnsupported) {
+		err = p.fail(0, clauseReplay, "supported the first time, and not the second: %v", err)
+	}
+	if err == nil {
+		err = p.sameBits(first, alone, clauseReplay)
+	}
+	if err == nil {
+		err = p.beside(impl, first)
+	}
+	return worst, err
+}
+
+// A replay is repeated, so that kernels of microseconds meet their neighbour.
+const (
+	replays    = 20
+	replayTime = 300 * time.Microsecond
+)
+
+// beside replays the case while another kernel of the implementation works on other numbers of the same shapes: what is shared between
+// kernels then shows. Both are open before either runs.
+func (p *prepared) beside(impl op.Implementation, first [][]op.Tensor) error {
+	var bothOpen sync.WaitGroup
+	bothOpen.Add(2)
+	meet := func() { bothOpen.Done(); bothOpen.Wait() }
+	var stop atomic.Bool
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		neighbour := p.withOtherNumbers()
+		for opened := meet; !stop.Load(); opened = func() {} {
+			_, _ = neighbour.trace(impl, 3, opened) // its answers are not known
+		}
+	}()
+	defer func() { stop.Store(true); <-gone }()
+	start := time.Now()
+	for i, opened := 0, meet; i == 0 || i < replays && time.Since(start) < replayTime; i, opened = i+1, func() {} {
+		results, err := p.trace(impl, 1, opened)
+		if errors.Is(err, op.ErrUnsupported) {
+			err = p.fail(0, clauseConcurrent, "supported alone, and not beside another kernel: %v", err)
+		}
+		if err == nil {
+			err = p.sameBits(first, results, clauseConcurrent)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withOtherNumbers returns the case with every float of its inputs moved by one element and negated. Integers and booleans stay.
+func (p *prepared) withOtherNumbers() *prepared {
+	other := *p
+	other.consts = otherNumbers(p.consts)
+	other.src = nil
+	for _, src := range p.src {
+		other.src = append(other.src, otherNumbers(src))
+	}
+	return &other
+}
+
+func otherNumbers(ts []op.Tensor) []op.Tensor {
+	out := slices.Clone(ts)
+	for i, t := range ts {
+		for j := range t.F32 {
+			if j == 0 {
+				out[i].F32 = make([]float32, len(t.F32))
+			}
+			out[i].F32[j] = -t.F32[(j+1)%len(t.F32)]
+		}
+		for j := range t.F64 {
+			if j == 0 {
+				out[i].F64 = make([]float64, len(t.F64))
+			}
+			out[i].F64[j] = -t.F64[(j+1)%len(t.F64)]
+		}
+	}
+	return out
+}
+
+// compare holds the results of a trace to the vectors. It returns the largest ratio of error to bound.
+func (p *prepared) compare(results [][]op.Tensor, formats op.Formats) (worst float64, f *Failure) {
+	for step, out := range results {
+		for i := range out {
+			t := tolerance{&p.Steps[step].Dst[i], p.Compare, formats}
+			ratio, m := compareTensor(t, out[i])
+			if m != nil {
+				return ratio, &Failure{Case: p.ID, Clauses: p.Clauses, Step: step, Mismatch: m}
+			}
+			worst = max(worst, ratio)
+		}
+	}
+	return worst, nil
+}
+
+// orReferences returns the failure of a trace, or the one that explains it: the same trace is right where the tensors of past steps are
+// left alone.
+func (p *prepared) orReferences(f *Failure, impl op.Implementation, formats op.Formats) error {
+	right := func(p *prepared) bool {
+		results, err := p.trace(impl, 0, func() {})
+		if err != nil {
+			return false
+		}
+		_, wrong := p.compare(results, formats)
+		return wrong == nil
+	}
+	lenient := *p
+	lenient.lenient = true
+	if right(p) || !right(&lenient) {
+		return f
+	}
+	return p.fail(f.Step, clauseReferences, "%s is right only while the tensors of earlier steps are left alone: the kernel kept a reference", f.Tensor)
+}
+
+func (p *prepared) sameBits(a, b [][]op.Tensor, clause string) error {
+	if len(a) != len(b) {
+		return p.fail(0, clause, "%d steps in one run, %d in another", len(a), len(b))
+	}
+	for step := range a {
+		for i := range a[step] {
+			x, y := a[step][i], b[step][i]
+			if at := differ(x, y); at >= 0 {
+				e := p.Steps[step].Dst[i]
+				return p.fail(step, clause, "%s%v: %v in one run, %v in another", e.Name, unravel(at, e.Shape), x.At(at), y.At(at))
+			}
+		}
+	}
+	return nil
+}
+
+// judgeWithin is judge with a limit, and until ctx is done: a kernel that does not return fails, and its goroutine is left behind.
+func (p *prepared) judgeWithin(ctx context.Context, limit time.Duration, factory Factory, formats op.Formats) (worst float64, err error) {
+	type verdict struct {
+		worst float64
+		err   error
+	}
+	done := make(chan verdict, 1)
+	go func() {
+		worst, err := p.judge(factory, formats)
+		done <- verdict{worst, err}
+	}()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case v := <-done:
+		return v.worst, v.err
+	case <-timer.C:
+		return 0, p.fail(0, clauseReturns, "did not return within %v", limit)
+	case <-ctx.Done():
+		return 0, fmt.Errorf("%w: stopped in case %s: %w", ErrNothingJudged, p.ID, ctx.Err())
+	}
+}
