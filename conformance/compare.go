@@ -3,6 +3,7 @@ package conformance
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/vector"
@@ -112,8 +113,24 @@ func compareTensor(t tolerance, got op.Tensor) (worst float64, m *Mismatch) {
 		}
 		worst = math.Max(worst, ratio)
 	}
+	if m == nil && t.expect.Sampled && !slices.ContainsFunc(t.expect.Want, notFinite) {
+		m = checkRest(t.expect, got)
+	}
 	return worst, m
 }
+
+// checkRest holds the elements between the samples to what can be said of them: where all samples are finite, they are too.
+func checkRest(e *vector.Expect, got op.Tensor) *Mismatch {
+	for i := range got.Len() {
+		if g := got.At(i); notFinite(g) {
+			return &Mismatch{Tensor: e.Name, Index: unravel(i, e.Shape), Got: Number(g), Want: Number(math.NaN()), Bound: Number(math.Inf(1)),
+				Ratio: Number(math.Inf(1)), Why: "want a finite number between the samples", Count: 1, Of: got.Len()}
+		}
+	}
+	return nil
+}
+
+func notFinite(x float64) bool { return math.IsNaN(x) || math.IsInf(x, 0) }
 
 // unravel turns a flat position into one index an axis.
 func unravel(flat int, shape []int) []int {

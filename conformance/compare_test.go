@@ -98,6 +98,24 @@ func TestCompareSampled(t *testing.T) {
 	}
 }
 
+// Between the samples nothing is known but that it is finite, and NaN there must not pass.
+func TestCompareBetweenSamples(t *testing.T) {
+	e := &vector.Expect{Name: "y", Shape: []int{4}, Sampled: true, Index: []int64{0, 3}, Want: []float64{1, 2}, Acc: []float64{0, 0}, In: []float64{0, 0}}
+	nan := float32(math.NaN())
+	for _, tt := range []struct {
+		got []float32
+		ok  bool
+	}{{[]float32{1, 5, -7, 2}, true}, {[]float32{1, nan, 0, 2}, false}, {[]float32{1, 0, float32(math.Inf(-1)), 2}, false}} {
+		if _, m := compareTensor(tolerance{e, vector.Bound, f32Formats}, op.Float32(tt.got, 4)); (m == nil) != tt.ok {
+			t.Errorf("%v: got %+v", tt.got, m)
+		}
+	}
+	e.Want[1] = math.Inf(1) // an overflow somewhere: then the rest may be anything
+	if _, m := compareTensor(tolerance{e, vector.Bound, f32Formats}, op.Float32([]float32{1, float32(math.Inf(1)), nan, float32(math.Inf(1))}, 4)); m != nil {
+		t.Errorf("with an infinity among the samples: %+v", m)
+	}
+}
+
 func TestNumberInJSON(t *testing.T) {
 	b, err := json.Marshal([]Number{1.5, Number(math.Inf(1)), Number(math.Inf(-1)), Number(math.NaN()), 0x1p-149})
 	if want := `[1.5,"+Inf","-Inf","NaN",1.40129846e-45]`; err != nil || string(b) != want {

@@ -114,7 +114,7 @@ func distributionCases(formula, finite, poison, masked string) []testCase {
 	})
 	add(testCase{
 		name: "vocabulary", comment: "A row of 50,257, the vocabulary of GPT-3, sampled.", clauses: formula, flags: "edges " + biasedSum,
-		src:     args{"x": sum4(3, 1, 50257)},
+		src:     args{"x": sum4(2, 1, 50257)},
 		samples: tileEdges,
 	})
 	add(testCase{

@@ -4,11 +4,15 @@ import (
 	"slices"
 )
 
-// maxSamples is how many elements of a result a case stores at most, where it does not store all.
-const maxSamples = 512
+// A result of up to fullBelow elements is stored whole, of a larger one about maxSamples.
+const (
+	fullBelow  = 1 << 15
+	maxSamples = 4096
+)
 
-// tileEdges samples a matrix, or a batch of them, where kernels change from one tile to the next: rows and columns 0, the last, and those
-// around the multiples of 8, 32, 64 and 256, thinned to maxSamples.
+// tileEdges samples a matrix, or a batch of them. Half of the samples are where kernels change from one tile to the next: rows and columns
+// 0, the last, and those around the multiples of 8, 32, 64 and 256. The other half are spread over all rows, in columns that move from row
+// to row, so that no row goes unseen.
 func tileEdges(shape []int) []int64 {
 	n := len(shape)
 	rows, cols := 1, shape[n-1]
@@ -22,7 +26,15 @@ func tileEdges(shape []int) []int64 {
 			at = append(at, int64(r*cols+c))
 		}
 	}
-	return thin(at)
+	at = thin(at, maxSamples/2)
+	each := min(cols, max(1, maxSamples/2/rows))
+	for r := range rows {
+		for i := range each {
+			at = append(at, int64(r*cols+(7*r+i*cols/each)%cols))
+		}
+	}
+	slices.Sort(at)
+	return slices.Compact(at)
 }
 
 // edges returns positions below n in ascending order: first, last, and those next to multiples of the usual block sizes.
@@ -40,14 +52,14 @@ func edges(n int) []int {
 	return slices.Compact(at)
 }
 
-// thin keeps at most maxSamples positions, evenly spread, the first and the last among them.
-func thin(at []int64) []int64 {
-	if len(at) <= maxSamples {
+// thin keeps at most n positions, evenly spread, the first and the last among them.
+func thin(at []int64, n int) []int64 {
+	if len(at) <= n {
 		return at
 	}
-	kept := make([]int64, maxSamples)
+	kept := make([]int64, n)
 	for i := range kept {
-		kept[i] = at[i*(len(at)-1)/(maxSamples-1)]
+		kept[i] = at[i*(len(at)-1)/(n-1)]
 	}
 	return kept
 }
