@@ -64,8 +64,11 @@ func (r *Report) WriteText(w io.Writer, verbose bool) error {
 		p.line("Newton's Opticks, end to end: %s of the bound", strings.Join(words, ", "))
 	}
 	verdict, unsupported := "PASS", ""
-	if r.Failed > 0 {
+	switch {
+	case r.Failed > 0:
 		verdict = "FAIL"
+	case r.Unsupported() > 0:
+		verdict = "INCOMPLETE"
 	}
 	if n := r.Unsupported(); n > 0 {
 		unsupported = fmt.Sprintf(", %d unsupported", n)

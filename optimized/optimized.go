@@ -85,7 +85,7 @@ func (f runner[A]) Run(a A) error { return f(a) }
 // float32Only refuses tensors of F64.
 type float32Only struct{ op.Implementation }
 
-func (i float32Only) Ops() []string { return i.Implementation.(op.Lister).Ops() }
+func (i float32Only) Offers(name string) bool { return op.Offers(i.Implementation, name) }
 
 func (i float32Only) Open(spec op.Spec) (op.Kernel, error) {
 	if err := refuseF64(spec.Op, "constant", spec.Const); err != nil {

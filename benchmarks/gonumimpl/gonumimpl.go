@@ -42,7 +42,7 @@ func New() op.Implementation {
 // float32Only refuses float tensors that are not F32.
 type float32Only struct{ op.Implementation }
 
-func (i float32Only) Ops() []string { return i.Implementation.(op.Lister).Ops() }
+func (i float32Only) Offers(name string) bool { return op.Offers(i.Implementation, name) }
 
 func (i float32Only) Open(spec op.Spec) (op.Kernel, error) {
 	if err := refuseF64(spec.Op, spec.Const); err != nil {

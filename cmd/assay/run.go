@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -28,7 +29,7 @@ func runCommand() *cobra.Command {
 		Use:   "run OP",
 		Short: "Run one op on tensors from a safetensors file",
 		Long: `Run one op of an implementation on the tensors of a safetensors file and write its results to another.
-Tensors are found by the names of the op's arguments, constants included (assay run OP --help lists them). For an op that
+Tensors are found by the names of the op's arguments, constants included. For an op that
 keeps state, number the steps: 0/q, 0/k, 1/q, … Floats are converted to the implementation's storage format.
 
 ` + argumentsHelp(),
@@ -125,7 +126,7 @@ func readTensors(path string) (map[string]op.Tensor, error) {
 }
 
 // runSteps opens the op, runs every step that the tensors' names spell out, and returns the results under the same kind of names.
-func runSteps(name string, factory conformance.Factory, attrs json.RawMessage, tensors map[string]op.Tensor) (map[string]op.Tensor, error) {
+func runSteps(name string, factory conformance.Factory, attrs json.RawMessage, tensors map[string]op.Tensor) (results map[string]op.Tensor, err error) {
 	args, err := op.Arguments(name)
 	if err != nil {
 		return nil, err
@@ -142,9 +143,9 @@ func runSteps(name string, factory conformance.Factory, attrs json.RawMessage, t
 		return nil, err
 	}
 	if c, ok := kernel.(io.Closer); ok {
-		defer c.Close()
+		defer func() { err = errors.Join(err, c.Close()) }()
 	}
-	results := map[string]op.Tensor{}
+	results = map[string]op.Tensor{}
 	for i, step := range steps {
 		dst, err := op.Shapes(spec, step.src, storage)
 		if err != nil {

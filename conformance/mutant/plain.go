@@ -156,8 +156,8 @@ func (p *plain) implementation() op.Implementation {
 	)
 }
 
-// Ops implements op.Lister.
-func (p *plain) Ops() []string { return p.offers }
+// Offers says which ops the implementation has: see op.Offers.
+func (p *plain) Offers(name string) bool { return slices.Contains(p.offers, name) }
 
 // Open implements op.Implementation.
 func (p *plain) Open(spec op.Spec) (op.Kernel, error) {

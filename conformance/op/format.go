@@ -99,22 +99,12 @@ func FormatsOf(impl Implementation) Formats {
 }
 
 // WithFormats returns the implementation with its formats declared.
-func WithFormats(impl Implementation, f Formats) Implementation {
-	if l, ok := impl.(Lister); ok {
-		return declaredLister{declared{impl, f}, l}
-	}
-	return declared{impl, f}
-}
+func WithFormats(impl Implementation, f Formats) Implementation { return declared{impl, f} }
 
 type declared struct {
 	Implementation
 	formats Formats
 }
 
-func (d declared) Formats() Formats { return d.formats }
-
-// declaredLister keeps the list of ops visible through the wrapping.
-type declaredLister struct {
-	declared
-	Lister
-}
+func (d declared) Formats() Formats        { return d.formats }
+func (d declared) Offers(name string) bool { return Offers(d.Implementation, name) }

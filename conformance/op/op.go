@@ -80,7 +80,7 @@ func Open[A Args](open func(A) (Runner[A], error)) Implementation {
 
 type opener[A Args] func(A) (Runner[A], error)
 
-func (o opener[A]) Ops() []string { var a A; return []string{a.Op()} }
+func (o opener[A]) Offers(name string) bool { var a A; return name == a.Op() }
 
 func (o opener[A]) Open(spec Spec) (Kernel, error) {
 	k := new(adapted[A])
@@ -143,24 +143,29 @@ func (s set) Open(spec Spec) (Kernel, error) {
 			return k, err
 		}
 	}
-	return nil, Unsupported(spec.Op, fmt.Sprintf("this implementation offers %d other ops", len(s.Ops())))
+	return nil, Unsupported(spec.Op, "none of the implementations in this set offers it")
 }
 
-func (s set) Ops() []string {
-	var names []string
-	for _, impl := range s {
-		if l, ok := impl.(Lister); ok {
-			names = append(names, l.Ops()...)
+// Formats returns what the members declare. Members that declare different formats make an invalid one: a set is judged as a whole.
+func (s set) Formats() Formats {
+	var common Formats
+	for i, impl := range s {
+		f := FormatsOf(impl)
+		if i > 0 && f != common {
+			return Formats{Storage: "different formats in one op.Set", Accumulate: f.Accumulate}
 		}
+		common = f
 	}
-	return names
+	return common
 }
 
-// Lister is implemented by an Implementation that knows the names of its ops: those of the adapters and of Set do.
-type Lister interface{ Ops() []string }
+func (s set) Offers(name string) bool {
+	return slices.ContainsFunc(s, func(impl Implementation) bool { return Offers(impl, name) })
+}
 
-// Offers reports whether impl may offer the op: an implementation that lists its ops must list it.
+// Offers reports whether impl may offer the op. An implementation says so with a method Offers(name string) bool, as the adapters do; one
+// without it may offer anything, and Open decides.
 func Offers(impl Implementation, name string) bool {
-	l, ok := impl.(Lister)
-	return !ok || slices.Contains(l.Ops(), name)
+	o, ok := impl.(interface{ Offers(name string) bool })
+	return !ok || o.Offers(name)
 }

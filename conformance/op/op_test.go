@@ -65,6 +65,8 @@ func TestShapes(t *testing.T) {
 		{op: "matmul", attrs: `{"transpose":true}`, want: `unknown field "transpose"`, is: op.ErrAttrs},
 		{op: "matmul", attrs: `{} {}`, want: "more than one JSON value", is: op.ErrAttrs},
 		{op: "matmul", attrs: `{"transpose_a":1}`, want: "cannot unmarshal", is: op.ErrAttrs},
+		{op: "matmul", attrs: `null`, want: "want a JSON object", is: op.ErrAttrs},
+		{op: "sinusoidal_positions", attrs: `{"d_model":1048576}`, src: []op.Tensor{i64(1 << 13)}, want: "y would be [8192 1048576]", is: op.ErrShape},
 		{op: "conv2d", want: `unknown op "conv2d": the ops are matmul`, is: op.ErrUnknownOp},
 		{op: "linear", consts: []op.Tensor{f32(3, 5), absent}, src: []op.Tensor{f32(2, 7, 3)}, want: "[[2 7 5]]"},
 		{op: "linear", consts: []op.Tensor{f32(3, 5), f32(5)}, src: []op.Tensor{f32(3)}, want: "[[5]]"},
@@ -221,6 +223,28 @@ func TestSet(t *testing.T) {
 	}
 	if _, err := impl.Open(op.Spec{Op: "softmax", Attrs: json.RawMessage(`{"axis":1}`)}); !errors.Is(err, op.ErrAttrs) {
 		t.Errorf("a set must pass on other errors: got %v, want ErrAttrs", err)
+	}
+}
+
+// own is an implementation that does not say what it offers.
+type own struct{}
+
+func (own) Open(spec op.Spec) (op.Kernel, error) { return nil, op.Unsupported(spec.Op, "own") }
+
+func TestSetKeepsWhatItsMembersSay(t *testing.T) {
+	relu := op.ReLU(func(op.ReLUArgs) error { return nil })
+	bf16 := op.Formats{Storage: op.BFloat16Format, Accumulate: op.Float32Format}
+	if !op.Offers(op.Set(relu, own{}), "softmax") || !op.Offers(op.WithFormats(op.Set(relu, own{}), bf16), "softmax") {
+		t.Error("a member that does not say what it offers may offer softmax")
+	}
+	if f := op.FormatsOf(op.Set(op.WithFormats(relu, bf16))); f != bf16 {
+		t.Errorf("a set of one declared member declares %v", f)
+	}
+	if f := op.FormatsOf(op.Set(op.WithFormats(relu, bf16), own{})); f.Storage.Valid() == nil {
+		t.Errorf("members that declare different formats declare %v", f)
+	}
+	if f := op.FormatsOf(op.WithFormats(op.Set(op.WithFormats(relu, bf16), own{}), bf16)); f != bf16 {
+		t.Errorf("a declaration around the set gives %v", f)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -227,6 +228,9 @@ func (r *row) decode(attrs json.RawMessage, args any) error {
 	if d, ok := args.(defaulter); ok {
 		d.defaults()
 	}
+	if trimmed := bytes.TrimSpace(attrs); len(trimmed) == 0 || trimmed[0] != '{' {
+		return fmt.Errorf("want a JSON object, got %.20s", trimmed)
+	}
 	dec := json.NewDecoder(bytes.NewReader(attrs))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
@@ -303,6 +307,9 @@ func (p *plan) check(dst, src []Tensor) error {
 	return nil
 }
 
+// maxResult bounds what Shapes allocates on the word of small arguments.
+const maxResult = min(1<<32, math.MaxInt)
+
 // Shapes validates a call's sources and constants and returns its destinations, zeroed, with the shapes that the op table gives them.
 // Float destinations get the dtype of the float arguments, or storage where the op has none.
 func Shapes(spec Spec, src []Tensor, storage DType) ([]Tensor, error) {
@@ -322,7 +329,11 @@ func Shapes(spec Spec, src []Tensor, storage DType) ([]Tensor, error) {
 	}
 	dst := make([]Tensor, len(r.dst))
 	for i, at := range r.dst {
-		dst[i] = New(storage, p.call.resolve(p.rules[at])...)
+		shape := p.call.resolve(p.rules[at])
+		if n, ok := Elements(shape); !ok || n > maxResult {
+			return nil, fmt.Errorf("%s: %w: %s would be %v: at most 2^32 elements are allocated", r.name, ErrShape, r.args[at].Name, shape)
+		}
+		dst[i] = New(storage, shape...)
 	}
 	return dst, nil
 }

@@ -71,7 +71,7 @@ func With(f Functions) op.Implementation {
 // float64Only refuses float tensors that are not F64.
 type float64Only struct{ op.Implementation }
 
-func (i float64Only) Ops() []string { return i.Implementation.(op.Lister).Ops() }
+func (i float64Only) Offers(name string) bool { return op.Offers(i.Implementation, name) }
 
 func (i float64Only) Open(spec op.Spec) (op.Kernel, error) {
 	if err := refuseF32(spec.Op, spec.Const); err != nil {

@@ -65,6 +65,9 @@ func Load(fsys fs.FS) (*Set, error) {
 		}
 		s.Files = append(s.Files, f)
 	}
+	if len(s.Files) == 0 {
+		return nil, corrupt(ManifestName, errors.New("lists no op"))
+	}
 	if got := s.Cases(); got != s.Manifest.Cases {
 		return nil, corrupt(ManifestName, fmt.Errorf("counts %d cases, the files hold %d", s.Manifest.Cases, got))
 	}

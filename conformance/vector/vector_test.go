@@ -137,6 +137,9 @@ func TestLoadRefuses(t *testing.T) {
 		{"manifest is not JSON", edit("MANIFEST.json", truncate), "MANIFEST.json"},
 		{"manifest with an unknown field", edit("MANIFEST.json", replace(`"spec"`, `"speck"`)), "speck"},
 		{"later format", edit("MANIFEST.json", replace(`"format":1`, `"format":2`)), "this program reads format 1"},
+		{"no files at all", edit("MANIFEST.json", func([]byte) []byte {
+			return []byte(`{"format":1,"spec":"1","generator":"g","cases":0,"clauses":[],"files":{}}`)
+		}), "linear.json: is not listed"},
 		{"wrong count", edit("MANIFEST.json", replace(`"cases":2`, `"cases":3`)), "counts 3 cases, the files hold 2"},
 		{"path that leaves the directory", edit("MANIFEST.json", replace(`"linear.json"`, `"../linear.json"`)), "linear.json"},
 		{"missing file", func(m fstest.MapFS) { delete(m, "linear.json") }, "linear.json"},
