@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -104,6 +105,14 @@ func TestPlantedKernels(t *testing.T) {
 				err := k.Run(dst, src)
 				dst[0].F64[17] *= 1.001
 				return err
+			})
+		}},
+		{"computes only into a fresh destination", "after timing", func(k op.Kernel) op.Kernel {
+			return kernelFunc(func(dst, src []op.Tensor) error {
+				if !math.IsNaN(dst[0].F64[0]) {
+					return nil
+				}
+				return k.Run(dst, src)
 			})
 		}},
 		{"leaves an element out", "before timing", func(k op.Kernel) op.Kernel {

@@ -161,20 +161,34 @@ func (s *session) runFresh(i int) error {
 	return s.step(i)
 }
 
-// verify holds the results after timing to those before, bit for bit. It first exchanges the contents of the sets between their buffers, so
-// that a kernel which knows its inputs by their address gives another set's result.
+// verify holds the results after timing to those before, bit for bit: first as in timing, each written over that of another set, so that a
+// kernel which computes only into a fresh destination leaves the wrong one; then into a destination of NaN, after the contents of the
+// sets were exchanged between their buffers, so that a kernel which knows its inputs by their address gives another set's result.
 func (s *session) verify() error {
+	for i := range sets {
+		if err := s.again(s.step, i); err != nil {
+			return err
+		}
+	}
 	s.exchange()
 	s.moved++
 	for i := range sets {
-		if err := s.runFresh(i); err != nil {
+		if err := s.again(s.runFresh, i); err != nil {
 			return err
 		}
-		want := s.first[(i+s.moved)%sets]
-		for j := range want.Len() {
-			if got := s.dst[0].At(j); math.Float64bits(got) != math.Float64bits(want.At(j)) {
-				return fmt.Errorf("after timing: %w: element %d of %v is %v, and was %v before for the same inputs", ErrWrong, j, want.Shape, got, want.At(j))
-			}
+	}
+	return nil
+}
+
+// again runs set i once more and holds the result to the first.
+func (s *session) again(run func(i int) error, i int) error {
+	if err := run(i); err != nil {
+		return err
+	}
+	want := s.first[(i+s.moved)%sets]
+	for j := range want.Len() {
+		if got := s.dst[0].At(j); math.Float64bits(got) != math.Float64bits(want.At(j)) {
+			return fmt.Errorf("after timing: %w: element %d of %v is %v, and was %v before for the same inputs", ErrWrong, j, want.Shape, got, want.At(j))
 		}
 	}
 	return nil

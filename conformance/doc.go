@@ -8,6 +8,6 @@
 //
 // Run reports through testing.T; Check is the same judgement as values. Both judge the numbers against bounds that an error analysis
 // gives (SPEC.md, appendix A) and, in every case, the contract of the buffers (SPEC.md, BUF): destinations arrive full of NaN between
-// guard values, sources and constants must come back unchanged, a second kernel that replays all steps must give the same bits, and so
-// must two at once on two goroutines; what a kernel was given is overwritten after each step.
+// guard values, sources and constants must come back unchanged, a second kernel that replays all steps must give the same bits, alone and
+// beside one that works on other numbers; what a kernel was given is overwritten after each step.
 package conformance

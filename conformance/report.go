@@ -11,6 +11,7 @@ import (
 // Report is what Check found.
 type Report struct {
 	Implementation string     `json:"implementation"` // set by the caller, who knows its name
+	Repeat         string     `json:"-"`              // the command that made the report, to print with --case beside a failure; may be empty
 	Formats        op.Formats `json:"formats"`
 	Cases          int        `json:"cases"` // executed
 	Passed         int        `json:"passed"`

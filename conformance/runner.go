@@ -20,7 +20,7 @@ const (
 	clauseOutside    = "BUF-2" // nothing outside a buffer is written
 	clauseUnchanged  = "BUF-3" // sources and constants come back unchanged
 	clauseReplay     = "BUF-4" // a second kernel that replays all steps gives the same bits
-	clauseConcurrent = "BUF-5" // two kernels at once give the same bits
+	clauseConcurrent = "BUF-5" // beside a kernel that works on other numbers, too
 	clauseReturns    = "BUF-6" // Run and Close return, with an error exactly where the spec wants one, and do not panic
 	clauseReferences = "BUF-7" // what Run was given is the caller's again: each step's tensors are overwritten after it
 )

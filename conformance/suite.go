@@ -49,7 +49,7 @@ func Profile(name string) Option { return func(c *config) { c.profile = name } }
 // TimeLimit changes how long one case may take; 2 minutes unless changed.
 func TimeLimit(d time.Duration) Option { return func(c *config) { c.limit = d } }
 
-// Progress has f called after each case.
+// Progress has Check call f after each case.
 func Progress(f func(done, total int)) Option { return func(c *config) { c.progress = f } }
 
 // Context stops Check between two cases once ctx is done.

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -32,7 +33,7 @@ func (r *Report) WriteText(w io.Writer, verbose bool) error {
 			break
 		}
 		p.line("FAIL %s", f)
-		p.line("     assay check --impl %s --case %s", r.Implementation, f.Case)
+		p.line("     %s --case %s", cmp.Or(r.Repeat, "assay check --impl "+r.Implementation), f.Case)
 	}
 	for _, s := range r.Skipped {
 		if s.NotApplicable {

@@ -44,7 +44,7 @@ func (g *gemm) run(c []float32, a view, b *packed, bias []float32) {
 	g.c, g.a, g.b, g.bias = c, a, b, bias
 	g.mc = min(a.rows, mcMax/g.kern.MR*g.kern.MR)
 	g.nc = min(b.panels*b.nr, ncMax/b.nr*b.nr)
-	for g.team.workers > 1 && g.blocks() < 4*g.team.workers && g.nc > ncMin {
+	for g.team.workers > 1 && g.blocks() < 4*g.team.workers && g.nc > max(ncMin, b.nr) {
 		g.nc = (g.nc/2 + b.nr - 1) / b.nr * b.nr
 	}
 	g.team.run(g.blocks(), 2*g.mc*g.nc*b.rows, g)

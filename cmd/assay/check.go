@@ -46,7 +46,10 @@ then a table.`,
 			if err != nil {
 				return err
 			}
-			report.Implementation = impl
+			report.Implementation, report.Repeat = impl, "assay check --impl "+impl
+			if vectors != "" {
+				report.Repeat += " --vectors " + vectors
+			}
 			if asJSON {
 				err = writeJSON(cmd.OutOrStdout(), report)
 			} else {

@@ -1,6 +1,8 @@
 package mutant
 
 import (
+	"math"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -20,6 +22,24 @@ type counted struct {
 
 func (c counted) Close() error {
 	c.open.Add(-1)
+	return nil
+}
+
+// late is a kernel that returns before its result is there.
+type late struct {
+	next        op.Kernel
+	dst, result []float32
+}
+
+func (l *late) Run(dst, src []op.Tensor) error {
+	err := l.next.Run(dst, src)
+	l.dst, l.result = dst[0].F32, append([]float32(nil), dst[0].F32...)
+	clear(l.dst)
+	return err
+}
+
+func (l *late) Close() error {
+	copy(l.dst, l.result)
 	return nil
 }
 
@@ -112,6 +132,26 @@ var bufferBugs = []bug{
 			}
 			return forward(x, y)
 		}
+	}},
+	{"softmax-shared-scratch", "softmax", "BUF-5", "Has one scratch memory for all its kernels.", "", func(p *plain) {
+		var scratch [1 << 12]atomic.Uint32 // no data race, and yet a bug
+		p.around = func(next op.Kernel) op.Kernel {
+			return kernel(func(dst, src []op.Tensor) error {
+				err := next.Run(dst, src)
+				y := dst[0].F32[:min(len(dst[0].F32), len(scratch))]
+				for i, v := range y {
+					scratch[i].Store(math.Float32bits(v))
+				}
+				runtime.Gosched()
+				for i := range y {
+					y[i] = math.Float32frombits(scratch[i].Load())
+				}
+				return err
+			})
+		}
+	}},
+	{"gelu-late-result", "gelu", "BUF-7", "Waits for its result only when it is closed.", "", func(p *plain) {
+		p.around = func(next op.Kernel) op.Kernel { return &late{next: next} }
 	}},
 	{"attention-cached-keeps-reference", "attention.cached", "BUF-7", "Keeps the first keys and values where the caller has them.", "", func(p *plain) {
 		p.held = func(x []float32) []float32 { return x[:len(x):len(x)] }

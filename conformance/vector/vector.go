@@ -79,7 +79,8 @@ type Step struct {
 	Error string `json:"error,omitempty"`
 }
 
-// ErrorKinds are the values that Step.Error may have.
+// ErrorKinds are the values that Step.Error may have. An error of the boundary's sentinels must be of the wanted kind; one that wraps none
+// of them is accepted.
 var ErrorKinds = []string{"index", "position", "capacity", "shape", "attributes"}
 
 // Input is a tensor given to an op. The zero DType marks an absent optional argument.

@@ -1,4 +1,4 @@
 package kernel
 
-// Best returns the fastest kernel for this machine; under the build tag noasm always Generic.
+// Best returns the fastest kernel for this machine: Generic, until there is assembly. The build tag noasm is reserved for leaving that out.
 func Best() Kernel { return Generic() }

@@ -8,7 +8,7 @@ package kernel
 // Each element of the product is the sum over k in ascending order, and is added to what c holds. Tile and Row round alike, so a row's
 // result does not depend on the rows that it is computed with. Every term takes part: 0 * Inf is NaN.
 type Kernel struct {
-	MR, NR int
+	MR, NR int // NR divides 64, so that a page of a cache is a whole number of panels
 
 	// Tile adds the product of an A-panel and a B-panel to a tile of C with MR rows, ldc elements apart, and NR columns:
 	//
