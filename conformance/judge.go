@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -40,11 +41,8 @@ func (p *prepared) judge(factory Factory, formats op.Formats) (worst float64, er
 	return worst, err
 }
 
-// A replay is repeated, so that kernels of microseconds meet their neighbour.
-const (
-	replays    = 20
-	replayTime = 300 * time.Microsecond
-)
+// replayTime is how long a replay is repeated, so that kernels of microseconds meet their neighbour.
+const replayTime = 2 * time.Millisecond
 
 // beside replays the case while another kernel of the implementation works on other numbers of the same shapes: what is shared between
 // kernels then shows. Both are open before either runs.
@@ -59,11 +57,12 @@ func (p *prepared) beside(impl op.Implementation, first [][]op.Tensor) error {
 		neighbour := p.withOtherNumbers()
 		for opened := meet; !stop.Load(); opened = func() {} {
 			_, _ = neighbour.trace(impl, 3, opened) // its answers are not known
+			runtime.Gosched()                       // on one processor it would keep the others waiting
 		}
 	}()
 	defer func() { stop.Store(true); <-gone }()
 	start := time.Now()
-	for i, opened := 0, meet; i == 0 || i < replays && time.Since(start) < replayTime; i, opened = i+1, func() {} {
+	for i, opened := 0, meet; i == 0 || time.Since(start) < replayTime; i, opened = i+1, func() {} {
 		results, err := p.trace(impl, 1, opened)
 		if errors.Is(err, op.ErrUnsupported) {
 			err = p.fail(0, clauseConcurrent, "supported alone, and not beside another kernel: %v", err)

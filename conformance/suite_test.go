@@ -423,7 +423,9 @@ func TestSharedScratchFails(t *testing.T) {
 		for i, x := range a.X.F32 {
 			scratch[i].Store(math.Float32bits(relu(x)))
 		}
-		runtime.Gosched()
+		for range 20 {
+			runtime.Gosched()
+		}
 		for i := range a.Y.F32 {
 			a.Y.F32[i] = math.Float32frombits(scratch[i].Load())
 		}

@@ -142,7 +142,9 @@ var bufferBugs = []bug{
 				for i, v := range y {
 					scratch[i].Store(math.Float32bits(v))
 				}
-				runtime.Gosched()
+				for range 20 {
+					runtime.Gosched()
+				}
 				for i := range y {
 					y[i] = math.Float32frombits(scratch[i].Load())
 				}
