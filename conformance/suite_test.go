@@ -7,6 +7,7 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -418,6 +419,10 @@ func TestResultsThatComeAfterRunFail(t *testing.T) {
 
 // Scratch memory that all kernels of an implementation share is right alone, and wrong beside a kernel that works on other numbers.
 func TestSharedScratchFails(t *testing.T) {
+	var cases []*vector.Case
+	for i := range 50 {
+		cases = append(cases, reluCase(strconv.Itoa(i), []float32{-1, 2, 0, 3, 5, -7, 1, 4}, []float64{0, 2, 0, 3, 5, 0, 1, 4}))
+	}
 	var scratch [8]atomic.Uint32 // no race, and yet a bug
 	r := mustCheck(t, of(func(a op.ReLUArgs) error {
 		for i, x := range a.X.F32 {
@@ -430,9 +435,14 @@ func TestSharedScratchFails(t *testing.T) {
 			a.Y.F32[i] = math.Float32frombits(scratch[i].Load())
 		}
 		return nil
-	}), conformance.Vectors(vectorSet("relu", reluCase("plain", []float32{-1, 2, 0, 3, 5, -7, 1, 4}, []float64{0, 2, 0, 3, 5, 0, 1, 4}))))
-	if r.Failed != 1 || r.Failures[0].Clauses[0] != "BUF-5" {
-		t.Errorf("want BUF-5 to fail, got %v", r.Err())
+	}), conformance.Vectors(vectorSet("relu", cases...)))
+	if r.Failed == 0 { // two kernels have to meet: once in many cases is enough, and never is not
+		t.Error("passed")
+	}
+	for _, f := range r.Failures {
+		if f.Clauses[0] != "BUF-5" {
+			t.Errorf("want BUF-5 to fail, got %v", f)
+		}
 	}
 }
 
