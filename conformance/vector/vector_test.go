@@ -182,6 +182,26 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
+// A tensor that no case uses is a case that was lost.
+func TestTensorOfNoCaseIsRefused(t *testing.T) {
+	meta, tensors, err := vector.Encode(sample())
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := vector.DecodeSafetensors(tensors)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all["gone/0/x"] = op.Float32([]float32{1}, 1)
+	if tensors, err = vector.EncodeSafetensors(all); err != nil {
+		t.Fatal(err)
+	}
+	_, err = vector.DecodeFile("linear", meta, tensors)
+	if !errors.Is(err, vector.ErrCorrupt) || !strings.Contains(err.Error(), `"gone/0/x" belongs to no case`) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestBadNumbersAreRefused(t *testing.T) {
 	tests := []struct {
 		name string
