@@ -3,6 +3,7 @@ package benchmarks
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/assaykit/assay/conformance/op"
 )
@@ -55,8 +56,12 @@ func size(t op.Tensor) float64 { return elementSize[t.DType] * float64(t.Len()) 
 type cost struct{ flops, bytes float64 }
 
 func (c *cost) implementation() op.Implementation {
+	return op.Set(slices.Concat(c.forward(), c.gradients(), c.training(), c.decoding())...)
+}
+
+func (c *cost) forward() []op.Implementation {
 	elements := func(n float64, x op.Tensor) error { return c.add(n * float64(x.Len())) }
-	return op.Set(
+	return []op.Implementation{
 		op.MatMul(func(a op.MatMulArgs) error {
 			n := len(a.A.Shape)
 			k := a.A.Shape[n-1]
@@ -93,7 +98,7 @@ func (c *cost) implementation() op.Implementation {
 			return runner[op.GPTCachedArgs](c.gptCached), nil
 		}),
 		op.CrossEntropy(func(a op.CrossEntropyArgs) error { return c.loss(a.Targets, a.CrossEntropyAttrs, a.Logits.Shape[1]) }),
-	)
+	}
 }
 
 // runner adapts a function to an op.Runner.

@@ -45,6 +45,10 @@ func tinyWorkloads() []Workload { return small(everyOp(model("tiny"), 8)...) }
 
 // everyOp returns each kind of workload once.
 func everyOp(c config, seq int) []Workload {
+	return slices.Concat(c.forward(seq), c.gradients(seq), c.training(seq), c.decoding(seq))
+}
+
+func (c config) forward(seq int) []Workload {
 	return []Workload{
 		c.matmul(seq), c.linear("attn", seq), c.linear("ffn", seq), c.layerNorm(seq), c.softmax(seq), c.gelu(seq),
 		c.attention(seq), c.attentionCached(seq), c.mha(seq), c.ffn(seq), c.block(seq),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -57,8 +58,11 @@ func Context(ctx context.Context) Option { return func(c *config) { c.ctx = ctx 
 
 // Profiles are the named sets of ops that an implementation can be complete for.
 var Profiles = map[string][]string{
-	"forward": op.Names(),
-	"all":     op.Names(),
+	"forward":  op.Names("forward"),
+	"training": op.Names("forward", "gradients", "training"),
+	"decoding": op.Names("forward", "decoding"),
+	"text":     op.Names("text"),
+	"all":      op.Names(),
 }
 
 func configure(opts []Option) (*config, error) {
@@ -72,7 +76,7 @@ func configure(opts []Option) (*config, error) {
 		}
 	}
 	if _, ok := Profiles[c.profile]; c.profile != "" && !ok {
-		return nil, fmt.Errorf("%w: profile %q: want forward or all", ErrNothingJudged, c.profile)
+		return nil, fmt.Errorf("%w: profile %q: want %s", ErrNothingJudged, c.profile, strings.Join(slices.Sorted(maps.Keys(Profiles)), ", "))
 	}
 	if c.vectors == nil {
 		var err error

@@ -13,6 +13,7 @@ package optimized
 import (
 	"fmt"
 	"runtime"
+	"slices"
 
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/optimized/internal/kernel"
@@ -35,7 +36,11 @@ func New(opts ...Option) op.Implementation {
 	if c.workers < 1 {
 		c.workers = runtime.GOMAXPROCS(0)
 	}
-	return float32Only{op.Set(
+	return float32Only{op.Set(slices.Concat(c.forward(), c.gradients(), c.training(), c.decoding(), c.text())...)}
+}
+
+func (c config) forward() []op.Implementation {
+	return []op.Implementation{
 		op.Open(opener(c, newMatMul)),
 		op.Open(opener(c, newLinearOp)),
 		op.Open(opener(c, newSoftmax)),
@@ -55,7 +60,7 @@ func New(opts ...Option) op.Implementation {
 		op.Open(opener(c, newGPTLoss)),
 		op.Open(opener(c, newGPTCached)),
 		op.Open(opener(c, newCrossEntropy)),
-	)}
+	}
 }
 
 // engine is what the parts of one opened kernel compute with. They run one after another, and so share scratch memory too.

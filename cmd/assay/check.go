@@ -71,7 +71,7 @@ then a table.`,
 	f.StringSliceVar(&ops, "op", nil, "only ops that match this pattern, such as 'attention*' (repeatable)")
 	f.StringSliceVar(&cases, "case", nil, "only the case with this id (repeatable)")
 	f.StringVar(&vectors, "vectors", "", "read the vectors from this directory instead of the embedded ones")
-	f.StringVar(&profile, "profile", "all", "the ops that must be complete: forward or all")
+	f.StringVar(&profile, "profile", "all", "the ops that must be complete: forward, training, decoding, text or all")
 	f.BoolVar(&allowUnsupported, "allow-unsupported", false, "exit 0 although some ops are unsupported")
 	f.BoolVar(&asJSON, "json", false, "print the report as JSON")
 	f.BoolVarP(&verbose, "verbose", "v", false, "print every failure, every uncovered clause and a row for each op")

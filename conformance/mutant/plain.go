@@ -148,12 +148,16 @@ func correct() *plain {
 }
 
 func (p *plain) implementation() op.Implementation {
-	return op.Set(
+	return op.Set(slices.Concat(p.forwardOps(), p.gradientOps(), p.trainingOps(), p.decodingOps(), p.textOps())...)
+}
+
+func (p *plain) forwardOps() []op.Implementation {
+	return []op.Implementation{
 		op.MatMul(p.matmul), op.Linear(p.linearOp), op.Softmax(p.softmaxOp), op.LogSoftmax(p.logSoftmaxOp), op.ReLU(p.reluOp), op.GELU(p.geluOp),
 		op.LayerNorm(p.layerNormOp), op.Embedding(p.embeddingOp), op.SinusoidalPositions(p.sinusoidalOp), op.LearnedPositions(p.learnedOp),
 		op.Attention(p.attentionOp), op.AttentionCached(p.openAttentionCached), op.MHA(p.mhaOp), op.FFN(p.ffnOp), op.Block(p.blockOp),
 		op.GPT(p.gptOp), op.GPTLoss(p.gptLossOp), op.GPTCached(p.openGPTCached), op.CrossEntropy(p.crossEntropyOp),
-	)
+	}
 }
 
 // Offers says which ops the implementation has: see op.Offers.

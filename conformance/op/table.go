@@ -18,8 +18,10 @@ import (
 // types where they are not float, and "optional" where it may be absent.
 type Args interface{ Op() string }
 
-// table lists the argument structs of all ops.
-var table = []Args{
+// table lists the argument structs of all ops, group by group.
+var table = slices.Concat(forwardOps, gradientOps, trainingOps, decodingOps, textOps)
+
+var forwardOps = []Args{
 	MatMulArgs{}, LinearArgs{}, SoftmaxArgs{}, LogSoftmaxArgs{}, ReLUArgs{}, GELUArgs{}, LayerNormArgs{},
 	EmbeddingArgs{}, SinusoidalPositionsArgs{}, LearnedPositionsArgs{},
 	AttentionArgs{}, AttentionCachedArgs{}, MHAArgs{}, FFNArgs{}, BlockArgs{},
@@ -137,11 +139,19 @@ func (r *row) tensors(args any) []*Tensor {
 	return out
 }
 
-// Names returns the names of all ops, in table order.
-func Names() []string {
-	names := make([]string, len(table))
-	for i, a := range table {
-		names[i] = a.Op()
+// Groups name the parts of the op table, in its order.
+var Groups = []string{"forward", "gradients", "training", "decoding", "text"}
+
+// Names returns the names of the ops of some groups, in table order; of all ops where no group is named. An unknown group has none.
+func Names(groups ...string) []string {
+	var names []string
+	for i, ops := range [][]Args{forwardOps, gradientOps, trainingOps, decodingOps, textOps} {
+		if len(groups) > 0 && !slices.Contains(groups, Groups[i]) {
+			continue
+		}
+		for _, a := range ops {
+			names = append(names, a.Op())
+		}
 	}
 	return names
 }

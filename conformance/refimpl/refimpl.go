@@ -4,6 +4,7 @@ package refimpl
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/reference"
@@ -44,7 +45,12 @@ var Exact = Functions{
 // With returns the ops computed with f in place of Exact. Golden vectors need it: a table of functions that return how far rounding
 // carries a result, in place of the result, turns this package's loops over batches, heads and caches into those of an error analysis.
 func With(f Functions) op.Implementation {
-	set := op.Set(
+	set := op.Set(slices.Concat(f.forward(), f.gradients(), f.training(), f.decoding(), f.text())...)
+	return op.WithFormats(float64Only{set}, op.Formats{Storage: op.Float64Format, Accumulate: op.Float64Format})
+}
+
+func (f Functions) forward() []op.Implementation {
+	return []op.Implementation{
 		op.MatMul(f.matMul),
 		op.Linear(f.linear),
 		op.Softmax(func(a op.SoftmaxArgs) error { return eachRow(a.Y, a.X, f.Softmax) }),
@@ -64,8 +70,7 @@ func With(f Functions) op.Implementation {
 		op.GPTLoss(f.gptLoss),
 		op.GPTCached(f.openGPTCached),
 		op.CrossEntropy(f.crossEntropy),
-	)
-	return op.WithFormats(float64Only{set}, op.Formats{Storage: op.Float64Format, Accumulate: op.Float64Format})
+	}
 }
 
 // float64Only refuses float tensors that are not F64.

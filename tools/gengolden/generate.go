@@ -27,6 +27,10 @@ var schemaJSON []byte
 
 // families returns the cases of all ops, in the order of the op table.
 func families() []family {
+	return slices.Concat(forwardFamilies(), gradientFamilies(), trainingFamilies(), decodingFamilies(), textFamilies())
+}
+
+func forwardFamilies() []family {
 	return []family{
 		matmulFamily(), linearFamily(), softmaxFamily(), logSoftmaxFamily(), reluFamily(), geluFamily(), layerNormFamily(),
 		embeddingFamily(), sinusoidalFamily(), learnedFamily(),

@@ -1,0 +1,3 @@
+package mutant
+
+var trainBugs []bug

@@ -1,0 +1,4 @@
+package op
+
+// From logits to tokens, SPEC.md DEC.
+var decodingOps []Args
