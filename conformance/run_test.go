@@ -39,6 +39,15 @@ func TestRunScenario(t *testing.T) {
 	}
 }
 
+// self returns the command that runs this test binary. One of another machine type needs the emulator that runs this process, too: its
+// name is in ASSAY_EXEC, as go test's -exec has it.
+func self(args ...string) *exec.Cmd {
+	if emulator := os.Getenv("ASSAY_EXEC"); emulator != "" {
+		return exec.Command(emulator, append([]string{os.Args[0]}, args...)...)
+	}
+	return exec.Command(os.Args[0], args...)
+}
+
 func TestRun(t *testing.T) {
 	tests := []struct {
 		scenario string
@@ -56,7 +65,7 @@ func TestRun(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.scenario, func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.Command(os.Args[0], "-test.run=^TestRunScenario$", "-test.v")
+			cmd := self("-test.run=^TestRunScenario$", "-test.v")
 			cmd.Env = append(os.Environ(), "ASSAY_TEST_SCENARIO="+tt.scenario)
 			out, err := cmd.CombinedOutput()
 			if (err != nil) != tt.fails {

@@ -197,6 +197,7 @@ func (s selected) judge(c *config, factory Factory, formats op.Formats) (float64
 	if err != nil {
 		return 0, err
 	}
+	formats = s.Formats(formats)
 	if err := p.applies(formats); err != nil {
 		return 0, err
 	}

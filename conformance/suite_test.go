@@ -460,3 +460,17 @@ func TestBoundsTooWideForTheDeclaredFormats(t *testing.T) {
 		t.Errorf("got %+v", r)
 	}
 }
+
+// Where a case prescribes the format of the arithmetic, that one counts: a result of float32 arithmetic is wrong, whoever declares it.
+func TestPrescribedAccumulation(t *testing.T) {
+	for _, tt := range []struct {
+		accumulate op.Format
+		failed     int
+	}{{"", 0}, {op.Float64Format, 1}} {
+		c := reluCase("prescribed", []float32{1}, []float64{1 + 0x1p-20})
+		c.Steps[0].Dst[0].Acc[0], c.Accumulate = 16, tt.accumulate
+		if r := mustCheck(t, of(correct), conformance.Vectors(vectorSet("relu", c))); r.Failed != tt.failed {
+			t.Errorf("accumulate %q: %d failed, want %d", tt.accumulate, r.Failed, tt.failed)
+		}
+	}
+}

@@ -202,6 +202,8 @@ func (d *decoder) link(c *Case) error {
 		return errors.New("has no steps")
 	case c.Compare != Bound && c.Compare != Exact && c.Compare != Finite:
 		return fmt.Errorf("compare %q: want bound, exact or finite", c.Compare)
+	case c.Accumulate != "" && c.Accumulate.Valid() != nil:
+		return fmt.Errorf("accumulate: %w", c.Accumulate.Valid())
 	}
 	for _, flag := range c.Flags {
 		if !slices.ContainsFunc(d.file.Flags, func(f Flag) bool { return f.Name == flag }) {

@@ -7,6 +7,7 @@
 package vector
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 
@@ -59,6 +60,14 @@ type Case struct {
 	Const   []Input         `json:"const,omitempty"` // in table order; an absent one has no dtype
 	Steps   []Step          `json:"steps"`
 	Compare Compare         `json:"compare"`
+	// Accumulate is the format of the arithmetic where a clause prescribes it, whatever an implementation declares; empty elsewhere.
+	Accumulate op.Format `json:"accumulate,omitempty"`
+}
+
+// Formats returns the formats in which the case is judged: the declared ones, but for an accumulation format that its clauses prescribe.
+func (c *Case) Formats(declared op.Formats) op.Formats {
+	declared.Accumulate = cmp.Or(c.Accumulate, declared.Accumulate)
+	return declared
 }
 
 // Compare says how results are held to what is wanted.

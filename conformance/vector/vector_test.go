@@ -160,6 +160,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"sealed: foreign id", sealed("linear.json", replace("linear/rejects", "gelu/rejects")), `want linear/name`},
 		{"sealed: no clause", sealed("linear.json", replace(`"LIN-2"`, ``)), "covers no clause"},
 		{"sealed: unknown comparison", sealed("linear.json", replace(`"bound"`, `"loose"`)), `compare "loose"`},
+		{"sealed: unknown accumulation", sealed("linear.json", replace(`"compare":"bound"`, `"compare":"bound","accumulate":"float8"`)), `accumulate: unknown format "float8"`},
 		{"sealed: unexplained flag", sealed("linear.json", replace(`"name":"bias"`, `"name":"basis"`)), `flag "bias" is not explained`},
 		{"sealed: renamed tensor", sealed("linear.json", replace(`"name":"x"`, `"name":"z"`)), `"z"`},
 		{"sealed: shape of an input", sealed("linear.safetensors", replace(`"two-steps/0/x":{"dtype":"F32","shape":[1,2]`, `"two-steps/0/x":{"dtype":"F32","shape":[2,1]`)), "two-steps/0/x is F32 [2 1]"},

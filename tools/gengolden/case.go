@@ -30,6 +30,8 @@ type testCase struct {
 	steps   []step // of a trace, in place of src
 	err     string // the kind of error that src must give
 	compare vector.Compare
+	// accumulate is the format of the arithmetic where a clause prescribes it.
+	accumulate op.Format
 	// samples gives the positions to store of a result of some shape; nil for all.
 	samples func(shape []int) []int64
 	// prepare, where it is not nil, sets steps and results of a case that is too large for the usual evaluation.
@@ -55,7 +57,7 @@ const biasedSum = "biased-sum"
 // build draws the inputs of a case. The draws depend on the case's id and the argument alone, so that a new case changes no other.
 func (t *testCase) build(opName string) (*vector.Case, error) {
 	c := &vector.Case{ID: opName + "/" + t.name, Comment: t.comment, Clauses: slices.Compact(strings.Fields(t.clauses)), Flags: strings.Fields(t.flags),
-		Compare: t.compare}
+		Compare: t.compare, Accumulate: t.accumulate}
 	if c.Compare == "" {
 		c.Compare = vector.Bound
 	}

@@ -103,8 +103,22 @@ func gaugesOf(c *vector.Case, opName string) ([]gauge.Gauges, error) {
 	gauges := make([]gauge.Gauges, len(kinds[0]))
 	for i := range gauges {
 		gauges[i] = gauge.Gauges{Acc: kinds[0][i].F64, In: kinds[1][i].F64, Eta: kinds[2][i].F64}
+		for j := range gauges[i].Acc {
+			gauges[i].Acc[j] *= unit(c)
+		}
 	}
 	return gauges, nil
+}
+
+// unit is how many roundoffs of the format that a case prescribes make one of float32, in which package gauge counts; 1 where it
+// prescribes none.
+func unit(c *vector.Case) float64 {
+	return op.Float32Format.UnitRoundoff() / judged(c).Accumulate.UnitRoundoff()
+}
+
+// judged returns the formats in which a case is admitted.
+func judged(c *vector.Case) op.Formats {
+	return c.Formats(op.Formats{Storage: op.Float32Format, Accumulate: op.Float32Format})
 }
 
 // expectation joins a result with its gauges, reduced to the sampled positions where there are samples. Results that are not finite are
@@ -169,7 +183,7 @@ func admit(c *vector.Case, e *vector.Expect) error {
 		for hi < len(e.Want) && row(hi) == row(lo) {
 			hi++
 		}
-		if err := admitRow(e, lo, hi); err != nil {
+		if err := admitRow(e, judged(c), lo, hi); err != nil {
 			return fmt.Errorf("row %d: %w", row(lo), err)
 		}
 		lo = hi
@@ -177,7 +191,7 @@ func admit(c *vector.Case, e *vector.Expect) error {
 	return nil
 }
 
-func admitRow(e *vector.Expect, lo, hi int) error {
+func admitRow(e *vector.Expect, formats op.Formats, lo, hi int) error {
 	sum, n := 0.0, 0
 	for _, w := range e.Want[lo:hi] {
 		if !math.IsNaN(w) && !math.IsInf(w, 0) {
@@ -189,9 +203,9 @@ func admitRow(e *vector.Expect, lo, hi int) error {
 	if n == 0 || rms == 0 {
 		return nil
 	}
-	const format = op.Float32Format
+	acc, sto := formats.Accumulate, formats.Storage
 	for i := lo; i < hi; i++ {
-		bound := 2*format.UnitRoundoff()*(e.Acc[i]+math.Abs(e.Want[i])) + e.Eta*format.SmallestNormal()
+		bound := 2*(acc.UnitRoundoff()*e.Acc[i]+sto.UnitRoundoff()*math.Abs(e.Want[i])) + e.Eta*sto.SmallestNormal()
 		if w := e.Want[i]; !math.IsNaN(w) && !math.IsInf(w, 0) && bound > admission*rms {
 			return fmt.Errorf("element %d: the bound %.3g is more than %v of the row's root mean square %.3g: change the inputs, or compare finite",
 				i, bound, admission, rms)
