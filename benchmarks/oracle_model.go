@@ -139,9 +139,11 @@ func decoder(ids []int64, rows []int, a op.GPTAttrs, w op.GPTWeights, cols []int
 			BlockAttrs: op.BlockAttrs{
 				Norm: a.Norm, Heads: a.Heads, KVHeads: a.KVHeads, Activation: a.Activation, Eps: a.Eps, Causal: true, Window: window(a.Windows, l),
 			},
-			LN1Gamma: of(w.LN1Gamma), LN1Beta: of(w.LN1Beta), LN2Gamma: of(w.LN2Gamma), LN2Beta: of(w.LN2Beta),
-			Wq: of(w.Wq), Bq: of(w.Bq), Wk: of(w.Wk), Bk: of(w.Bk), Wv: of(w.Wv), Bv: of(w.Bv), Wo: of(w.Wo), Bo: of(w.Bo),
-			W1: of(w.W1), B1: of(w.B1), W2: of(w.W2), B2: of(w.B2),
+			BlockWeights: op.BlockWeights{
+				LN1Gamma: of(w.LN1Gamma), LN1Beta: of(w.LN1Beta), LN2Gamma: of(w.LN2Gamma), LN2Beta: of(w.LN2Beta),
+				Wq: of(w.Wq), Bq: of(w.Bq), Wk: of(w.Wk), Bk: of(w.Bk), Wv: of(w.Wv), Bv: of(w.Bv), Wo: of(w.Wo), Bo: of(w.Bo),
+				W1: of(w.W1), B1: of(w.B1), W2: of(w.W2), B2: of(w.B2),
+			},
 		})
 	}
 	if a.Norm == string(reference.PreNorm) {

@@ -230,11 +230,11 @@ func gpt(a op.GPTArgs) error {
 			attrs.Window = a.Windows[l%len(a.Windows)]
 		}
 		y := op.New(op.F32, x.Shape...)
-		err := block(op.BlockArgs{
-			BlockAttrs: attrs, LN1Gamma: of(a.LN1Gamma), LN1Beta: of(a.LN1Beta), LN2Gamma: of(a.LN2Gamma), LN2Beta: of(a.LN2Beta),
+		err := block(op.BlockArgs{BlockAttrs: attrs, BlockWeights: op.BlockWeights{
+			LN1Gamma: of(a.LN1Gamma), LN1Beta: of(a.LN1Beta), LN2Gamma: of(a.LN2Gamma), LN2Beta: of(a.LN2Beta),
 			Wq: of(a.Wq), Bq: of(a.Bq), Wk: of(a.Wk), Bk: of(a.Bk), Wv: of(a.Wv), Bv: of(a.Bv), Wo: of(a.Wo), Bo: of(a.Bo),
-			W1: of(a.W1), B1: of(a.B1), W2: of(a.W2), B2: of(a.B2), X: x, Y: y,
-		})
+			W1: of(a.W1), B1: of(a.B1), W2: of(a.W2), B2: of(a.B2),
+		}, X: x, Y: y})
 		if err != nil {
 			return err
 		}

@@ -21,7 +21,9 @@ type MatMulAttrs struct {
 
 func (MatMulArgs) Op() string { return "matmul" }
 
-func (a *MatMulArgs) shapes() map[string]string {
+func (a *MatMulArgs) shapes() map[string]string { return a.MatMulAttrs.shapes() }
+
+func (a *MatMulAttrs) shapes() map[string]string {
 	m := map[string]string{}
 	if a.TransposeA {
 		m["a"] = "... K M"
@@ -95,8 +97,11 @@ type GELUAttrs struct {
 
 func (GELUArgs) Op() string { return "gelu" }
 
-func (a *GELUArgs) defaults()       { a.Approximate = "none" }
-func (a *GELUArgs) validate() error { return oneOf("approximate", a.Approximate, "none", "tanh") }
+func (a *GELUArgs) defaults()       { a.GELUAttrs.defaults() }
+func (a *GELUArgs) validate() error { return a.GELUAttrs.validate() }
+
+func (a *GELUAttrs) defaults()       { a.Approximate = "none" }
+func (a *GELUAttrs) validate() error { return oneOf("approximate", a.Approximate, "none", "tanh") }
 
 // GELU adapts f.
 func GELU(f func(GELUArgs) error) Implementation { return Func(f) }
@@ -117,8 +122,11 @@ type LayerNormAttrs struct {
 
 func (LayerNormArgs) Op() string { return "layernorm" }
 
-func (a *LayerNormArgs) defaults()       { a.Eps = 1e-5 }
-func (a *LayerNormArgs) validate() error { return nonNegative("eps", a.Eps) }
+func (a *LayerNormArgs) defaults()       { a.LayerNormAttrs.defaults() }
+func (a *LayerNormArgs) validate() error { return a.LayerNormAttrs.validate() }
+
+func (a *LayerNormAttrs) defaults()       { a.Eps = 1e-5 }
+func (a *LayerNormAttrs) validate() error { return nonNegative("eps", a.Eps) }
 
 // LayerNorm adapts f.
 func LayerNorm(f func(LayerNormArgs) error) Implementation { return Func(f) }

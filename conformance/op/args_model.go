@@ -113,13 +113,14 @@ type MHAWeights struct {
 
 func (MHAArgs) Op() string { return "mha" }
 
-func (a *MHAArgs) validate() error {
+func (a *MHAArgs) validate() error          { return a.MHAAttrs.validate() }
+func (a *MHAArgs) preset(d *dims)           { d.set("H", a.Heads) }
+func (a *MHAArgs) checkConst(d *dims) error { return projections(d, a.Heads, a.KVHeads) }
+
+func (a *MHAAttrs) validate() error {
 	kvHeadsDefault(&a.KVHeads, a.Heads)
 	return errors.Join(heads(a.Heads, a.KVHeads), validScale(a.Scale), atLeast("window", a.Window, 0))
 }
-
-func (a *MHAArgs) preset(d *dims)           { d.set("H", a.Heads) }
-func (a *MHAArgs) checkConst(d *dims) error { return projections(d, a.Heads, a.KVHeads) }
 
 // EffectiveScale returns the factor of the scores: the attribute, or 1/sqrt(head dim) where it is absent.
 func (a *MHAArgs) EffectiveScale() float64 { return scale(a.Scale, a.Wq.Shape[1]/a.Heads) }
@@ -145,8 +146,11 @@ type FFNAttrs struct {
 
 func (FFNArgs) Op() string { return "ffn" }
 
-func (a *FFNArgs) defaults()       { a.Activation = "gelu" }
-func (a *FFNArgs) validate() error { return activation(a.Activation) }
+func (a *FFNArgs) defaults()       { a.FFNAttrs.defaults() }
+func (a *FFNArgs) validate() error { return a.FFNAttrs.validate() }
+
+func (a *FFNAttrs) defaults()       { a.Activation = "gelu" }
+func (a *FFNAttrs) validate() error { return activation(a.Activation) }
 
 // FFN adapts f.
 func FFN(f func(FFNArgs) error) Implementation { return Func(f) }
@@ -154,6 +158,13 @@ func FFN(f func(FFNArgs) error) Implementation { return Func(f) }
 // BlockArgs: one decoder block, SPEC.md BLK.
 type BlockArgs struct {
 	BlockAttrs
+	BlockWeights
+	X Tensor `src:"x" shape:"B T d"`
+	Y Tensor `dst:"y" shape:"B T d"`
+}
+
+// BlockWeights are the parameters of one block.
+type BlockWeights struct {
 	LN1Gamma Tensor `const:"ln1_gamma" shape:"d"`
 	LN1Beta  Tensor `const:"ln1_beta" shape:"d"`
 	Wq       Tensor `const:"wq" shape:"d HD"`
@@ -170,8 +181,6 @@ type BlockArgs struct {
 	B1       Tensor `const:"b1" shape:"F"`
 	W2       Tensor `const:"w2" shape:"F d"`
 	B2       Tensor `const:"b2" shape:"d"`
-	X        Tensor `src:"x" shape:"B T d"`
-	Y        Tensor `dst:"y" shape:"B T d"`
 }
 
 // BlockAttrs: Norm is pre (GPT-2 and GPT-3, the default) or post (the original Transformer).
@@ -187,15 +196,17 @@ type BlockAttrs struct {
 
 func (BlockArgs) Op() string { return "block" }
 
-func (a *BlockArgs) defaults() { a.BlockAttrs = BlockAttrs{Norm: "pre", Activation: "gelu", Eps: 1e-5} }
+func (a *BlockArgs) defaults()                { a.BlockAttrs.defaults() }
+func (a *BlockArgs) validate() error          { return a.BlockAttrs.validate() }
+func (a *BlockArgs) checkConst(d *dims) error { return projections(d, a.Heads, a.KVHeads) }
 
-func (a *BlockArgs) validate() error {
+func (a *BlockAttrs) defaults() { *a = BlockAttrs{Norm: "pre", Activation: "gelu", Eps: 1e-5} }
+
+func (a *BlockAttrs) validate() error {
 	kvHeadsDefault(&a.KVHeads, a.Heads)
 	return errors.Join(oneOf("norm", a.Norm, "pre", "post"), heads(a.Heads, a.KVHeads), activation(a.Activation),
 		nonNegative("eps", a.Eps), atLeast("window", a.Window, 0))
 }
-
-func (a *BlockArgs) checkConst(d *dims) error { return projections(d, a.Heads, a.KVHeads) }
 
 // Block adapts f.
 func Block(f func(BlockArgs) error) Implementation { return Func(f) }
@@ -298,17 +309,19 @@ type GPTLossAttrs struct {
 
 func (GPTLossArgs) Op() string { return "gpt.loss" }
 
-func (a *GPTLossArgs) defaults() {
+func (a *GPTLossArgs) defaults()                 { a.GPTLossAttrs.defaults() }
+func (a *GPTLossArgs) validate() error           { return a.GPTLossAttrs.validate() }
+func (a *GPTLossArgs) shapes() map[string]string { return a.CrossEntropyAttrs.shapes() }
+func (a *GPTLossArgs) checkConst(d *dims) error  { return a.GPTAttrs.check(d, &a.GPTWeights) }
+
+func (a *GPTLossAttrs) defaults() {
 	a.GPTAttrs.defaults()
 	a.CrossEntropyAttrs.defaults()
 }
 
-func (a *GPTLossArgs) validate() error {
+func (a *GPTLossAttrs) validate() error {
 	return errors.Join(a.GPTAttrs.validate(), a.CrossEntropyAttrs.validate())
 }
-
-func (a *GPTLossArgs) shapes() map[string]string { return a.CrossEntropyAttrs.shapes() }
-func (a *GPTLossArgs) checkConst(d *dims) error  { return a.GPTAttrs.check(d, &a.GPTWeights) }
 
 // GPTLoss adapts f.
 func GPTLoss(f func(GPTLossArgs) error) Implementation { return Func(f) }
