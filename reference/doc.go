@@ -10,8 +10,9 @@
 //
 // Shapes are preconditions. A mismatch is a programming error and panics with a message such as
 // "reference: MatMul: a is 2x3, b is 4x5"; whoever takes shapes from outside validates them before the call. Faults in
-// data (an id, a position, a full cache) come back as errors that wrap [ErrIndex], [ErrPosition], [ErrCapacity] or
-// [ErrConfig]. NaN and infinities are not faults: they are numbers with rules, stated at each function.
+// data (an id, a position, a full cache) come back as errors that wrap [ErrIndex], [ErrPosition], [ErrCapacity],
+// [ErrConfig] or [ErrNumber]. NaN and infinities are numbers with rules, stated at each function; only a function that cannot go on from
+// one (no token can be chosen from NaN) calls it an [ErrNumber].
 //
 // # Accuracy
 //
@@ -33,6 +34,7 @@ var (
 	ErrPosition = errors.New("position out of range")
 	ErrCapacity = errors.New("cache capacity exceeded")
 	ErrConfig   = errors.New("invalid configuration")
+	ErrNumber   = errors.New("invalid number")
 )
 
 // require panics when a precondition does not hold.

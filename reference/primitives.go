@@ -14,6 +14,9 @@ type Primitives struct {
 	Embed        func(ids []int, table Matrix) (Matrix, error)
 	Sinusoid     func(pos []int, dModel int) (Matrix, error)
 	CrossEntropy func(logits []float64, target int) float64
+	ClipNorm     func(maxNorm, eps float64, gs ...[]float64) (ys [][]float64, norm float64, err error)
+	Rate         func(s Schedule, t int) (float64, error)
+	Adam         func(s AdamState, grad []float64, lr float64, t int, c AdamConfig) AdamState
 }
 
 // Exact are the primitives of SPEC.md.
@@ -27,4 +30,7 @@ var Exact = Primitives{
 	Embed:        Embedding,
 	Sinusoid:     SinusoidalPositions,
 	CrossEntropy: CrossEntropy,
+	ClipNorm:     ClipNorm,
+	Rate:         Schedule.Rate,
+	Adam:         Adam,
 }

@@ -21,6 +21,7 @@ var plumbing = []string{
 	"NewMatrix", "Matrix.At", "Matrix.Row", "Matrix.T", "Matrix.Columns", "Add", "ScaleBy",
 	"NewKVCache", "KVCache.Len", "KVCache.Capacity", "KVCache.Keys", "KVCache.Values", "KVCache.Clone",
 	"NewGPTState", "GPTState.Len", "GPTState.Clone",
+	"AdamState.Clone",
 	"Primitives.GroupedAttention", "Primitives.CachedAttention", // the functions of the same names
 }
 

@@ -23,6 +23,10 @@ type Functions struct {
 	// Loss is all of the op cross_entropy, Reduce the last step of gpt.loss.
 	Loss   func(logits reference.Matrix, targets []int, ignoreIndex int, r reference.Reduction) ([]float64, error)
 	Reduce func(losses []float64, targets []int, ignoreIndex int, r reference.Reduction) []float64
+
+	Init      func(draws []int, in, out int, c reference.InitConfig) (reference.Matrix, error)
+	SGD       func(s reference.SGDState, grad []float64, lr float64, c reference.SGDConfig) reference.SGDState
+	ClipValue func(g []float64, limit float64) []float64
 }
 
 // Exact are the functions of SPEC.md.
@@ -39,7 +43,10 @@ var Exact = Functions{
 		}
 		return reference.Reduce(losses, targets, ignoreIndex, r), nil
 	},
-	Reduce: reference.Reduce,
+	Reduce:    reference.Reduce,
+	Init:      reference.Init,
+	SGD:       reference.SGD,
+	ClipValue: reference.ClipValue,
 }
 
 // With returns the ops computed with f in place of Exact. Golden vectors need it: a table of functions that return how far rounding

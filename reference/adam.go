@@ -1,0 +1,55 @@
+package reference
+
+import "math"
+
+// AdamConfig are the constants of Adam.
+type AdamConfig struct {
+	Beta1, Beta2, Eps float64
+	WeightDecay       float64
+	Decoupled         bool // AdamW: the decay acts on the parameters and not on the gradient
+}
+
+// AdamState is a parameter tensor and its moments, all of one length.
+type AdamState struct{ Param, M, V []float64 }
+
+// Clone returns a state of its own.
+func (s AdamState) Clone() AdamState {
+	return AdamState{append([]float64(nil), s.Param...), append([]float64(nil), s.M...), append([]float64(nil), s.V...)}
+}
+
+// Adam returns the state after step t = 1, 2, ... of Adam (Kingma and Ba 2015, algorithm 1), element by element
+//
+//	g  = grad + wd param                                     coupled decay; decoupled: g = grad
+//	m' = beta1 m + (1 - beta1) g
+//	v' = beta2 v + (1 - beta2) g^2
+//	param' = param - lr wd param                             decoupled only (Loshchilov and Hutter 2019, algorithm 2)
+//	       - lr (m' / (1 - beta1^t)) / (sqrt(v' / (1 - beta2^t)) + eps)
+//
+// The decay of a decoupled step is of the old parameter. eps is outside the root, and added after the correction.
+//
+// Special cases: m' = 0 moves nothing when eps > 0, and gives NaN, 0/0, where eps = 0 and v' = 0; a NaN or an infinity in
+// an element of grad makes that element of param NaN.
+func Adam(s AdamState, grad []float64, lr float64, t int, c AdamConfig) AdamState {
+	require(len(s.Param) == len(grad) && len(s.M) == len(grad) && len(s.V) == len(grad) && t >= 1,
+		"Adam: %d parameters, %d and %d moments, %d gradients, step %d", len(s.Param), len(s.M), len(s.V), len(grad), t)
+	correct1, correct2 := BiasCorrection(c.Beta1, t), BiasCorrection(c.Beta2, t)
+	next := s.Clone()
+	for i, g := range grad {
+		p := s.Param[i]
+		if !c.Decoupled {
+			g = float64(c.WeightDecay*p) + g
+		}
+		m := float64(c.Beta1*s.M[i]) + float64((1-c.Beta1)*g)
+		v := float64(c.Beta2*s.V[i]) + float64((1-c.Beta2)*g*g)
+		if c.Decoupled {
+			p -= float64(lr * c.WeightDecay * p)
+		}
+		next.M[i], next.V[i] = m, v
+		next.Param[i] = p - float64(lr*(m/correct1)/(math.Sqrt(v/correct2)+c.Eps))
+	}
+	return next
+}
+
+// BiasCorrection returns 1 - beta^t, what t steps of a moment that started at 0 add up to. It is formed as
+// -expm1(t log beta), which does not cancel for beta near 1.
+func BiasCorrection(beta float64, t int) float64 { return -math.Expm1(float64(t) * math.Log(beta)) }
