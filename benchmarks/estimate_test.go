@@ -42,7 +42,7 @@ func TestEstimateAgreesWithMonteCarlo(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if ratio := rms(p.want[0].want.e) / rms(measured[0].Acc); !(ratio > 0.5 && ratio < 2) {
+			if ratio := rms(p.want[0][0].want.e) / rms(measured[0].Acc); !(ratio > 0.5 && ratio < 2) {
 				t.Errorf("the gauge is %.3g times the measured one, want from 0.5 to 2", ratio)
 			} else {
 				t.Logf("%.3g times the measured gauge", ratio)

@@ -11,10 +11,14 @@ import (
 	"github.com/assaykit/assay/tools/gengolden/gauge"
 )
 
-// expectation is what some elements of a result must be, and how far rounding may carry them.
-type expectation struct {
+// expectation is what the results of one call must be.
+type expectation []expected
+
+// expected is what some elements of one result must be, and how far rounding may carry them. Of a result that is absent there are none.
+type expected struct {
 	index []int // flat
 	want  estimate
+	ints  []int64 // in place of want: all elements of a result of integers
 }
 
 // expect evaluates an op in float64 at a sample of its result's elements: all where there are few, otherwise a few rows, first and last
@@ -23,20 +27,33 @@ type expectation struct {
 func expect(spec op.Spec, context, src []op.Tensor, seed uint64) (expectation, error) {
 	dst, err := op.Shapes(spec, src, op.F32)
 	if err != nil {
-		return expectation{}, err
+		return nil, err
 	}
-	o := &oracle{context: context, sample: newSample(dst[0].Shape, seed)}
+	o := &oracle{context: context, wants: make([]estimate, len(dst)), ints: make([][]int64, len(dst))}
+	for _, t := range dst {
+		o.samples = append(o.samples, newSample(t.Shape, seed))
+	}
+	o.sample = o.samples[0]
 	kernel, err := o.implementation().Open(spec)
 	if err != nil {
-		return expectation{}, err
+		return nil, err
 	}
 	if err := kernel.Run(dst, src); err != nil {
-		return expectation{}, err
+		return nil, err
 	}
-	x := expectation{want: o.want}
-	for _, r := range o.sample.rows {
-		for _, c := range o.sample.cols {
-			x.index = append(x.index, r*o.sample.width+c)
+	x := make(expectation, len(dst))
+	for i, t := range dst {
+		if !t.Present() {
+			continue
+		}
+		x[i] = expected{want: o.wants[i], ints: o.ints[i]}
+		for _, r := range o.samples[i].rows {
+			for _, c := range o.samples[i].cols {
+				x[i].index = append(x[i].index, r*o.samples[i].width+c)
+			}
+		}
+		if len(x[i].want.Data) != len(x[i].index) && len(x[i].ints) != t.Len() {
+			return nil, fmt.Errorf("%s: nothing is known of result %d", spec.Op, i)
 		}
 	}
 	return x, nil
@@ -45,13 +62,30 @@ func expect(spec op.Spec, context, src []op.Tensor, seed uint64) (expectation, e
 // lambda is the factor on a gauge, as in the conformance suite.
 const lambda = 2
 
-// check holds a result to the expectation:
+// check holds the results to the expectation:
 //
 //	|got - want| <= lambda (u + 2^-53) E
 //
 // where u is the roundoff of the formats that the implementation declares, and 2^-53 that of the expectation itself. Inputs of workloads
-// are of the order of 1, so nothing underflows, and every element of the result must be finite, sampled or not.
-func (x expectation) check(got op.Tensor, f op.Formats) error {
+// are of the order of 1, so nothing underflows, and every element of a result must be finite, sampled or not. Integers must be equal.
+func (x expectation) check(got []op.Tensor, f op.Formats) error {
+	for i := range x {
+		if err := x[i].check(got[i], f); err != nil {
+			return fmt.Errorf("result %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+func (x expected) check(got op.Tensor, f op.Formats) error {
+	for i, want := range x.ints {
+		if got.I64[i] != want {
+			return fmt.Errorf("%w: element %d of %v: got %d, want %d", ErrWrong, i, got.Shape, got.I64[i], want)
+		}
+	}
+	if x.ints != nil {
+		return nil
+	}
 	u := max(f.Storage.UnitRoundoff(), f.Accumulate.UnitRoundoff())
 	for i := range got.Len() {
 		if v := got.At(i); math.IsNaN(v) || math.IsInf(v, 0) {
@@ -115,8 +149,10 @@ func choose(rng *rand.Rand, n, count int) []int {
 // oracle is an implementation that evaluates the sample of a result in float64. It offers what workloads use, and refuses the rest.
 type oracle struct {
 	context []op.Tensor
-	sample  sample
-	want    estimate
+	samples []sample // of each result
+	sample  sample   // of the first
+	wants   []estimate
+	ints    [][]int64
 }
 
 func (o *oracle) implementation() op.Implementation {
@@ -157,12 +193,15 @@ func (o *oracle) implementation() op.Implementation {
 	)
 }
 
-// set takes the result: the sampled rows, with the sampled columns or all of them.
-func (o *oracle) set(y estimate) error {
-	if y.Cols == o.sample.width {
-		y = y.gather(span(0, y.Rows), o.sample.cols)
+// set takes the first result: the sampled rows, with the sampled columns or all of them.
+func (o *oracle) set(y estimate) error { return o.setResult(0, y) }
+
+// setResult is set for any result.
+func (o *oracle) setResult(i int, y estimate) error {
+	if y.Cols == o.samples[i].width {
+		y = y.gather(span(0, y.Rows), o.samples[i].cols)
 	}
-	o.want = y
+	o.wants[i] = y
 	return nil
 }
 

@@ -166,7 +166,7 @@ func (o *oracle) gpt(a op.GPTArgs) error {
 		return op.Unsupported("gpt", "workloads have one sequence")
 	}
 	logits, err := decoder(a.IDs.I64, o.sample.rows, a.GPTAttrs, a.GPTWeights, o.sample.cols)
-	o.want = logits
+	o.wants[0] = logits
 	return err
 }
 
@@ -191,6 +191,6 @@ func (o *oracle) gptCached(a op.GPTCachedArgs) error {
 		rows = append(rows, len(o.context[0].I64)+r)
 	}
 	logits, err := decoder(ids, rows, a.GPTAttrs, a.GPTWeights, o.sample.cols)
-	o.want = logits
+	o.wants[0] = logits
 	return err
 }

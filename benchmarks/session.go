@@ -78,8 +78,8 @@ type session struct {
 	formats op.Formats
 	src     [sets][]op.Tensor
 	dst     []op.Tensor
-	first   [sets]op.Tensor // the results before timing
-	moved   int             // how often the contents of src were exchanged
+	first   [sets][]op.Tensor // the results before timing
+	moved   int               // how often the contents of src were exchanged
 }
 
 // open opens a kernel, fills its cache, and verifies its results on every set of inputs. Its error wraps ErrWrong where they are wrong,
@@ -118,10 +118,10 @@ func (s *session) begin(spec op.Spec, storage op.DType) (err error) {
 		if err := s.runFresh(i); err != nil {
 			return err
 		}
-		if err := s.want[i].check(s.dst[0], s.formats); err != nil {
+		if err := s.want[i].check(s.dst, s.formats); err != nil {
 			return fmt.Errorf("before timing: %w", err)
 		}
-		s.first[i] = clone(s.dst, storage)[0]
+		s.first[i] = clone(s.dst, storage)
 	}
 	return nil
 }
@@ -148,7 +148,7 @@ func clone(ts []op.Tensor, d op.DType) []op.Tensor {
 // step is what is timed: one Run, on each set of inputs in turn.
 func (s *session) step(i int) error { return s.kernel.Run(s.dst, s.src[i%sets]) }
 
-// runFresh is step into a destination that holds nothing but NaN.
+// runFresh is step into destinations that hold nothing but NaN, and integers that no result has.
 func (s *session) runFresh(i int) error {
 	for _, t := range s.dst {
 		for j := range t.F32 {
@@ -156,6 +156,9 @@ func (s *session) runFresh(i int) error {
 		}
 		for j := range t.F64 {
 			t.F64[j] = math.NaN()
+		}
+		for j := range t.I64 {
+			t.I64[j] = math.MinInt64
 		}
 	}
 	return s.step(i)
@@ -185,10 +188,11 @@ func (s *session) again(run func(i int) error, i int) error {
 	if err := run(i); err != nil {
 		return err
 	}
-	want := s.first[(i+s.moved)%sets]
-	for j := range want.Len() {
-		if got := s.dst[0].At(j); math.Float64bits(got) != math.Float64bits(want.At(j)) {
-			return fmt.Errorf("after timing: %w: element %d of %v is %v, and was %v before for the same inputs", ErrWrong, j, want.Shape, got, want.At(j))
+	for n, want := range s.first[(i+s.moved)%sets] {
+		for j := range want.Len() {
+			if got := s.dst[n].At(j); math.Float64bits(got) != math.Float64bits(want.At(j)) {
+				return fmt.Errorf("after timing: %w: element %d of %v is %v, and was %v before for the same inputs", ErrWrong, j, want.Shape, got, want.At(j))
+			}
 		}
 	}
 	return nil

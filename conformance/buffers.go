@@ -159,7 +159,7 @@ func (a arena) checkGuards(name string) error {
 	return nil
 }
 
-// checkWritten reports an element of a float result that was never written.
+// checkWritten reports an element of a result that was never written.
 func (a arena) checkWritten(name string) error {
 	for i := range a.Len() {
 		if untouched(a.Tensor, i) {

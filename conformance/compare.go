@@ -95,6 +95,9 @@ type Mismatch struct {
 
 // compareTensor judges every stored element of one result. worst is the largest ratio; m is nil where all are accepted.
 func compareTensor(t tolerance, got op.Tensor) (worst float64, m *Mismatch) {
+	if t.expect.Integers() {
+		return compareIntegers(t.expect, got)
+	}
 	for i := range t.expect.Want {
 		at := i
 		if t.expect.Sampled {
@@ -115,6 +118,25 @@ func compareTensor(t tolerance, got op.Tensor) (worst float64, m *Mismatch) {
 	}
 	if m == nil && t.expect.Sampled && !slices.ContainsFunc(t.expect.Want, notFinite) {
 		m = checkRest(t.expect, got)
+	}
+	return worst, m
+}
+
+// compareIntegers holds a result of integers to equality, in every kind of comparison: a token is right or wrong.
+func compareIntegers(e *vector.Expect, got op.Tensor) (worst float64, m *Mismatch) {
+	for i, want := range e.Ints {
+		at := i
+		if e.Sampled {
+			at = int(e.Index[i])
+		}
+		if g := got.I64[at]; g != want {
+			if m == nil {
+				m = &Mismatch{Tensor: e.Name, Index: unravel(at, e.Shape), Got: Number(g), Want: Number(want), Ratio: Number(math.Inf(1)),
+					Why: "want exactly this integer", Of: len(e.Ints)}
+			}
+			m.Count++
+			worst = math.Inf(1)
+		}
 	}
 	return worst, m
 }

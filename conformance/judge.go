@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/assaykit/assay/conformance/op"
+	"github.com/assaykit/assay/conformance/vector"
 )
 
 // judge runs the case and holds its results to the vectors; then again, alone and beside a kernel that works on other numbers, and holds
@@ -110,16 +111,36 @@ func otherNumbers(ts []op.Tensor) []op.Tensor {
 // compare holds the results of a trace to the vectors. It returns the largest ratio of error to bound.
 func (p *prepared) compare(results [][]op.Tensor, formats op.Formats) (worst float64, f *Failure) {
 	for step, out := range results {
-		for i := range out {
-			t := tolerance{&p.Steps[step].Dst[i], p.Compare, formats}
-			ratio, m := compareTensor(t, out[i])
-			if m != nil {
-				return ratio, &Failure{Case: p.ID, Clauses: p.Clauses, Step: step, Mismatch: m}
-			}
-			worst = max(worst, ratio)
+		ratio, m := p.compareStep(&p.Steps[step], out, formats)
+		if m != nil {
+			return ratio, &Failure{Case: p.ID, Clauses: p.Clauses, Step: step, Mismatch: m}
 		}
+		worst = max(worst, ratio)
 	}
 	return worst, nil
+}
+
+// compareStep accepts results that are all those of one list; where there are several lists, the mismatch is that with the first.
+func (p *prepared) compareStep(s *vector.Step, out []op.Tensor, formats op.Formats) (worst float64, first *Mismatch) {
+	lists := s.Results()
+	for n, list := range lists {
+		ratio, m := 0.0, (*Mismatch)(nil)
+		for i := 0; i < len(out) && m == nil; i++ {
+			var r float64
+			r, m = compareTensor(tolerance{&list[i], p.Compare, formats}, out[i])
+			ratio = max(ratio, r)
+		}
+		switch {
+		case m == nil:
+			return ratio, nil
+		case n == 0:
+			worst, first = ratio, m
+		}
+	}
+	if n := len(lists) - 1; n > 0 {
+		first.Why += fmt.Sprintf(", and %d alternatives do not fit either", n)
+	}
+	return worst, first
 }
 
 // orReferences returns the failure of a trace, or the one that explains it: the same trace is right where the tensors of past steps are
@@ -149,8 +170,7 @@ func (p *prepared) sameBits(a, b [][]op.Tensor, clause string) error {
 		for i := range a[step] {
 			x, y := a[step][i], b[step][i]
 			if at := differ(x, y); at >= 0 {
-				e := p.Steps[step].Dst[i]
-				return p.fail(step, clause, "%s%v: %v in one run, %v in another", e.Name, unravel(at, e.Shape), x.At(at), y.At(at))
+				return p.fail(step, clause, "%s%v: %v in one run, %v in another", p.Steps[step].Dst[i].Name, unravel(at, x.Shape), x.At(at), y.At(at))
 			}
 		}
 	}

@@ -75,20 +75,51 @@ func prepare(opName string, c *vector.Case, storage op.Format) (*prepared, error
 	for i, step := range c.Steps {
 		src := tensors(step.Src)
 		dst, err := op.Shapes(p.spec(p.consts), src, storage.DType())
-		if (step.Error == "shape" || step.Error == "attributes") && err != nil { // a destination is needed all the same, to hand to Run
-			dst, err = []op.Tensor{op.New(storage.DType(), 1)}, nil
+		if (step.Error == "shape" || step.Error == "attributes") && err != nil { // destinations are needed all the same, to hand to Run
+			dst, err = standIns(opName, storage), nil
+		}
+		if err == nil {
+			err = agree(&step, dst)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%w: case %s, step %d: %w", vector.ErrCorrupt, c.ID, i, err)
 		}
-		for j, e := range step.Dst {
-			if !slices.Equal(e.Shape, dst[j].Shape) {
-				return nil, fmt.Errorf("%w: case %s, step %d: %s is %v, the op table makes it %v", vector.ErrCorrupt, c.ID, i, e.Name, e.Shape, dst[j].Shape)
-			}
-		}
 		p.src, p.dst = append(p.src, src), append(p.dst, dst)
 	}
 	return p, nil
+}
+
+// standIns returns a destination for each of the op's results, where no shapes are right.
+func standIns(opName string, storage op.Format) []op.Tensor {
+	var dst []op.Tensor
+	args, _ := op.Arguments(opName)
+	for _, a := range args {
+		switch {
+		case a.Role != op.Dst:
+		case a.Types == "i64":
+			dst = append(dst, op.New(op.I64, 1))
+		default:
+			dst = append(dst, op.New(storage.DType(), 1))
+		}
+	}
+	return dst
+}
+
+// agree reports a stored result that is not of the form that the op table gives it.
+func agree(s *vector.Step, dst []op.Tensor) error {
+	for _, list := range s.Results() {
+		for j, e := range list {
+			switch t := dst[j]; {
+			case e.Present() != t.Present():
+				return fmt.Errorf("%s is there: %v, the op table says %v", e.Name, e.Present(), t.Present())
+			case !slices.Equal(e.Shape, t.Shape):
+				return fmt.Errorf("%s is %v, the op table makes it %v", e.Name, e.Shape, t.Shape)
+			case e.Integers() != (t.DType == op.I64):
+				return fmt.Errorf("%s has dtype %q, the op table makes it %v", e.Name, e.Type, t.DType)
+			}
+		}
+	}
+	return nil
 }
 
 // errNotApplicable is wrapped where a case says nothing about the declared formats. It is no fault and no gap of the implementation.
@@ -103,11 +134,11 @@ func (p *prepared) applies(f op.Formats) error {
 	if p.Compare != vector.Bound {
 		return nil
 	}
-	for _, s := range p.Steps {
-		for i := range s.Dst {
-			t := tolerance{&s.Dst[i], p.Compare, f}
+	for i := range p.Steps {
+		for _, e := range slices.Concat(p.Steps[i].Results()...) {
+			t := tolerance{&e, p.Compare, f}
 			var bounds, wants float64
-			for j, want := range s.Dst[i].Want {
+			for j, want := range e.Want {
 				if b := t.bound(j); !math.IsNaN(want) && !math.IsInf(want, 0) && !math.IsInf(b, 0) {
 					bounds += b * b
 					wants += want * want
@@ -218,7 +249,9 @@ func (p *prepared) step(kernel op.Kernel, step, shift int) (results []op.Tensor,
 	out := make([]arena, len(p.dst[step]))
 	dst := make([]op.Tensor, len(out))
 	for i, t := range p.dst[step] {
-		out[i] = newArena(t.DType, t.Shape, shift)
+		if t.Present() {
+			out[i] = newArena(t.DType, t.Shape, shift)
+		}
 		dst[i] = out[i].lend()
 	}
 	err = kernel.Run(dst, src)
@@ -229,6 +262,9 @@ func (p *prepared) step(kernel op.Kernel, step, shift int) (results []op.Tensor,
 	for i := range out {
 		if gerr := out[i].checkGuards(names[i]); gerr != nil {
 			return nil, nil, p.fail(step, clauseOutside, "%v", gerr)
+		}
+		if !out[i].Present() && dst[i].Present() {
+			return nil, nil, p.fail(step, clauseOutside, "%s was written, and is absent in this call", names[i])
 		}
 	}
 	wantError := p.Steps[step].Error
@@ -263,6 +299,7 @@ func (p *prepared) step(kernel op.Kernel, step, shift int) (results []op.Tensor,
 // kinds maps the kinds of error that a step may want to the sentinels of the boundary.
 var kinds = map[string]error{
 	"index": op.ErrIndex, "position": op.ErrPosition, "capacity": op.ErrCapacity, "shape": op.ErrShape, "attributes": op.ErrAttrs,
+	"number": op.ErrNumber,
 }
 
 // rightKind reports an error that says of itself that it is of another kind than the step wants. One that wraps no sentinel passes.

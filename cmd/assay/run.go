@@ -85,7 +85,7 @@ func argumentsHelp() string {
 					continue
 				}
 				word := fmt.Sprintf("%s[%s]", a.Name, a.Rule)
-				if a.Optional {
+				if a.Optional || a.Of != "" {
 					word += "?"
 				}
 				if role == op.Dst {
@@ -156,10 +156,13 @@ func runSteps(name string, factory conformance.Factory, attrs json.RawMessage, t
 		}
 		n := 0
 		for _, a := range args {
-			if a.Role == op.Dst {
-				results[step.prefix+a.Name] = dst[n]
-				n++
+			if a.Role != op.Dst {
+				continue
 			}
+			if dst[n].Present() {
+				results[step.prefix+a.Name] = dst[n]
+			}
+			n++
 		}
 	}
 	return results, nil

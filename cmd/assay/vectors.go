@@ -162,15 +162,31 @@ func showCase(out io.Writer, f *vector.File, c *vector.Case) error {
 		if s.Error != "" {
 			w.printf("  must fail: %s\n", s.Error)
 		}
-		for _, e := range s.Dst {
-			of := ""
-			if e.Sampled {
-				of = fmt.Sprintf(" (%d sampled)", len(e.Index))
+		for n, list := range s.Results() {
+			if n > 0 {
+				w.printf("  or\n")
 			}
-			w.printf("  -> %s %v%s %s\n     gauge %s\n", e.Name, e.Shape, of, excerpt(op.Float64(e.Want, len(e.Want))), excerpt(op.Float64(e.Acc, len(e.Acc))))
+			for _, e := range list {
+				showResult(w, &e)
+			}
 		}
 	}
 	return w.err
+}
+
+func showResult(w *errWriter, e *vector.Expect) {
+	of := ""
+	if e.Sampled {
+		of = fmt.Sprintf(" (%d sampled)", len(e.Index))
+	}
+	switch {
+	case !e.Present():
+		w.printf("  -> %s absent\n", e.Name)
+	case e.Integers():
+		w.printf("  -> %s %s %v%s %s\n", e.Name, e.Type, e.Shape, of, excerpt(op.Int64(e.Ints, len(e.Ints))))
+	default:
+		w.printf("  -> %s %v%s %s\n     gauge %s\n", e.Name, e.Shape, of, excerpt(op.Float64(e.Want, len(e.Want))), excerpt(op.Float64(e.Acc, len(e.Acc))))
+	}
 }
 
 // excerpt shows the first elements of a tensor.

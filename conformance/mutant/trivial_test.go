@@ -27,12 +27,17 @@ type kernel func(dst, src []op.Tensor) error
 
 func (k kernel) Run(dst, src []op.Tensor) error { return k(dst, src) }
 
-// filled answers with f(i) at each position i.
+// filled answers with f(i) at each position i of every result.
 func filled(f func(src []op.Tensor, i int) float32) func(op.Spec) func(dst, src []op.Tensor) error {
 	return func(op.Spec) func(dst, src []op.Tensor) error {
 		return func(dst, src []op.Tensor) error {
-			for i := range dst[0].F32 {
-				dst[0].F32[i] = f(src, i)
+			for _, t := range dst {
+				for i := range t.F32 {
+					t.F32[i] = f(src, i)
+				}
+				for i := range t.I64 {
+					t.I64[i] = int64(f(src, i)) // of a NaN, whatever it is
+				}
 			}
 			return nil
 		}
@@ -47,7 +52,7 @@ func valid(c *vector.Case) bool {
 var answers = []answer{
 	{"zeros", "", nil, filled(func([]op.Tensor, int) float32 { return 0 })},
 	{"NaN", "", nil, filled(func([]op.Tensor, int) float32 { return float32(math.NaN()) })},
-	{"the first input", "", nil, filled(func(src []op.Tensor, i int) float32 { return float32(src[0].At(i % src[0].Len())) })},
+	{"the first input", "", nil, filled(func(src []op.Tensor, i int) float32 { return float32(src[0].At(i % max(1, src[0].Len()))) })},
 	{"the first constant", "linear layernorm embedding learned_positions mha ffn block gpt gpt.loss gpt.cached", nil,
 		func(spec op.Spec) func(dst, src []op.Tensor) error {
 			return filled(func(_ []op.Tensor, i int) float32 { return spec.Const[0].F32[i%spec.Const[0].Len()] })(spec)

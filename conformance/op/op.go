@@ -52,6 +52,7 @@ var (
 	ErrIndex       = errors.New("index out of range")    // a token id, target or beam index is outside its table
 	ErrPosition    = errors.New("position out of range") // a position is negative, past the context or past the cache's length
 	ErrCapacity    = errors.New("cache capacity")        // a step would need more entries than the cache holds
+	ErrNumber      = errors.New("invalid number")        // a value from which the op cannot go on: NaN, a row of -Inf, a norm that is not finite
 )
 
 // Unsupported returns the error for an op that an implementation does not offer.

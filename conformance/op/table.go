@@ -15,7 +15,8 @@ import (
 
 // Args is implemented by the argument struct of each op. The struct is the op's row of the table: an embedded struct holds the
 // attributes, and each Tensor field carries its name under the key of its role (src, dst or const), its shape rule, its element
-// types where they are not float, and "optional" where it may be absent.
+// types where they are not float, and "optional" where it may be absent. A destination marked "of=name" is there exactly where the
+// constant or source of that name is.
 type Args interface{ Op() string }
 
 // table lists the argument structs of all ops, group by group.
@@ -45,7 +46,9 @@ type Argument struct {
 	Types    string // "float" (F32 or F64, the same in the whole call), "i64", or "bool|float"
 	Rule     string // the shape rule, see CONTRIBUTING.md
 	Optional bool
+	Of       string // of a destination: it is present exactly where the argument of this name is; empty: always
 	field    []int
+	of       int // index of Of in the row
 }
 
 func (a Argument) isConst() bool { return a.Role == Const }
@@ -73,12 +76,27 @@ type row struct {
 var rows = sync.OnceValue(func() map[string]*row {
 	m := make(map[string]*row, len(table))
 	for _, a := range table {
-		r := &row{name: a.Op(), typ: reflect.TypeOf(a)}
-		r.walk(r.typ, nil)
+		r := newRow(a)
 		m[r.name] = r
 	}
 	return m
 })
+
+func newRow(a Args) *row {
+	r := &row{name: a.Op(), typ: reflect.TypeOf(a)}
+	r.walk(r.typ, nil)
+	for i := range r.args {
+		a := &r.args[i]
+		if a.Of == "" {
+			continue
+		}
+		a.of = slices.IndexFunc(r.args, func(other Argument) bool { return other.Name == a.Of && other.Role != Dst })
+		if a.of < 0 || a.Role != Dst {
+			panic("op: " + r.name + ": " + a.Name + ": of=" + a.Of + ": want a destination, and the name of a constant or source")
+		}
+	}
+	return r
+}
 
 // walk collects the arguments of a struct type, in declaration order.
 func (r *row) walk(t reflect.Type, prefix []int) {
@@ -102,6 +120,11 @@ func (r *row) add(tag reflect.StructTag, field []int) {
 		if v, ok := tag.Lookup(string(role)); ok {
 			name, opts, _ := strings.Cut(v, ",")
 			a.Name, a.Role, a.Optional = name, role, opts == "optional"
+			if of, ok := strings.CutPrefix(opts, "of="); ok {
+				a.Of = of
+			} else if opts != "" && !a.Optional {
+				panic("op: " + r.name + ": " + name + ": option " + opts + ": want optional or of=")
+			}
 		}
 	}
 	if t, ok := tag.Lookup("type"); ok {
@@ -173,15 +196,19 @@ type (
 	presetter    interface{ preset(*dims) }              // dimensions that attributes give
 	constChecker interface{ checkConst(*dims) error }    // relations between constants that a rule cannot state
 	checker      interface{ check(*dims) error }         // the same with the sources of a call
+	completer    interface {                             // which optional sources attributes demand or refuse
+		complete(has func(name string) bool) error
+	}
 )
 
 // plan is a row compiled for one Spec: what every call is checked against.
 type plan struct {
 	row   *row
 	rules []rule
-	args  any  // pointer to an argument struct with its attributes set
-	fixed dims // as the attributes and constants leave them
-	call  dims // scratch for the call being checked
+	args  any    // pointer to an argument struct with its attributes set
+	fixed dims   // as the attributes and constants leave them
+	call  dims   // scratch for the call being checked
+	there []bool // which constants and sources are present, by index into row.args
 }
 
 // compile sets the attributes and constants of args, a pointer to the op's argument struct, from spec, and checks them.
@@ -190,7 +217,7 @@ func compile(spec Spec, args any) (plan, error) {
 	if !ok {
 		return plan{}, fmt.Errorf("%w %q: the ops are %s", ErrUnknownOp, spec.Op, strings.Join(Names(), ", "))
 	}
-	p := plan{row: r, args: args}
+	p := plan{row: r, args: args, there: make([]bool, len(r.args))}
 	if err := r.decode(spec.Attrs, args); err != nil {
 		return plan{}, fmt.Errorf("%s: %w: %w", r.name, ErrAttrs, err)
 	}
@@ -216,7 +243,7 @@ func compile(spec Spec, args any) (plan, error) {
 		if err := p.match(&p.fixed, c, spec.Const[i]); err != nil {
 			return plan{}, err
 		}
-		*fields[c] = spec.Const[i]
+		*fields[c], p.there[c] = spec.Const[i], spec.Const[i].Present()
 	}
 	if c, ok := args.(constChecker); ok {
 		if err := c.checkConst(&p.fixed); err != nil {
@@ -255,13 +282,23 @@ func (r *row) decode(attrs json.RawMessage, args any) error {
 	return nil
 }
 
+// wanted reports whether an argument may be present in this call.
+func (p *plan) wanted(a *Argument) bool { return a.Of == "" || p.there[a.of] }
+
+// has reports whether the constant or source of this name is present.
+func (p *plan) has(name string) bool {
+	return p.there[slices.IndexFunc(p.row.args, func(a Argument) bool { return a.Name == name })]
+}
+
 // match checks one argument: presence, dtype, form and shape.
 func (p *plan) match(d *dims, i int, t Tensor) error {
 	a := &p.row.args[i]
-	if !t.Present() {
-		if a.Optional {
-			return nil
-		}
+	switch absent := !p.wanted(a); {
+	case absent && t.Present():
+		return fmt.Errorf("%s: %w: %s is given, but %s is not", p.row.name, ErrShape, a.Name, a.Of)
+	case !t.Present() && (absent || a.Optional):
+		return nil
+	case !t.Present():
 		return fmt.Errorf("%s: %w: %s is missing", p.row.name, ErrShape, a.Name)
 	}
 	if !a.accepts(t.DType) {
@@ -292,6 +329,12 @@ func (p *plan) bind(src []Tensor) error {
 		if err := p.match(&p.call, at, src[i]); err != nil {
 			return err
 		}
+		p.there[at] = src[i].Present()
+	}
+	if c, ok := p.args.(completer); ok {
+		if err := c.complete(p.has); err != nil {
+			return fmt.Errorf("%s: %w: %w", p.row.name, ErrShape, err)
+		}
 	}
 	if c, ok := p.args.(checker); ok {
 		if err := c.check(&p.call); err != nil {
@@ -321,7 +364,8 @@ func (p *plan) check(dst, src []Tensor) error {
 const maxResult = min(1<<32, math.MaxInt)
 
 // Shapes validates a call's sources and constants and returns its destinations, zeroed, with the shapes that the op table gives them.
-// Float destinations get the dtype of the float arguments, or storage where the op has none.
+// Float destinations get the dtype of the float arguments, or storage where the op has none. A destination that is there only with
+// another argument is the zero Tensor without it.
 func Shapes(spec Spec, src []Tensor, storage DType) ([]Tensor, error) {
 	r, ok := rows()[spec.Op]
 	if !ok {
@@ -339,11 +383,19 @@ func Shapes(spec Spec, src []Tensor, storage DType) ([]Tensor, error) {
 	}
 	dst := make([]Tensor, len(r.dst))
 	for i, at := range r.dst {
+		a := &r.args[at]
+		if !p.wanted(a) {
+			continue
+		}
 		shape := p.call.resolve(p.rules[at])
 		if n, ok := Elements(shape); !ok || n > maxResult {
-			return nil, fmt.Errorf("%s: %w: %s would be %v: at most 2^32 elements are allocated", r.name, ErrShape, r.args[at].Name, shape)
+			return nil, fmt.Errorf("%s: %w: %s would be %v: at most 2^32 elements are allocated", r.name, ErrShape, a.Name, shape)
 		}
-		dst[i] = New(storage, shape...)
+		d := storage
+		if a.Types == "i64" {
+			d = I64
+		}
+		dst[i] = New(d, shape...)
 	}
 	return dst, nil
 }

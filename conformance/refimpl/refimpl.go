@@ -129,6 +129,7 @@ var kinds = []struct{ reference, op error }{
 	{reference.ErrPosition, op.ErrPosition},
 	{reference.ErrCapacity, op.ErrCapacity},
 	{reference.ErrConfig, op.ErrAttrs},
+	{reference.ErrNumber, op.ErrNumber},
 }
 
 func (f fault) Unwrap() []error {

@@ -274,19 +274,37 @@ func (d *decoder) inputs(ins []Input, role op.Role, prefix string) error {
 
 func (d *decoder) results(s *Step, prefix string) error {
 	if s.Error != "" {
-		if !slices.Contains(ErrorKinds, s.Error) || len(s.Dst) != 0 {
-			return fmt.Errorf("expects error %q and %d results: want one of %q and no results", s.Error, len(s.Dst), ErrorKinds)
+		if !slices.Contains(ErrorKinds, s.Error) || len(s.Dst)+len(s.Or) != 0 {
+			return fmt.Errorf("expects error %q and %d results: want one of %q and no results", s.Error, len(s.Dst)+len(s.Or), ErrorKinds)
 		}
 		return nil
 	}
-	args := d.byRole(op.Dst)
-	if len(s.Dst) != len(args) {
-		return fmt.Errorf("has %d dst tensors, %s has %d", len(s.Dst), d.file.Op, len(args))
+	for n, list := range s.Results() {
+		if err := d.list(list, alternative(prefix, n)); err != nil {
+			return err
+		}
 	}
-	for i := range s.Dst {
-		e := &s.Dst[i]
-		if e.Name != args[i].Name {
+	return nil
+}
+
+func (d *decoder) list(results []Expect, prefix string) error {
+	args := d.byRole(op.Dst)
+	if len(results) != len(args) {
+		return fmt.Errorf("has %d dst tensors, %s has %d", len(results), d.file.Op, len(args))
+	}
+	for i := range results {
+		e := &results[i]
+		integers := ""
+		if args[i].Types == "i64" {
+			integers = op.I64.String()
+		}
+		switch {
+		case e.Name != args[i].Name:
 			return fmt.Errorf("dst tensor %d is %q, %s has %q there", i, e.Name, d.file.Op, args[i].Name)
+		case !e.Present() && args[i].Of != "": // absent; the op table says whether it is
+			continue
+		case e.Type != integers:
+			return fmt.Errorf("%s: dtype %q: want %q", e.Name, e.Type, integers)
 		}
 		if err := d.expect(e, prefix+"/"+e.Name); err != nil {
 			return fmt.Errorf("%s: %w", e.Name, err)
@@ -297,8 +315,8 @@ func (d *decoder) results(s *Step, prefix string) error {
 
 func (d *decoder) expect(e *Expect, key string) error {
 	n, ok := op.Elements(e.Shape)
-	if !ok {
-		return fmt.Errorf("shape %v: want positive dimensions", e.Shape)
+	if !ok || !e.Present() {
+		return fmt.Errorf("shape %v: want positive dimensions, [] for a scalar", e.Shape)
 	}
 	if !(e.Eta >= 0) || math.IsInf(e.Eta, 1) {
 		return fmt.Errorf("eta %v: want a finite number of at least 0", e.Eta)
@@ -316,6 +334,13 @@ func (d *decoder) expect(e *Expect, key string) error {
 		e.Index, n = t.I64, len(t.I64)
 	}
 	want, ok := d.take(key)
+	if e.Integers() {
+		if !ok || want.DType != op.I64 || want.Len() != n {
+			return fmt.Errorf("tensor %s is not there as %d elements of I64", key, n)
+		}
+		e.Ints = want.I64
+		return nil
+	}
 	if !ok || want.DType != op.F64 || want.Len() != n {
 		return fmt.Errorf("tensor %s is not there as %d elements of F64", key, n)
 	}

@@ -84,13 +84,15 @@ const (
 type Step struct {
 	Src []Input  `json:"src"`
 	Dst []Expect `json:"dst,omitempty"`
+	// Or holds further lists of results, each complete and as right as Dst: where rounding may decide between tokens.
+	Or [][]Expect `json:"or,omitempty"`
 	// Error is the kind of error that Run, or Open in the first step, must return: see ErrorKinds. Empty: it must succeed.
 	Error string `json:"error,omitempty"`
 }
 
 // ErrorKinds are the values that Step.Error may have. An error of the boundary's sentinels must be of the wanted kind; one that wraps none
 // of them is accepted.
-var ErrorKinds = []string{"index", "position", "capacity", "shape", "attributes"}
+var ErrorKinds = []string{"index", "position", "capacity", "shape", "attributes", "number"}
 
 // Input is a tensor given to an op. The zero DType marks an absent optional argument.
 type Input struct {
@@ -110,20 +112,31 @@ func (in *Input) Tensor() op.Tensor {
 	return in.Data
 }
 
-// Expect is a wanted result.
+// Results returns the lists of results of which a step must give one, element by element: Dst, and those of Or.
+func (s *Step) Results() [][]Expect { return append([][]Expect{s.Dst}, s.Or...) }
+
+// Expect is a wanted result. One without a shape is absent: it belongs to an argument that is not given.
 type Expect struct {
 	Name    string `json:"name"`
-	Shape   []int  `json:"shape"`
+	Type    string `json:"dtype,omitempty"`   // "I64" for integers, which are compared exactly; empty for floats
+	Shape   []int  `json:"shape,omitzero"`    // not nil for a scalar, which has no dimensions
 	Sampled bool   `json:"sampled,omitempty"` // only the elements at Index are stored
 	// Eta is how many smallest normals of the storage format underflow may add, on top of the gauges.
 	Eta float64 `json:"eta,omitempty"`
 
-	Want []float64 `json:"-"`
+	Ints []int64   `json:"-"` // of integers
+	Want []float64 `json:"-"` // of floats
 	Acc  []float64 `json:"-"` // gauge of arithmetic, in units of the accumulation format's roundoff
 	In   []float64 `json:"-"` // gauge of rounding the inputs and stored intermediates, in units of the storage format's roundoff
 	// Index holds the flat positions of the stored elements, ascending, where Sampled.
 	Index []int64 `json:"-"`
 }
+
+// Present reports whether the result is there.
+func (e *Expect) Present() bool { return e.Shape != nil }
+
+// Integers reports whether the result has integers.
+func (e *Expect) Integers() bool { return e.Type == op.I64.String() }
 
 // Manifest lists the files of a set.
 type Manifest struct {

@@ -21,8 +21,10 @@ func Encode(f *File) (meta, tensors []byte, err error) {
 		for i := range c.Steps {
 			prefix := fmt.Sprintf("%s/%d", name, i)
 			putInputs(all, c.Steps[i].Src, prefix)
-			for j := range c.Steps[i].Dst {
-				putExpect(all, &c.Steps[i].Dst[j], prefix)
+			for n, list := range c.Steps[i].Results() {
+				for j := range list {
+					putExpect(all, &list[j], alternative(prefix, n))
+				}
 			}
 		}
 	}
@@ -72,12 +74,27 @@ func putInputs(all map[string]op.Tensor, ins []Input, prefix string) {
 	}
 }
 
+// alternative returns the prefix of the keys of list n of a step's results.
+func alternative(prefix string, n int) string {
+	if n == 0 {
+		return prefix
+	}
+	return fmt.Sprintf("%s/or/%d", prefix, n-1)
+}
+
 func putExpect(all map[string]op.Tensor, e *Expect, prefix string) {
+	if !e.Present() {
+		return
+	}
 	key := prefix + "/" + e.Name
 	shape := e.Shape
 	if e.Sampled {
 		shape = []int{len(e.Index)}
 		all[key+".index"] = op.Int64(e.Index, shape...)
+	}
+	if e.Integers() {
+		all[key] = op.Int64(e.Ints, shape...)
+		return
 	}
 	all[key] = op.Float64(e.Want, shape...)
 	all[key+".acc"] = op.Float32(roundUp(e.Acc), shape...)

@@ -32,6 +32,8 @@ type testCase struct {
 	compare vector.Compare
 	// accumulate is the format of the arithmetic where a clause prescribes it.
 	accumulate op.Format
+	// or are changes to the case under each of which the reference's results are as right: the attributes that it names, and the sources.
+	or []change
 	// samples gives the positions to store of a result of some shape; nil for all.
 	samples func(shape []int) []int64
 	// prepare, where it is not nil, sets steps and results of a case that is too large for the usual evaluation.
@@ -43,6 +45,12 @@ type attrs map[string]any
 
 // args are the arguments of a call by name. Those that the op has and args does not are absent.
 type args map[string]draw
+
+// change is what a case has different where rounding may decide otherwise.
+type change struct {
+	attrs attrs
+	src   args
+}
 
 // step is one Run of a trace.
 type step struct {
@@ -113,6 +121,7 @@ func (a args) build(opName string, role op.Role, prefix string) ([]vector.Input,
 // errorKinds maps the kinds of error that vectors know to what implementations return.
 var errorKinds = map[string]error{
 	"index": op.ErrIndex, "position": op.ErrPosition, "capacity": op.ErrCapacity, "shape": op.ErrShape, "attributes": op.ErrAttrs,
+	"number": op.ErrNumber,
 }
 
 // trace runs a case on an implementation in float64 and returns the results of each step, none for a step that must fail. Every float

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"reflect"
 	"slices"
 
 	"github.com/assaykit/assay/conformance/op"
@@ -33,14 +35,43 @@ func (t *testCase) finish(opName string) (*vector.Case, error) {
 			return nil, fmt.Errorf("%s: %w", c.ID, err)
 		}
 	}
+	if err := t.alternatives(c, opName); err != nil {
+		return nil, fmt.Errorf("%s: alternative %w", c.ID, err)
+	}
 	for i, s := range c.Steps {
-		for _, e := range s.Dst {
+		for _, e := range slices.Concat(s.Results()...) {
 			if err := admit(c, &e); err != nil {
 				return nil, fmt.Errorf("%s: step %d: %s: %w", c.ID, i, e.Name, err)
 			}
 		}
 	}
 	return c, nil
+}
+
+// alternatives adds the results that the changes of the case give. One that gives those of another is a mistake.
+func (t *testCase) alternatives(c *vector.Case, opName string) error {
+	for n, change := range t.or {
+		other := *t
+		other.or, other.attrs = nil, maps.Clone(t.attrs)
+		maps.Copy(other.attrs, change.attrs)
+		if change.src != nil {
+			other.src = maps.Clone(t.src)
+			maps.Copy(other.src, change.src)
+		}
+		oc, err := other.finish(opName)
+		if err != nil {
+			return fmt.Errorf("%d: %w", n, err)
+		}
+		for i := range c.Steps {
+			for _, list := range c.Steps[i].Results() {
+				if reflect.DeepEqual(list, oc.Steps[i].Dst) {
+					return fmt.Errorf("%d, step %d: has the results of another", n, i)
+				}
+			}
+			c.Steps[i].Or = append(c.Steps[i].Or, oc.Steps[i].Dst)
+		}
+	}
+	return nil
 }
 
 func (t *testCase) evaluate(c *vector.Case, opName string) error {
@@ -125,6 +156,9 @@ func judged(c *vector.Case) op.Formats {
 // judged by their kind, so they have no gauge.
 func expectation(name string, result op.Tensor, g gauge.Gauges, samples func(shape []int) []int64) (vector.Expect, error) {
 	e := vector.Expect{Name: name, Shape: result.Shape}
+	if !result.Present() {
+		return e, nil
+	}
 	if e.Shape == nil {
 		e.Shape = []int{}
 	}
@@ -135,6 +169,13 @@ func expectation(name string, result op.Tensor, g gauge.Gauges, samples func(sha
 	if samples != nil && result.Len() > fullBelow {
 		at = samples(result.Shape)
 		e.Sampled, e.Index = true, at
+	}
+	if result.DType == op.I64 {
+		e.Type, e.Ints = result.DType.String(), make([]int64, len(at))
+		for i, from := range at {
+			e.Ints[i] = result.I64[from]
+		}
+		return e, nil
 	}
 	e.Want, e.Acc, e.In = make([]float64, len(at)), make([]float64, len(at)), make([]float64, len(at))
 	for i, from := range at {

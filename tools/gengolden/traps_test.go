@@ -33,6 +33,9 @@ func set(dst []op.Tensor, f func(i int) float64) {
 		for i := range t.F64 {
 			t.F64[i] = f(i)
 		}
+		for i := range t.I64 {
+			t.I64[i] = int64(f(i)) // of a NaN, whatever it is
+		}
 	}
 }
 
@@ -45,7 +48,9 @@ var trivial = map[string]conformance.Factory{
 		return answer(func(dst, _ []op.Tensor) { set(dst, func(int) float64 { return math.NaN() }) })
 	},
 	"a copy of the first source": func() op.Implementation {
-		return answer(func(dst, src []op.Tensor) { set(dst, func(i int) float64 { return src[0].At(i % src[0].Len()) }) })
+		return answer(func(dst, src []op.Tensor) {
+			set(dst, func(i int) float64 { return src[0].At(i % max(1, src[0].Len())) })
+		})
 	},
 }
 
