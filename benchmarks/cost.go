@@ -18,7 +18,9 @@ import (
 //	relu, gelu            1; 5 by erf, 9 by tanh
 //	layernorm             7 an element: add, subtract, square and add, divide, multiply, add; what is done once a row is left out
 //	embedding, learned    0;  sinusoidal_positions: 2 an element, its angle and its sine or cosine
-//	attention             2 D + 2 Dv + 6 for each pair of a query and a key that it sees: products, scale, softmax; 1 more for a float mask
+//	attention             2 D + 2 Dv + 6 for each pair of a query and a key that it sees: products, scale, softmax; 1 more for a float mask,
+//	                      3 more for a soft cap
+//	attention.scores      2 D + 1 for each pair, 3 more for a soft cap, 1 more for a float mask, 5 more for weights
 //	cross_entropy         4 V + 2 for each row that is not ignored, and 1 a row for a sum or mean
 //
 // Pairs that a mask, causality or a window hides are not counted, so a kernel that computes them is not credited for them. Composites are
@@ -82,6 +84,7 @@ func (c *cost) forward() []op.Implementation {
 		op.SinusoidalPositions(func(a op.SinusoidalPositionsArgs) error { return elements(2, a.Y) }),
 		op.LearnedPositions(func(a op.LearnedPositionsArgs) error { return c.lookUp(a.Table, a.Pos) }),
 		op.Attention(c.attention),
+		op.AttentionScores(c.attentionScores),
 		op.AttentionCached(func(op.AttentionCachedArgs) (op.Runner[op.AttentionCachedArgs], error) {
 			return runner[op.AttentionCachedArgs](c.attentionCached), nil
 		}),
@@ -190,7 +193,35 @@ func (c *cost) attention(a op.AttentionArgs) error {
 	if a.Mask.Present() {
 		n = maskedPairs(a.Mask, d.Batch, d.Heads, a.Causal, a.Window)
 	}
+	if a.Softcap != 0 {
+		c.add(n * softcapCost)
+	}
 	return c.attend(n, d.HeadDim, d.ValueDim, a.Mask)
+}
+
+// softcapCost is a division, tanh and a product.
+const softcapCost = 3
+
+func (c *cost) attentionScores(a op.AttentionScoresArgs) error {
+	batch, heads, seqQ, seqK := a.S.Shape[0], a.S.Shape[1], a.S.Shape[2], a.S.Shape[3]
+	each := float64(2*a.Q.Shape[3] + 1)
+	if a.Stage != "scores" && a.Softcap != 0 {
+		each += softcapCost
+	}
+	if a.Stage == "scores" || a.Stage == "capped" {
+		return c.add(float64(batch*heads*seqQ*seqK) * each)
+	}
+	n := float64(batch*heads) * pairs(seqQ, seqK, a.Causal, a.Window)
+	if a.Mask.Present() {
+		n = maskedPairs(a.Mask, batch, heads, a.Causal, a.Window)
+		if a.Mask.DType != op.Bool {
+			each++
+		}
+	}
+	if a.Stage == "weights" {
+		each += 5
+	}
+	return c.add(n * each)
 }
 
 func (c *cost) attentionCached(a op.AttentionCachedArgs) error {

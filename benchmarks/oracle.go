@@ -176,6 +176,7 @@ func (o *oracle) implementation() op.Implementation {
 			return each(a.X, func(x estimate) estimate { return x.layerNorm(floats(a.Gamma), floats(a.Beta), a.Eps) })
 		}),
 		op.Attention(o.attention),
+		op.AttentionScores(o.attentionScores),
 		op.AttentionCached(func(op.AttentionCachedArgs) (op.Runner[op.AttentionCachedArgs], error) {
 			return runner[op.AttentionCachedArgs](o.attentionCached), nil
 		}),

@@ -3,11 +3,12 @@ package benchmarks
 import (
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/reference"
+	"github.com/assaykit/assay/tools/gengolden/gauge"
 )
 
 func (o *oracle) attention(a op.AttentionArgs) error {
-	if a.Mask.Present() {
-		return op.Unsupported("attention", "workloads have no mask tensor")
+	if a.Mask.Present() || a.Softcap != 0 {
+		return op.Unsupported("attention", "workloads have no mask tensor and no soft cap")
 	}
 	d := a.Dims()
 	return o.heads(a.Q, a.K, a.V, a.EffectiveScale(), a.Causal, a.Window, d)
@@ -27,6 +28,27 @@ func (o *oracle) heads(q, k, v op.Tensor, scale float64, causal bool, window int
 		copy(want.e[n*d.ValueDim:], out.e)
 	}
 	return o.set(want)
+}
+
+func (o *oracle) attentionScores(a op.AttentionScoresArgs) error {
+	if a.Mask.Present() || a.Softcap != 0 || a.Stage != "weights" {
+		return op.Unsupported("attention.scores", "workloads take the weights, without a mask tensor or a soft cap")
+	}
+	seqQ, headDim, seqK := a.Q.Shape[2], a.Q.Shape[3], a.K.Shape[2]
+	group := a.Q.Shape[1] / a.K.Shape[1]
+	queries, keys := exact(a.Q), exact(a.K)
+	want := newEstimate(len(o.sample.rows), seqK)
+	var acc []float64
+	for n, r := range o.sample.rows {
+		g, i := r/seqQ/group, r%seqQ // heads that share keys are neighbours, so planes of keys count on over the batch
+		k := keys.gather(span(g*seqK, (g+1)*seqK), span(0, headDim)).Matrix
+		q := reference.NewMatrix(seqQ, headDim) // of which row i is the query: so causal and window find its position
+		copy(q.Row(i), queries.Row(r))
+		mask := reference.Mask{Causal: a.Causal, Window: a.Window}
+		copy(want.Row(n), reference.AttentionScores(q, k, a.EffectiveScale(), mask, reference.StageWeights).Row(i))
+		acc = append(acc, gauge.Random.AttentionScores(q, k, a.EffectiveScale(), mask, reference.StageWeights).Acc[i*seqK:(i+1)*seqK]...)
+	}
+	return o.set(want.finish(acc))
 }
 
 func (o *oracle) attentionCached(a op.AttentionCachedArgs) error {

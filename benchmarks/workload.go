@@ -51,7 +51,7 @@ func everyOp(c config, seq int) []Workload {
 func (c config) forward(seq int) []Workload {
 	return []Workload{
 		c.matmul(seq), c.linear("attn", seq), c.linear("ffn", seq), c.layerNorm(seq), c.softmax(seq), c.gelu(seq),
-		c.attention(seq), c.attentionCached(seq), c.mha(seq), c.ffn(seq), c.block(seq),
+		c.attention(seq), c.attentionScores(seq), c.attentionCached(seq), c.mha(seq), c.ffn(seq), c.block(seq),
 		c.gpt(seq), c.gptLoss(seq), c.gptCached(seq), c.crossEntropy(seq),
 	}
 }
@@ -149,6 +149,12 @@ func (c config) attention(seq int) Workload {
 	return c.workload("attention", "seq", seq, op.AttentionAttrs{Causal: true, Window: window(c.Windows, 1)}, nil, func(d draw) []op.Tensor {
 		return append(c.heads(d, seq), op.Tensor{})
 	})
+}
+
+// attentionScores are the weights of attention.
+func (c config) attentionScores(seq int) Workload {
+	attrs := op.AttentionScoresAttrs{AttentionAttrs: op.AttentionAttrs{Causal: true, Window: window(c.Windows, 1)}, Stage: "weights"}
+	return c.workload("attention.scores", "seq", seq, attrs, nil, func(d draw) []op.Tensor { return append(c.heads(d, seq)[:2], op.Tensor{}) })
 }
 
 // attentionCached is one token after ctx others.

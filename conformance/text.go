@@ -15,7 +15,7 @@ var groups = [][]string{
 	{"softmax", "log_softmax", "cross_entropy"},
 	{"relu", "gelu", "layernorm"},
 	{"embedding", "learned_positions", "sinusoidal_positions"},
-	{"attention", "mha"},
+	{"attention", "attention.scores", "mha"},
 	{"attention.cached", "gpt.cached"},
 	{"ffn", "block", "gpt", "gpt.loss"},
 }

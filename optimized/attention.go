@@ -11,7 +11,7 @@ import (
 // first-level cache.
 const tileRows = 32
 
-// attention computes o_i = sum_j p_ij v_j, p_i = softmax_j(scale q_i . k_j + bias_ij) over the keys that query i sees, page by page with a
+// attention computes o_i = sum_j p_ij v_j, p_i = softmax_j(cap(scale q_i . k_j) + bias_ij) over the keys that query i sees, page by page with a
 // running maximum (Milakov and Gimelshein 2018; FlashAttention, Dao et al. 2022). It belongs to one kernel.
 //
 // Queries of the heads that share a KV head are rows of one matrix, ordered by position, and cut into tiles. Pages that causal or window
@@ -32,13 +32,53 @@ type attention struct {
 
 	// the call that runs now
 	mask     mask
-	scale    float64
+	scoring  scoring
 	unit     float64 // the weight of the largest score
 	q, out   heads
 	c        *kvCache
 	group    int // query heads to a KV head
 	tileRows int
 	tiles    int // to each KV head
+}
+
+// scoring is what turns the product of a query and a key into its score, before it is hidden or not.
+type scoring struct {
+	scale   float64
+	softcap float64 // 0: off
+}
+
+// apply computes cap(scale s_j) + bias_j in place, cap(x) = softcap tanh(x / softcap); bias may be nil.
+func (c scoring) apply(s, bias []float32) {
+	switch {
+	case c.softcap != 0:
+		c.applyCapped(s, bias)
+	case bias == nil:
+		for j, v := range s {
+			s[j] = float32(float64(v) * c.scale)
+		}
+	default:
+		for j, v := range s {
+			s[j] = float32(float64(v)*c.scale + float64(bias[j]))
+		}
+	}
+}
+
+func (c scoring) applyCapped(s, bias []float32) {
+	inner := c.scale / c.softcap
+	for j, v := range s {
+		x := c.softcap * tanh(float64(v)*inner)
+		if bias != nil {
+			x += float64(bias[j])
+		}
+		s[j] = float32(x)
+	}
+}
+
+// hide gives the keys of a page that are not seen a score of -Inf.
+func hide(s []float32, seen uint64) {
+	for hidden := ^seen & (1<<len(s) - 1); hidden != 0; hidden &= hidden - 1 {
+		s[bits.TrailingZeros64(hidden)] = float32(math.Inf(-1))
+	}
 }
 
 // attentionScratch is the state of one tile.
@@ -60,8 +100,8 @@ func newAttention(t *team, kern kernel.Kernel) *attention {
 }
 
 // run computes the heads of out from those of q, over all that the cache holds.
-func (a *attention) run(out, q heads, numHeads int, c *kvCache, m mask, scale float64) {
-	a.out, a.q, a.c, a.mask, a.scale = out, q, c, m, scale
+func (a *attention) run(out, q heads, numHeads int, c *kvCache, m mask, s scoring) {
+	a.out, a.q, a.c, a.mask, a.scoring = out, q, c, m, s
 	a.unit = math.Ldexp(1, -bits.Len(uint(m.seqK-1)))
 	a.group = numHeads / c.kvHeads
 	a.tiles = (m.seqQ*a.group + a.tileRows - 1) / a.tileRows
@@ -153,18 +193,8 @@ func (t *attentionTile) addScores(r, first, n int) {
 	seen, bias := t.mask.visible(t.b, h, i, first, n)
 	t.seen[r] = seen
 	t.any[r] = t.any[r] || seen != 0
-	if bias == nil {
-		for j, v := range s {
-			s[j] = float32(float64(v) * t.scale)
-		}
-	} else {
-		for j, v := range s {
-			s[j] = float32(float64(v)*t.scale + float64(bias[j]))
-		}
-	}
-	for hidden := ^seen & (1<<n - 1); hidden != 0; hidden &= hidden - 1 {
-		s[bits.TrailingZeros64(hidden)] = float32(math.Inf(-1))
-	}
+	t.scoring.apply(s, bias)
+	hide(s, seen)
 
 	old := t.max[r]
 	m := max(old, maximum(s))

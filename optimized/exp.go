@@ -32,3 +32,18 @@ func expNegative(x float64) float64 {
 	}
 	return exp(x)
 }
+
+// tanh returns the hyperbolic tangent, to a relative error of 1e-8. Near 0, where 1 - 2/(e^2x + 1) cancels, it is the series
+//
+//	tanh x = x - x^3/3 + 2 x^5/15 - 17 x^7/315 + 62 x^9/2835 - ...
+func tanh(x float64) float64 {
+	switch square := x * x; {
+	case square < 0.01:
+		return x * (1 - square*(1.0/3-square*(2.0/15-square*(17.0/315-square*(62.0/2835)))))
+	case x > 20:
+		return 1
+	case x < -20:
+		return -1
+	}
+	return 1 - 2/(exp(2*x)+1)
+}

@@ -101,3 +101,20 @@ func TestGELUAccuracy(t *testing.T) {
 		}
 	}
 }
+
+func TestTanh(t *testing.T) {
+	for x := -25.0; x <= 25; x += 0.00137 {
+		if got, want := tanh(x), math.Tanh(x); math.Abs(got-want) > 1e-8*math.Abs(want) {
+			t.Fatalf("tanh(%v) = %v, want %v", x, got, want)
+		}
+	}
+	inf, nan := math.Inf(1), math.NaN()
+	for x, want := range map[float64]float64{0: 0, inf: 1, -inf: -1, 1e-300: 1e-300, 1e300: 1, -1e300: -1} {
+		if got := tanh(x); got != want {
+			t.Errorf("tanh(%v) = %v, want %v", x, got, want)
+		}
+	}
+	if !math.IsNaN(tanh(nan)) {
+		t.Error("the tangent of NaN is a number")
+	}
+}

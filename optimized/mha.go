@@ -59,7 +59,7 @@ func (l *mha) apply(y, x []float32, s step, tensor op.Tensor) {
 	s.cache.begin(l.cacheShape(s.batch), s.pos, s.seqLen, s.beam)
 	s.cache.append(l.team, part(hd), part(hd+l.kvHeads*l.headDim), s.seqLen)
 	l.attn.run(heads{mixed, s.seqLen * hd, l.headDim, hd}, part(0), l.heads, s.cache,
-		newMask(s.seqLen, s.cache.length, l.causal, l.window, tensor), l.scale)
+		newMask(s.seqLen, s.cache.length, l.causal, l.window, tensor), scoring{scale: l.scale})
 	l.out.apply(l.gemm, y, mixed)
 }
 

@@ -52,6 +52,7 @@ func (c config) forward() []op.Implementation {
 		op.Open(opener(c, newSinusoidOp)),
 		op.LearnedPositions(learnedPositions),
 		op.Open(opener(c, newAttentionOp)),
+		op.Open(opener(c, newAttentionScores)),
 		op.Open(opener(c, newAttentionCached)),
 		op.Open(opener(c, newMHAOp)),
 		op.Open(opener(c, newFFNOp)),

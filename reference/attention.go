@@ -7,7 +7,7 @@ func Scale(headDim int) float64 { return 1 / math.Sqrt(float64(headDim)) }
 
 // Attention returns scaled dot-product attention of one head (Vaswani et al. 2017, equation 1)
 //
-//	s_ij = scale (q_i . k_j) + bias_ij
+//	s_ij = mask.Score(scale (q_i . k_j)), that is scale (q_i . k_j) + bias_ij, soft-capped before the sum where the mask says so
 //	p_i  = softmax of s_ij over the visible j
 //	o_i  = sum_j p_ij v_j over the visible j        q [Tq,D], k [Tk,D], v [Tk,Dv] -> o [Tq,Dv]
 //
@@ -17,25 +17,79 @@ func Scale(headDim int) float64 { return 1 / math.Sqrt(float64(headDim)) }
 // Among visible keys nothing is special: a score of NaN or +Inf, or scores that are all -Inf, make the row NaN as in
 // Softmax, and p_ij = 0 times v_j = Inf is NaN.
 func Attention(q, k, v Matrix, scale float64, mask Mask) Matrix {
-	require(q.Cols == k.Cols, "Attention: q has head dim %d, k has %d", q.Cols, k.Cols)
 	require(k.Rows == v.Rows, "Attention: k has %d rows, v has %d", k.Rows, v.Rows)
-	require(mask.Allow == nil || len(mask.Allow) == q.Rows*k.Rows,
-		"Attention: mask.Allow has %d elements, the scores are %dx%d", len(mask.Allow), q.Rows, k.Rows)
-	require(mask.Bias == nil || len(mask.Bias) == q.Rows*k.Rows,
-		"Attention: mask.Bias has %d elements, the scores are %dx%d", len(mask.Bias), q.Rows, k.Rows)
+	requireScores("Attention", q, k, mask)
 	o := NewMatrix(q.Rows, v.Cols)
 	for i := range q.Rows {
-		var visible []int
-		var scores []float64
-		for j := range k.Rows {
-			if mask.Visible(i, j, q.Rows, k.Rows) {
-				visible = append(visible, j)
-				scores = append(scores, float64(scale*dot(q.Row(i), k.Row(j)))+mask.BiasAt(i, j, k.Rows))
-			}
-		}
+		visible, scores := visibleScores(i, q, k, scale, mask)
 		for n, p := range Softmax(scores) {
 			axpy(o.Row(i), p, v.Row(visible[n]))
 		}
 	}
 	return o
+}
+
+// visibleScores returns the keys that query i sees, and its scores there.
+func visibleScores(i int, q, k Matrix, scale float64, mask Mask) (visible []int, scores []float64) {
+	for j := range k.Rows {
+		if mask.Visible(i, j, q.Rows, k.Rows) {
+			visible = append(visible, j)
+			scores = append(scores, mask.Score(float64(scale*dot(q.Row(i), k.Row(j))), i, j, k.Rows))
+		}
+	}
+	return visible, scores
+}
+
+// Stage names what Attention forms on its way to the output.
+type Stage string
+
+// The stages, in order.
+const (
+	StageScores  Stage = "scores"  // scale (q_i . k_j)
+	StageCapped  Stage = "capped"  // after the soft cap
+	StageMasked  Stage = "masked"  // with the bias added, -Inf where the key is hidden
+	StageWeights Stage = "weights" // p_ij, 0 where the key is hidden
+)
+
+// AttentionScores returns what Attention has at a stage, for every query and key: q [Tq,D], k [Tk,D] -> s [Tq,Tk]. The mask does nothing
+// before StageMasked, its soft cap apart, and a query that sees no key has weights of 0.
+func AttentionScores(q, k Matrix, scale float64, mask Mask, stage Stage) Matrix {
+	requireScores("AttentionScores", q, k, mask)
+	s := NewMatrix(q.Rows, k.Rows)
+	for i := range q.Rows {
+		row := s.Row(i)
+		switch stage {
+		case StageScores, StageCapped:
+			for j := range row {
+				row[j] = scale * dot(q.Row(i), k.Row(j))
+				if stage == StageCapped {
+					row[j] = mask.Cap(row[j])
+				}
+			}
+			continue
+		case StageMasked:
+			for j := range row {
+				row[j] = math.Inf(-1)
+			}
+		case StageWeights:
+		default:
+			require(false, "AttentionScores: unknown stage %q: use scores, capped, masked or weights", stage)
+		}
+		visible, scores := visibleScores(i, q, k, scale, mask)
+		if stage == StageWeights {
+			scores = Softmax(scores)
+		}
+		for n, j := range visible {
+			row[j] = scores[n]
+		}
+	}
+	return s
+}
+
+func requireScores(name string, q, k Matrix, mask Mask) {
+	require(q.Cols == k.Cols, "%s: q has head dim %d, k has %d", name, q.Cols, k.Cols)
+	require(mask.Allow == nil || len(mask.Allow) == q.Rows*k.Rows,
+		"%s: mask.Allow has %d elements, the scores are %dx%d", name, len(mask.Allow), q.Rows, k.Rows)
+	require(mask.Bias == nil || len(mask.Bias) == q.Rows*k.Rows,
+		"%s: mask.Bias has %d elements, the scores are %dx%d", name, len(mask.Bias), q.Rows, k.Rows)
 }

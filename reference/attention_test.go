@@ -26,6 +26,11 @@ func TestAttention(t *testing.T) {
 		{"weights 1/4 and 3/4", col(1), col(0, math.Log(3)), col(4, 8), Mask{}, []float64{7}, 4},
 		{"bias is added to the score", col(1), col(0, 0), col(4, 8), Mask{Bias: []float64{0, math.Log(3)}}, []float64{7}, 4},
 		{"causal: means of prefixes", col(0, 0, 0, 0), col(9, 9, 9, 9), col(4, 8, 12, 16), Mask{Causal: true}, []float64{4, 6, 8, 10}, 4},
+		{"soft cap: scores c tanh(s/c)", col(1), col(0, 1000), col(4, 8), Mask{Softcap: math.Log(3)}, []float64{7}, 4},
+		{"soft cap: before the bias", col(1), col(1000, 1000), col(4, 8), Mask{Softcap: 5, Bias: []float64{0, math.Log(3)}}, []float64{7}, 4},
+		{"soft cap: -Inf in a bias hides", col(1), col(1, 1), col(4, 8), Mask{Softcap: 5, Bias: []float64{0, -inf}}, []float64{4}, 0},
+		{"soft cap: +Inf scores the cap", col(1), col(inf, 1e9), col(4, 8), Mask{Softcap: 5}, []float64{6}, 0},
+		{"soft cap: NaN stays", col(1), col(nan, 1), col(4, 8), Mask{Softcap: 5}, []float64{nan}, 0},
 		{"one key far ahead", col(1), col(0, 1000), col(4, 8), Mask{}, []float64{8}, 0},
 
 		{"no key visible: 0, beside a row that sees one", col(1, 1), col(1, 1), col(4, 8), Mask{Allow: []bool{false, false, true, false}}, []float64{0, 4}, 0},
@@ -52,6 +57,25 @@ func TestAttention(t *testing.T) {
 	}
 }
 
+func TestAttentionScores(t *testing.T) {
+	inf := math.Inf(1)
+	q, k := rowsOf([]float64{1}, []float64{-2}), rowsOf([]float64{0}, []float64{3}, []float64{inf})
+	half := 2 * math.Tanh(0.75) // the soft cap 2 of the score 3/2
+	tests := []struct {
+		stage Stage
+		mask  Mask
+		want  []float64
+	}{
+		{StageScores, Mask{Causal: true, Softcap: 2, Bias: filled(6, -inf)}, []float64{0, 1.5, inf, 0, -3, -inf}},
+		{StageCapped, Mask{Causal: true, Softcap: 2, Bias: filled(6, -inf)}, []float64{0, half, 2, 0, -2 * math.Tanh(1.5), -2}},
+		{StageMasked, Mask{Causal: true, Softcap: 2, Bias: []float64{1, 10, 5, -inf, 0, 7}}, []float64{1, 10 + half, -inf, -inf, -2 * math.Tanh(1.5), 5}},
+		{StageWeights, Mask{Causal: true, Bias: []float64{0, -1.5, 5, -inf, -inf, -inf}}, []float64{.5, .5, 0, 0, 0, 0}},
+	}
+	for _, tt := range tests {
+		within(t, AttentionScores(q, k, .5, tt.mask, tt.stage).Data, tt.want, 2)
+	}
+}
+
 // attentionCase is one head with a random mask of every kind.
 type attentionCase struct {
 	q, k, v Matrix
@@ -63,7 +87,7 @@ func (s source) attention() attentionCase {
 	seqQ, headDim := 1+s.IntN(6), 1+s.IntN(5)
 	seqK := seqQ + s.IntN(4)
 	c := attentionCase{s.matrix(seqQ, headDim), s.matrix(seqK, headDim), s.matrix(seqK, 1+s.IntN(5)), Scale(headDim), Mask{
-		Causal: s.IntN(2) == 0, Window: s.IntN(4),
+		Causal: s.IntN(2) == 0, Window: s.IntN(4), Softcap: float64(s.IntN(3)),
 	}}
 	if s.IntN(2) == 0 {
 		c.mask.Allow = make([]bool, seqQ*seqK)
@@ -100,9 +124,9 @@ func TestAttentionAlgebra(t *testing.T) {
 
 		// Every mask can be written as Allow, and exclusion by -Inf is exclusion by false, bit for bit.
 		same := c
-		same.mask = Mask{Allow: visible, Bias: c.mask.Bias}
+		same.mask = Mask{Allow: visible, Bias: c.mask.Bias, Softcap: c.mask.Softcap}
 		sameBits(t, same.eval().Data, o.Data)
-		same.mask = Mask{Bias: make([]float64, len(visible))}
+		same.mask = Mask{Bias: make([]float64, len(visible)), Softcap: c.mask.Softcap}
 		for n, see := range visible {
 			if c.mask.Bias != nil {
 				same.mask.Bias[n] = c.mask.Bias[n]
@@ -112,6 +136,10 @@ func TestAttentionAlgebra(t *testing.T) {
 			}
 		}
 		sameBits(t, same.eval().Data, o.Data)
+
+		// The weights are those that attention takes its means with.
+		weights := AttentionScores(c.q, c.k, c.scale, c.mask, StageWeights)
+		within(t, MatMul(weights, c.v).Data, o.Data, 8)
 
 		// What a hidden key holds is never seen, and a query that sees nothing gives 0.
 		for j := range seqK {
@@ -145,12 +173,12 @@ func TestAttentionSymmetries(t *testing.T) {
 		c := s.attention()
 		o, visible := c.eval(), c.visible()
 		seqK := c.k.Rows
-		c.mask = Mask{Allow: visible, Bias: c.mask.Bias}
+		c.mask = Mask{Allow: visible, Bias: c.mask.Bias, Softcap: c.mask.Softcap}
 
 		// Keys and values permuted together change nothing but the order of sums. Scores are below 30, and each carries
 		// that many units into the weights.
 		perm := s.Perm(seqK)
-		moved := attentionCase{c.q, NewMatrix(seqK, c.k.Cols), NewMatrix(seqK, c.v.Cols), c.scale, Mask{Allow: make([]bool, len(visible))}}
+		moved := attentionCase{c.q, NewMatrix(seqK, c.k.Cols), NewMatrix(seqK, c.v.Cols), c.scale, Mask{Allow: make([]bool, len(visible)), Softcap: c.mask.Softcap}}
 		if c.mask.Bias != nil {
 			moved.mask.Bias = make([]float64, len(visible))
 		}

@@ -176,6 +176,7 @@ func TestPreconditions(t *testing.T) {
 		{"Attention: k has 2 rows, v has 1", func() { Attention(m(1, 3), m(2, 3), m(1, 3), 1, Mask{}) }},
 		{"mask.Allow has 1 elements, the scores are 1x2", func() { Attention(m(1, 3), m(2, 3), m(2, 3), 1, Mask{Allow: []bool{true}}) }},
 		{"mask.Bias has 1 elements, the scores are 1x2", func() { Attention(m(1, 3), m(2, 3), m(2, 3), 1, Mask{Bias: []float64{0}}) }},
+		{`AttentionScores: unknown stage "logits"`, func() { AttentionScores(m(1, 1), m(1, 1), 1, Mask{}, "logits") }},
 		{"3 query heads over 2 key heads", func() { GroupedAttention(make([]Matrix, 3), make([]Matrix, 2), make([]Matrix, 2), 1, one) }},
 		{"2 key heads, 1 value heads", func() { GroupedAttention(make([]Matrix, 2), make([]Matrix, 2), make([]Matrix, 1), 1, one) }},
 		{"SplitHeads: 3 columns into 2 heads", func() { SplitHeads(m(1, 3), 2) }},

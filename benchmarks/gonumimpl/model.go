@@ -91,6 +91,9 @@ func attend(q, k, v, out blas32.General, scale float64, mask masking, batch, hea
 }
 
 func attention(a op.AttentionArgs) error {
+	if a.Softcap != 0 {
+		return op.Unsupported(a.Op(), "a soft cap")
+	}
 	d := a.Dims()
 	mask := masking{a.Causal, a.Window, a.Mask}
 	plane := func(t op.Tensor, i int) blas32.General {

@@ -94,8 +94,9 @@ func ones(n int) []float32 {
 	return y
 }
 
-func exp32(x float32) float32 { return float32(math.Exp(float64(x))) }
-func log32(x float32) float32 { return float32(math.Log(float64(x))) }
+func exp32(x float32) float32  { return float32(math.Exp(float64(x))) }
+func log32(x float32) float32  { return float32(math.Log(float64(x))) }
+func tanh32(x float32) float32 { return float32(math.Tanh(float64(x))) }
 
 var (
 	nan = float32(math.NaN())

@@ -8,10 +8,11 @@ import (
 
 // setting is what all heads of an attention share.
 type setting struct {
-	causal bool
-	window int
-	scale  float64
-	mask   op.Tensor
+	causal  bool
+	window  int
+	scale   float64
+	softcap float64
+	mask    op.Tensor
 }
 
 // scaling holds the lengths that a default scale may be made of.
@@ -27,7 +28,7 @@ func attentionScale(attr *float64, s scaling) float64 {
 
 func (p *plain) attentionOp(a op.AttentionArgs) error {
 	d := a.Dims()
-	s := setting{a.Causal, a.Window, p.scale(a.Scale, scaling{d.HeadDim, d.ValueDim, d.Heads}), a.Mask}
+	s := setting{a.Causal, a.Window, p.scale(a.Scale, scaling{d.HeadDim, d.ValueDim, d.Heads}), a.Softcap, a.Mask}
 	p.attention(planes(a.Out), planes(a.Q), planes(a.K), planes(a.V), d.Batch, s)
 	return nil
 }
@@ -56,7 +57,7 @@ func (p *plain) head(out, q, k, v matrix, admits func(at int) (bool, float32), s
 			var value float32
 			takesPart := true
 			if admitted && p.visible(i, j, q.rows, k.rows, s.causal, s.window) {
-				value = p.score(p.dot(q.row(i), k.row(j)), float32(s.scale), bias)
+				value = p.score(p.dot(q.row(i), k.row(j)), float32(s.scale), float32(s.softcap), bias)
 			} else {
 				value, takesPart = p.hidden()
 			}
@@ -98,7 +99,78 @@ func within(distance int, causal bool, window int) bool {
 	return window == 0 || distance < window && (causal || -distance < window)
 }
 
-func score(dot, scale, bias float32) float32 { return float32(dot*scale) + bias }
+func score(dot, scale, softcap, bias float32) float32 {
+	return capped(float32(dot*scale), softcap) + bias
+}
+
+// capped is a scaled score after the soft cap.
+func capped(x, softcap float32) float32 {
+	if softcap == 0 {
+		return x
+	}
+	return float32(softcap * tanh32(x/softcap))
+}
+
+// scoresOp is attention.scores, made of the parts of attention.
+func (p *plain) scoresOp(a op.AttentionScoresArgs) error {
+	headDim, heads, kvHeads := a.Q.Shape[3], a.Q.Shape[1], a.K.Shape[1]
+	set := setting{a.Causal, a.Window, p.scale(a.Scale, scaling{headDim, headDim, heads}), a.Softcap, a.Mask}
+	q, k := planes(a.Q), planes(a.K)
+	stage := p.stage(a.Stage)
+	for n, s := range planes(a.S) {
+		b, h := n/heads, n%heads
+		keys := k[b*kvHeads+p.kvHead(h, heads, kvHeads)]
+		for i := range s.rows {
+			p.scoreRow(s.row(i), q[n].row(i), keys, p.planeOf(set.mask, b, h), set, stage, i, s.rows)
+		}
+		p.storeAll(s.data)
+	}
+	return nil
+}
+
+// scoreRow is a row of scores at a stage.
+func (p *plain) scoreRow(row, q []float32, k matrix, admits func(at int) (bool, float32), s setting, stage string, i, tq int) {
+	var keys []int
+	var scores []float32
+	for j := range row {
+		dot, scale, softcap := p.dot(q, k.row(j)), float32(s.scale), float32(s.softcap)
+		switch stage {
+		case "scores":
+			row[j] = p.score(dot, scale, 0, 0)
+			continue
+		case "capped":
+			row[j] = p.score(dot, scale, softcap, 0)
+			continue
+		}
+		admitted, bias := admits(i*k.rows + j)
+		if admitted && p.visible(i, j, tq, k.rows, s.causal, s.window) {
+			keys, scores = append(keys, j), append(scores, p.score(dot, scale, softcap, bias))
+			row[j] = scores[len(scores)-1]
+		} else {
+			row[j] = p.hiddenScore(stage)
+		}
+	}
+	if stage != "weights" {
+		return
+	}
+	if len(keys) == 0 {
+		p.emptyRow(row)
+		return
+	}
+	p.softmax(scores)
+	p.probs(scores)
+	for n, j := range keys {
+		row[j] = scores[n]
+	}
+}
+
+// hiddenScore is what stands for a hidden key.
+func hiddenScore(stage string) float32 {
+	if stage == "weights" {
+		return 0
+	}
+	return -inf
+}
 
 // planeOf returns what the mask says of the score at a position of one head's plane.
 func (p *plain) planeOf(mask op.Tensor, b, h int) func(at int) (visible bool, bias float32) {
@@ -159,7 +231,7 @@ func rescale(old, next float32) float32 { return exp32(old - next) }
 func (p *plain) mhaOp(a op.MHAArgs) error {
 	w := projections{rowsOf(a.Wq), rowsOf(a.Wk), rowsOf(a.Wv), rowsOf(a.Wo), a.Bq.F32, a.Bk.F32, a.Bv.F32, a.Bo.F32, a.Heads, a.KVHeads}
 	headDim := a.Wq.Shape[1] / a.Heads
-	s := setting{a.Causal, a.Window, p.scale(a.Scale, scaling{headDim, headDim, a.Heads}), a.Mask}
+	s := setting{a.Causal, a.Window, p.scale(a.Scale, scaling{headDim, headDim, a.Heads}), 0, a.Mask}
 	copy(a.Y.F32, p.mha(rowsOf(a.X), a.X.Shape[0], w, s, nil).data)
 	return nil
 }

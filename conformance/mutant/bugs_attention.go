@@ -64,7 +64,7 @@ var attentionBugs = []bug{
 		p.scale = func(_ *float64, s scaling) float64 { return attentionScale(nil, s) }
 	}},
 	{"attention-scale-twice", "attention", "ATT-1", "Scales the queries, and the scores again.", "", func(p *plain) {
-		p.score = func(dot, scale, bias float32) float32 { return score(dot, scale*scale, bias) }
+		p.score = func(dot, scale, softcap, bias float32) float32 { return score(dot, scale*scale, softcap, bias) }
 	}},
 	{"attention-heads-modulo", "attention", "ATT-4", "Deals query heads to KV heads in turn: h mod G.", "", func(p *plain) {
 		p.kvHead = func(h, _, kvHeads int) int { return h % kvHeads }
@@ -94,8 +94,8 @@ var attentionBugs = []bug{
 		}
 	}},
 	{"attention-nan-maximum", "attention", "ATT-6", "Takes a score of NaN for -Inf.", "", func(p *plain) {
-		p.score = func(dot, scale, bias float32) float32 {
-			if s := score(dot, scale, bias); s == s {
+		p.score = func(dot, scale, softcap, bias float32) float32 {
+			if s := score(dot, scale, softcap, bias); s == s {
 				return s
 			}
 			return -inf
@@ -113,7 +113,7 @@ var attentionBugs = []bug{
 		}
 	}},
 	{"attention-mask-before-scale", "attention", "MSK-5", "Adds the mask before scaling.", "", func(p *plain) {
-		p.score = func(dot, scale, bias float32) float32 { return (dot + bias) * scale }
+		p.score = func(dot, scale, _, bias float32) float32 { return (dot + bias) * scale }
 	}},
 	{"attention-float-mask-boolean", "attention", "MSK-5", "Takes a float mask for a boolean one: only its -Inf counts.", "", func(p *plain) {
 		p.floatMask = func(m float32) (bool, float32) { return m != -inf, 0 }
@@ -154,6 +154,27 @@ var attentionBugs = []bug{
 		p.blockMax = func(_, tile float32) float32 { return tile }
 		p.rescale = func(old, next float32) float32 { return min(1, rescale(old, next)) }
 	})},
+	{"attention-softcap-ignored", "attention", "ATT-9", "Ignores the soft cap.", "", scoring(func(dot, scale, _, bias float32) float32 {
+		return score(dot, scale, 0, bias)
+	})},
+	{"attention-softcap-after-mask", "attention", "ATT-9", "Caps what the mask has been added to.", "", scoring(func(dot, scale, softcap, bias float32) float32 {
+		return capped(score(dot, scale, 0, bias), softcap)
+	})},
+	{"attention-softcap-before-scale", "attention", "ATT-9", "Caps the products, and scales what comes out.", "", scoring(func(dot, scale, softcap, bias float32) float32 {
+		return float32(capped(dot, softcap)*scale) + bias
+	})},
+	{"attention-softcap-not-multiplied", "attention", "ATT-9", "Divides by the soft cap and does not multiply by it again.", "", scoring(func(dot, scale, softcap, bias float32) float32 {
+		if softcap == 0 {
+			return score(dot, scale, 0, bias)
+		}
+		return tanh32(float32(dot*scale)/softcap) + bias
+	})},
+	{"attention-softcap-clamps", "attention", "ATT-9", "Clamps scores to the soft cap.", "", scoring(func(dot, scale, softcap, bias float32) float32 {
+		if softcap == 0 {
+			return score(dot, scale, 0, bias)
+		}
+		return min(max(float32(dot*scale), -softcap), softcap) + bias
+	})},
 	{"attention-last-tile-dropped", "attention", "ATT-1", "In tiles: drops the keys that do not fill the last tile.", "", flash(func(p *plain) {
 		p.tiles = func(keys int) int {
 			if keys < tile {
@@ -162,6 +183,53 @@ var attentionBugs = []bug{
 			return keys / tile * tile
 		}
 	})},
+}
+
+// scoring returns the bug of a score.
+func scoring(f func(dot, scale, softcap, bias float32) float32) func(*plain) {
+	return func(p *plain) { p.score = f }
+}
+
+// staged returns the bug of a stage that is taken for another.
+func staged(from, to string) func(*plain) {
+	return func(p *plain) {
+		p.stage = func(name string) string {
+			if name == from {
+				return to
+			}
+			return name
+		}
+	}
+}
+
+var scoreBugs = []bug{
+	{"attention-scores-unscaled", "attention.scores", "ATT-10", "Gives the products as they are.", "", scoring(func(dot, _, softcap, bias float32) float32 {
+		return score(dot, 1, softcap, bias)
+	})},
+	{"attention-scores-capped", "attention.scores", "ATT-10", "Gives capped scores where the scaled ones are asked for.", "", staged("scores", "capped")},
+	{"attention-scores-uncapped", "attention.scores", "ATT-9", "Gives the scaled scores where capped ones are asked for.", "", staged("capped", "scores")},
+	{"attention-scores-masked-late", "attention.scores", "ATT-10", "Gives capped scores where masked ones are asked for.", "", staged("masked", "capped")},
+	{"attention-scores-logits-for-weights", "attention.scores", "ATT-10", "Gives masked scores where weights are asked for.", "", staged("weights", "masked")},
+	{"attention-scores-cap-after-mask", "attention.scores", "ATT-9", "Caps what the mask has been added to.", "", scoring(func(dot, scale, softcap, bias float32) float32 {
+		return capped(score(dot, scale, 0, bias), softcap)
+	})},
+	{"attention-scores-mask-1e9", "attention.scores", "ATT-10", "Gives hidden keys a score of -1e9.", "", func(p *plain) {
+		p.hiddenScore = func(stage string) float32 { return max(hiddenScore(stage), -1e9) }
+	}},
+	{"attention-scores-masked-row-nan", "attention.scores", "ATT-11", "Gives weights of NaN to a query that sees no key.", "", func(p *plain) {
+		p.emptyRow = func(out []float32) {
+			for c := range out {
+				out[c] = nan
+			}
+		}
+	}},
+	{"attention-scores-heads-modulo", "attention.scores", "ATT-4", "Deals query heads to KV heads in turn: h mod G.", "", func(p *plain) {
+		p.kvHead = func(h, _, kvHeads int) int { return h % kvHeads }
+	}},
+	{"attention-scores-causal-top-left", "attention.scores", "MSK-1", "The causal mask is aligned with the first key and not with the last.", "onnx #7297, #8068", masking(func(i, j, tq, tk int, causal bool, window int) bool {
+		return (!causal || j <= i) && within(i+tk-tq-j, causal, window)
+	})},
+	{"attention-scores-denominator-1e-5", "attention.scores", "ATT-5", "Adds 1e-5 to the denominator.", "", plusConstant(1e-5)},
 }
 
 var cacheBugs = []bug{

@@ -30,7 +30,7 @@ type bug struct {
 // Catalogue returns the planted bugs. Their order and their IDs are stable.
 func Catalogue() []Mutant {
 	var mutants []Mutant
-	for _, b := range slices.Concat(matrixBugs, rowBugs, lookupBugs, attentionBugs, cacheBugs, modelBugs, lossBugs, bufferBugs,
+	for _, b := range slices.Concat(matrixBugs, rowBugs, lookupBugs, attentionBugs, scoreBugs, cacheBugs, modelBugs, lossBugs, bufferBugs,
 		gradBugs, trainBugs, decodeBugs, textBugs) {
 		mutants = append(mutants, Mutant{b.id, b.op, b.clause, b.text, b.see, func() op.Implementation {
 			p := correct()

@@ -56,7 +56,7 @@ type plain struct {
 	maskPlane func(b, h int, shape []int) int
 	boolMask  func(m bool) (visible bool, bias float32)
 	floatMask func(m float32) (visible bool, bias float32)
-	score     func(dot, scale, bias float32) float32
+	score     func(dot, scale, softcap, bias float32) float32
 	hidden    func() (score float32, takesPart bool)      // what a hidden key contributes
 	attend    func(out, scores []float32, columns matrix) // columns of the values
 	weigh     func(p, v []float32) float32                // sum over the visible keys
@@ -65,6 +65,10 @@ type plain struct {
 	tiles     func(keys int) int // how many keys the tiles of online cover
 	rescale   func(old, next float32) float32
 	blockMax  func(old, tile float32) float32
+
+	// Scores as a result of their own.
+	stage       func(name string) string
+	hiddenScore func(stage string) float32
 
 	// Cache.
 	newCache  func(capacity int) *cache
@@ -123,6 +127,8 @@ func correct() *plain {
 		hidden: func() (float32, bool) { return 0, false }, probs: func([]float32) {}, emptyRow: func(out []float32) { clear(out) },
 		tiles: func(keys int) int { return keys }, rescale: rescale, blockMax: func(old, tile float32) float32 { return max(old, tile) },
 
+		stage: func(name string) string { return name }, hiddenScore: hiddenScore,
+
 		newCache: func(capacity int) *cache { return &cache{capacity: capacity} }, checkStep: checkStep, beamRow: beamRow, reorder: reorder,
 		newRow: func(b int, _ []int) int { return b }, kept: func(pos, _ int) int { return pos }, live: func(end, _ int) int { return end },
 		held:   slices.Clone[[]float32],
@@ -155,7 +161,7 @@ func (p *plain) forwardOps() []op.Implementation {
 	return []op.Implementation{
 		op.MatMul(p.matmul), op.Linear(p.linearOp), op.Softmax(p.softmaxOp), op.LogSoftmax(p.logSoftmaxOp), op.ReLU(p.reluOp), op.GELU(p.geluOp),
 		op.LayerNorm(p.layerNormOp), op.Embedding(p.embeddingOp), op.SinusoidalPositions(p.sinusoidalOp), op.LearnedPositions(p.learnedOp),
-		op.Attention(p.attentionOp), op.AttentionCached(p.openAttentionCached), op.MHA(p.mhaOp), op.FFN(p.ffnOp), op.Block(p.blockOp),
+		op.Attention(p.attentionOp), op.AttentionScores(p.scoresOp), op.AttentionCached(p.openAttentionCached), op.MHA(p.mhaOp), op.FFN(p.ffnOp), op.Block(p.blockOp),
 		op.GPT(p.gptOp), op.GPTLoss(p.gptLossOp), op.GPTCached(p.openGPTCached), op.CrossEntropy(p.crossEntropyOp),
 	}
 }

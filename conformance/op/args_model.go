@@ -17,11 +17,12 @@ type AttentionArgs struct {
 }
 
 // AttentionAttrs: Scale defaults to 1/sqrt(D); Causal masks the future, bottom-right; Window, where it is not 0, lets a query see that
-// many keys, itself included.
+// many keys, itself included; Softcap, where it is not 0, bounds the scaled scores before the mask.
 type AttentionAttrs struct {
-	Scale  *float64 `json:"scale,omitempty"`
-	Causal bool     `json:"causal,omitempty"`
-	Window int      `json:"window,omitempty"`
+	Scale   *float64 `json:"scale,omitempty"`
+	Causal  bool     `json:"causal,omitempty"`
+	Window  int      `json:"window,omitempty"`
+	Softcap float64  `json:"softcap,omitempty"`
 }
 
 func (AttentionArgs) Op() string { return "attention" }
@@ -32,7 +33,7 @@ func (a *AttentionArgs) check(d *dims) error { return grouped(d.get("H"), d.get(
 // EffectiveScale returns the factor of the scores: the attribute, or 1/sqrt(D) where it is absent.
 func (a *AttentionArgs) EffectiveScale() float64 { return scale(a.Scale, a.Q.Shape[3]) }
 func (a *AttentionAttrs) validate() error {
-	return errors.Join(validScale(a.Scale), atLeast("window", a.Window, 0))
+	return errors.Join(validScale(a.Scale), atLeast("window", a.Window, 0), nonNegative("softcap", a.Softcap))
 }
 
 // AttentionDims are the lengths of attention's axes.
@@ -45,6 +46,36 @@ func (a *AttentionArgs) Dims() AttentionDims {
 
 // Attention adapts f.
 func Attention(f func(AttentionArgs) error) Implementation { return Func(f) }
+
+// AttentionScoresArgs: what attention forms on its way, SPEC.md ATT: S is what Stage says.
+type AttentionScoresArgs struct {
+	AttentionScoresAttrs
+	Q    Tensor `src:"q" shape:"B H Tq D"`
+	K    Tensor `src:"k" shape:"B G Tk D"`
+	Mask Tensor `src:"mask,optional" type:"bool|float" shape:"B|1 H|1 Tq Tk"`
+	S    Tensor `dst:"s" shape:"B H Tq Tk"`
+}
+
+// AttentionScoresAttrs: as AttentionAttrs; Stage is scores (scaled), capped, masked or weights (the default).
+type AttentionScoresAttrs struct {
+	AttentionAttrs
+	Stage string `json:"stage"`
+}
+
+func (AttentionScoresArgs) Op() string { return "attention.scores" }
+
+func (a *AttentionScoresArgs) defaults()           { a.Stage = "weights" }
+func (a *AttentionScoresArgs) check(d *dims) error { return grouped(d.get("H"), d.get("G")) }
+
+func (a *AttentionScoresArgs) validate() error {
+	return errors.Join(a.AttentionAttrs.validate(), oneOf("stage", a.Stage, "scores", "capped", "masked", "weights"))
+}
+
+// EffectiveScale returns the factor of the scores: the attribute, or 1/sqrt(D) where it is absent.
+func (a *AttentionScoresArgs) EffectiveScale() float64 { return scale(a.Scale, a.Q.Shape[3]) }
+
+// AttentionScores adapts f.
+func AttentionScores(f func(AttentionScoresArgs) error) Implementation { return Func(f) }
 
 // AttentionCachedArgs: causal attention over a key-value cache that the kernel keeps between Runs, SPEC.md KV. Each Run keeps the first
 // Pos entries, appends K and V, and attends.

@@ -25,7 +25,7 @@ var table = slices.Concat(forwardOps, gradientOps, trainingOps, decodingOps, tex
 var forwardOps = []Args{
 	MatMulArgs{}, LinearArgs{}, SoftmaxArgs{}, LogSoftmaxArgs{}, ReLUArgs{}, GELUArgs{}, LayerNormArgs{},
 	EmbeddingArgs{}, SinusoidalPositionsArgs{}, LearnedPositionsArgs{},
-	AttentionArgs{}, AttentionCachedArgs{}, MHAArgs{}, FFNArgs{}, BlockArgs{},
+	AttentionArgs{}, AttentionScoresArgs{}, AttentionCachedArgs{}, MHAArgs{}, FFNArgs{}, BlockArgs{},
 	GPTArgs{}, GPTLossArgs{}, GPTCachedArgs{}, CrossEntropyArgs{},
 }
 

@@ -72,7 +72,7 @@ func (f Functions) crossEntropy(a op.CrossEntropyArgs) error {
 func (f Functions) attention(a op.AttentionArgs) error {
 	d := a.Dims()
 	q, k, v := matrices(a.Q), matrices(a.K), matrices(a.V)
-	maskOf := masks(a.Mask, a.Causal, a.Window)
+	maskOf := masks(a.Mask, reference.Mask{Causal: a.Causal, Window: a.Window, Softcap: a.Softcap})
 	var out []reference.Matrix
 	for b := range d.Batch {
 		h, g := b*d.Heads, b*d.KVHeads
@@ -83,10 +83,22 @@ func (f Functions) attention(a op.AttentionArgs) error {
 	return nil
 }
 
+func (f Functions) attentionScores(a op.AttentionScoresArgs) error {
+	q, k := matrices(a.Q), matrices(a.K)
+	heads, kvHeads := a.Q.Shape[1], a.K.Shape[1]
+	maskOf := masks(a.Mask, reference.Mask{Causal: a.Causal, Window: a.Window, Softcap: a.Softcap})
+	for n, s := range matrices(a.S) {
+		b, h := n/heads, n%heads
+		keys := k[b*kvHeads+h/(heads/kvHeads)]
+		store(s.Data, f.AttentionScores(q[n], keys, a.EffectiveScale(), maskOf(b, h), reference.Stage(a.Stage)))
+	}
+	return nil
+}
+
 func (f Functions) mha(a op.MHAArgs) error {
 	w := mhaWeights(a.MHAWeights)
 	cfg := reference.MHAConfig{Heads: a.Heads, KVHeads: a.KVHeads, Scale: a.EffectiveScale(), Causal: a.Causal, Window: a.Window}
-	maskOf := masks(a.Mask, a.Causal, a.Window)
+	maskOf := masks(a.Mask, reference.Mask{Causal: a.Causal, Window: a.Window})
 	ys := matrices(a.Y)
 	for b, x := range matrices(a.X) {
 		store(ys[b].Data, f.MultiHead(x, w, cfg, func(head int) reference.Mask { return maskOf(b, head) }))

@@ -20,6 +20,7 @@ type Functions struct {
 	Softmax          func(x []float64) []float64
 	LogSoftmax       func(x []float64) []float64
 	LearnedPositions func(pos []int, table reference.Matrix) (reference.Matrix, error)
+	AttentionScores  func(q, k reference.Matrix, scale float64, mask reference.Mask, stage reference.Stage) reference.Matrix
 	// Loss is all of the op cross_entropy, Reduce the last step of gpt.loss.
 	Loss   func(logits reference.Matrix, targets []int, ignoreIndex int, r reference.Reduction) ([]float64, error)
 	Reduce func(losses []float64, targets []int, ignoreIndex int, r reference.Reduction) []float64
@@ -36,6 +37,7 @@ var Exact = Functions{
 	Softmax:          reference.Softmax,
 	LogSoftmax:       reference.LogSoftmax,
 	LearnedPositions: reference.LearnedPositions,
+	AttentionScores:  reference.AttentionScores,
 	Loss: func(logits reference.Matrix, targets []int, ignoreIndex int, r reference.Reduction) ([]float64, error) {
 		losses, err := reference.CrossEntropyRows(logits, targets, ignoreIndex)
 		if err != nil {
@@ -69,6 +71,7 @@ func (f Functions) forward() []op.Implementation {
 		op.SinusoidalPositions(f.sinusoidalPositions),
 		op.LearnedPositions(f.learnedPositions),
 		op.Attention(f.attention),
+		op.AttentionScores(f.attentionScores),
 		op.AttentionCached(f.openAttentionCached),
 		op.MHA(f.mha),
 		op.FFN(f.ffn),

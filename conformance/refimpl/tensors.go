@@ -72,10 +72,11 @@ func store(dst []float64, ms ...reference.Matrix) {
 	}
 }
 
-// masks returns the mask of each batch row and head of an attention whose optional mask tensor is t, [B|1, H|1, Tq, Tk].
-func masks(t op.Tensor, causal bool, window int) func(batch, head int) reference.Mask {
+// masks returns the mask of each batch row and head of an attention whose optional mask tensor is t, [B|1, H|1, Tq, Tk]: with that
+// tensor, the parts that all have in common.
+func masks(t op.Tensor, common reference.Mask) func(batch, head int) reference.Mask {
 	return func(batch, head int) reference.Mask {
-		m := reference.Mask{Causal: causal, Window: window}
+		m := common
 		if !t.Present() {
 			return m
 		}

@@ -52,12 +52,14 @@ func attentionFamily() family {
 		{Name: "scale", Bug: "the scale is 1/sqrt of another dimension, is applied twice, or an explicit one is ignored"},
 		{Name: "range", Bug: "large scores overflow because the maximum is not subtracted, or is that of another row or block"},
 		{Name: "denominator", Bug: "a constant is added to the denominator, or a key is counted twice", See: "onnx backend attention vectors"},
+		{Name: "softcap", Bug: "the soft cap is applied before scaling, after the mask, or not at all"},
 		{Name: biasedSum, Bug: "sums over many keys drift more than their length explains"},
 	}}
 	f.cases = append(f.cases, attentionShapes()...)
 	f.cases = append(f.cases, attentionCausal()...)
 	f.cases = append(f.cases, attentionMasks()...)
 	f.cases = append(f.cases, attentionNumbers()...)
+	f.cases = append(f.cases, attentionSoftcap()...)
 	return f
 }
 

@@ -34,7 +34,7 @@ func forwardFamilies() []family {
 	return []family{
 		matmulFamily(), linearFamily(), softmaxFamily(), logSoftmaxFamily(), reluFamily(), geluFamily(), layerNormFamily(),
 		embeddingFamily(), sinusoidalFamily(), learnedFamily(),
-		attentionFamily(), attentionCachedFamily(), mhaFamily(), ffnFamily(), blockFamily(),
+		attentionFamily(), attentionScoresFamily(), attentionCachedFamily(), mhaFamily(), ffnFamily(), blockFamily(),
 		gptFamily(), gptLossFamily(), gptCachedFamily(), crossEntropyFamily(),
 	}
 }

@@ -61,14 +61,21 @@ func TestEveryFlagFailsTrivialAnswers(t *testing.T) {
 
 func TestFlagsOfAttentionFailUniformAttention(t *testing.T) {
 	uniform := refimpl.Exact
-	uniform.Attention = func(q, k, v reference.Matrix, _ float64, mask reference.Mask) reference.Matrix {
+	unbiased := func(mask reference.Mask) reference.Mask {
 		mask.Bias = slices.Clone(mask.Bias)
 		for i, b := range mask.Bias {
 			if !math.IsInf(b, -1) {
 				mask.Bias[i] = 0
 			}
 		}
-		return reference.Attention(reference.NewMatrix(q.Rows, q.Cols), reference.NewMatrix(k.Rows, k.Cols), v, 1, mask)
+		return mask
+	}
+	zeros := func(m reference.Matrix) reference.Matrix { return reference.NewMatrix(m.Rows, m.Cols) }
+	uniform.Attention = func(q, k, v reference.Matrix, _ float64, mask reference.Mask) reference.Matrix {
+		return reference.Attention(zeros(q), zeros(k), v, 1, unbiased(mask))
+	}
+	uniform.AttentionScores = func(q, k reference.Matrix, _ float64, mask reference.Mask, stage reference.Stage) reference.Matrix {
+		return reference.AttentionScores(zeros(q), zeros(k), 1, unbiased(mask), stage)
 	}
 	impl := map[string]conformance.Factory{"uniform attention": func() op.Implementation { return refimpl.With(uniform) }}
 	survivors(t, impl, "attention*")

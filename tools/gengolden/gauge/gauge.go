@@ -75,6 +75,9 @@ func (m Model) Functions(pick func(Gauges) []float64) refimpl.Functions {
 		Softmax:          func(x []float64) []float64 { return pick(m.Softmax(x)) },
 		LogSoftmax:       func(x []float64) []float64 { return pick(m.LogSoftmax(x)) },
 		LearnedPositions: reference.LearnedPositions,
+		AttentionScores: func(q, k reference.Matrix, scale float64, mask reference.Mask, stage reference.Stage) reference.Matrix {
+			return matrix(q.Rows, k.Rows, m.AttentionScores(q, k, scale, mask, stage))
+		},
 		Loss: func(logits reference.Matrix, targets []int, ignoreIndex int, r reference.Reduction) ([]float64, error) {
 			g, err := m.Loss(logits, targets, ignoreIndex, r)
 			return pick(g), err

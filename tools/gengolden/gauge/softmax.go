@@ -64,11 +64,14 @@ func (d distribution) expect(f func(j int) float64) float64 {
 // dp_i = p_i (dx_i - sum_j p_j dx_j) is the Jacobian; c(n) is the sum, 1 the division. In is p_i s_i to first order. Rounding large
 // logits to a narrow format moves them by more than 1, where the first order says nothing: hence the exponential, with the roundoff
 // u = 2^-8 of bfloat16, and the limit, the inverse of float16's, at which a bound accepts every probability.
-func (m Model) Softmax(x []float64) Gauges {
+func (m Model) Softmax(x []float64) Gauges { return m.softmax(x, nil, magnitude(x)) }
+
+// softmax gauges softmax of x, whose own gauges are acc and in.
+func (m Model) softmax(x, acc, in []float64) Gauges {
 	const u = 0x1p-8
-	d := distribute(x, nil)
+	d := distribute(x, acc)
 	meanZ := d.expect(func(j int) float64 { return d.z[j] })
-	meanX := d.expect(func(j int) float64 { return math.Abs(x[j]) })
+	meanX := d.expect(func(j int) float64 { return in[j] })
 	g := newGauges(len(x))
 	for i, p := range d.p {
 		g.Eta[i] = 2 + p*d.tiny
@@ -76,7 +79,7 @@ func (m Model) Softmax(x []float64) Gauges {
 			continue
 		}
 		g.Acc[i] = p * (d.z[i] + meanZ - 2*p*d.z[i] + m.c(len(x)) + 1)
-		g.In[i] = min(p*math.Expm1(u*(math.Abs(x[i])+meanX-2*p*math.Abs(x[i])))/u, 1<<11)
+		g.In[i] = min(p*math.Expm1(u*(in[i]+meanX-2*p*in[i]))/u, 1<<11)
 	}
 	return g
 }
