@@ -14,7 +14,7 @@ import (
 	"github.com/assaykit/assay/conformance/vector"
 )
 
-// judge runs the case and holds its results to the vectors; then again, alone and beside a kernel that works on other numbers, and holds
+// judge runs the case and holds its results to the vectors; then, unless once is enough, again, alone and beside a kernel that works on other numbers, and holds
 // those results to the first. It returns the largest ratio of error to bound; err is a *Failure or wraps op.ErrUnsupported.
 func (p *prepared) judge(factory Factory, formats op.Formats) (worst float64, err error) {
 	impl := factory()
@@ -28,6 +28,9 @@ func (p *prepared) judge(factory Factory, formats op.Formats) (worst float64, er
 	}
 	if err != nil {
 		return 0, err
+	}
+	if p.once {
+		return worst, nil
 	}
 	alone, err := p.trace(impl, 1, func() {})
 	if errors.Is(err, op.ErrUnsupported) {

@@ -23,7 +23,8 @@ type Report struct {
 	Failures       []*Failure `json:"failures"`
 	Seconds        float64    `json:"seconds"`
 
-	narrowed   bool // to some ops or cases, so that what they do not cover says nothing
+	buffers    []string // the clauses of BUF that each case is held to
+	narrowed   bool     // to some ops or cases, so that what they do not cover says nothing
 	allClauses []string
 	covered    map[string]bool
 }
@@ -58,7 +59,12 @@ type Coverage struct {
 }
 
 func newReport(c *config, f op.Formats) *Report {
-	return &Report{Formats: f, narrowed: len(c.patterns)+len(c.ids) > 0, allClauses: c.vectors.Manifest.Clauses, covered: map[string]bool{}, Skipped: []Skip{}, Worst: []Worst{}, EndToEnd: []Worst{}, Failures: []*Failure{}}
+	buffers := bufferClauses
+	if c.once {
+		buffers = slices.DeleteFunc(slices.Clone(buffers), func(id string) bool { return id == clauseReplay || id == clauseConcurrent })
+	}
+	return &Report{Formats: f, buffers: buffers, narrowed: len(c.patterns)+len(c.ids) > 0, allClauses: c.vectors.Manifest.Clauses,
+		covered: map[string]bool{}, Skipped: []Skip{}, Worst: []Worst{}, EndToEnd: []Worst{}, Failures: []*Failure{}}
 }
 
 func (r *Report) add(s selected, worst float64, err error) {
@@ -88,7 +94,7 @@ func (r *Report) add(s selected, worst float64, err error) {
 	if err == nil && slices.Contains(s.Flags, endToEnd) {
 		r.EndToEnd = append(r.EndToEnd, Worst{Op: s.op, Case: s.ID, Ratio: Number(worst)})
 	}
-	for _, clause := range append(slices.Clone(s.Clauses), bufferClauses...) {
+	for _, clause := range append(slices.Clone(s.Clauses), r.buffers...) {
 		if !slices.Contains(w.clauses, clause) && !slices.Contains(bufferClauses, clause) {
 			w.clauses = append(w.clauses, clause)
 		}

@@ -56,6 +56,7 @@ type prepared struct {
 	src    [][]op.Tensor
 	dst    [][]op.Tensor // shapes only: what Run is to fill
 
+	once    bool // no replays
 	lenient bool // leave the tensors of past steps alone, to find out whether a kernel depends on them
 }
 

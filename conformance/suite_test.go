@@ -474,3 +474,25 @@ func TestPrescribedAccumulation(t *testing.T) {
 		}
 	}
 }
+
+// Once does not find what shows in a replay only, and says so.
+func TestOnce(t *testing.T) {
+	runs := 0
+	otherBits := of(func(a op.ReLUArgs) error {
+		runs++
+		if err := correct(a); err != nil {
+			return err
+		}
+		a.Y.F32[1] += float32(runs-1) * 0x1p-22
+		return nil
+	})
+	set := vectorSet("relu", reluSet.Files[0].Cases[0])
+	set.Manifest.Clauses = append(set.Manifest.Clauses, "BUF-4", "BUF-5", "BUF-7")
+	r := mustCheck(t, otherBits, conformance.Vectors(set), conformance.Once())
+	if r.Failed != 0 || runs != 1 || !slices.Equal(r.Clauses.Missing, []string{"ACT-2", "BUF-4", "BUF-5"}) {
+		t.Errorf("%d runs: %d failed, not covered: %v", runs, r.Failed, r.Clauses.Missing)
+	}
+	if r := mustCheck(t, otherBits, conformance.Vectors(set)); r.Failed != 1 || r.Failures[0].Clauses[0] != "BUF-4" {
+		t.Errorf("with replays: %v", r.Failures)
+	}
+}

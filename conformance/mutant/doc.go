@@ -8,6 +8,7 @@ package mutant
 import (
 	"slices"
 
+	"github.com/assaykit/assay/conformance"
 	"github.com/assaykit/assay/conformance/op"
 )
 
@@ -19,6 +20,16 @@ type Mutant struct {
 	Bug    string // what it does wrong, in one sentence
 	See    string // a public example of the bug, or ""
 	New    func() op.Implementation
+
+	buffers bool // the arithmetic is right: the bug may show only in a replay
+}
+
+// Options returns how to judge the mutant: a bug in the arithmetic must show in the results of a single run.
+func (m Mutant) Options() []conformance.Option {
+	if m.buffers {
+		return nil
+	}
+	return []conformance.Option{conformance.Once()}
 }
 
 // bug is a planted bug before it is planted in an implementation.
@@ -30,14 +41,18 @@ type bug struct {
 // Catalogue returns the planted bugs. Their order and their IDs are stable.
 func Catalogue() []Mutant {
 	var mutants []Mutant
-	for _, b := range slices.Concat(matrixBugs, rowBugs, lookupBugs, attentionBugs, scoreBugs, cacheBugs, modelBugs, lossBugs, bufferBugs,
-		gradBugs, trainBugs, decodeBugs, textBugs) {
-		mutants = append(mutants, Mutant{b.id, b.op, b.clause, b.text, b.see, func() op.Implementation {
-			p := correct()
-			b.plant(p)
-			return p
-		}})
+	add := func(buffers bool, bugs ...[]bug) {
+		for _, b := range slices.Concat(bugs...) {
+			mutants = append(mutants, Mutant{b.id, b.op, b.clause, b.text, b.see, func() op.Implementation {
+				p := correct()
+				b.plant(p)
+				return p
+			}, buffers})
+		}
 	}
+	add(false, matrixBugs, rowBugs, lookupBugs, attentionBugs, scoreBugs, cacheBugs, modelBugs, lossBugs)
+	add(true, bufferBugs)
+	add(false, gradBugs, trainBugs, decodeBugs, textBugs)
 	return mutants
 }
 

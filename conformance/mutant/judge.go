@@ -64,7 +64,7 @@ func Judge(ctx context.Context, set *vector.Set, patterns []string, progress fun
 
 func (m Mutant) judge(ctx context.Context, set *vector.Set) (Outcome, error) {
 	o := Outcome{ID: m.ID, Op: m.Op, Clause: m.Clause, Bug: m.Bug, KilledBy: []string{}}
-	r, err := conformance.Check(m.New, conformance.Vectors(set), conformance.Ops(m.Op), conformance.Context(ctx))
+	r, err := conformance.Check(m.New, append(m.Options(), conformance.Vectors(set), conformance.Ops(m.Op), conformance.Context(ctx))...)
 	if err != nil {
 		return o, fmt.Errorf("mutant %s: %w", m.ID, err)
 	}

@@ -87,10 +87,9 @@ var thorough = []string{"forward", "blocked", "bfloat16"}
 
 func TestVariantsPass(t *testing.T) {
 	set := load(t)
-	var all, small []string
+	var small []string
 	for _, f := range set.Files {
 		for _, c := range f.Cases {
-			all = append(all, c.ID)
 			if !large(c) {
 				small = append(small, c.ID)
 			}
@@ -103,11 +102,11 @@ func TestVariantsPass(t *testing.T) {
 		for _, v := range mutant.Variants() {
 			t.Run(v.ID, func(t *testing.T) {
 				t.Parallel()
-				cases := small
-				if slices.Contains(thorough, v.ID) {
-					cases = all
+				opts := []conformance.Option{conformance.Vectors(set), conformance.Once()} // they differ in their arithmetic only
+				if !slices.Contains(thorough, v.ID) {
+					opts = append(opts, conformance.Cases(small...))
 				}
-				r, err := conformance.Check(v.New, conformance.Vectors(set), conformance.Cases(cases...))
+				r, err := conformance.Check(v.New, opts...)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -136,6 +135,22 @@ func TestVariantsPass(t *testing.T) {
 	}
 }
 
+// The plain implementation is held to BUF-4 and BUF-5, too.
+func TestReplaysPass(t *testing.T) {
+	t.Parallel()
+	set := load(t)
+	for _, f := range set.Files {
+		f.Cases = slices.DeleteFunc(f.Cases, large)
+	}
+	r, err := conformance.Check(mutant.Variants()[0].New, conformance.Vectors(set))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Err(); err != nil {
+		t.Error(err)
+	}
+}
+
 // Each mutant is run on the cases of its op until one of them names its clause.
 func TestMutantsDie(t *testing.T) {
 	set := load(t)
@@ -160,7 +175,7 @@ func kill(t *testing.T, set *vector.Set, m mutant.Mutant) (killer string, others
 			continue
 		}
 		for _, c := range f.Cases {
-			r, err := conformance.Check(m.New, conformance.Vectors(set), conformance.Cases(c.ID))
+			r, err := conformance.Check(m.New, append(m.Options(), conformance.Vectors(set), conformance.Cases(c.ID))...)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -116,22 +116,30 @@ func TestTrivialAnswersFail(t *testing.T) {
 				if a.applies == nil {
 					a.applies = func(*vector.Case) bool { return true }
 				}
-				r, err := conformance.Check(func() op.Implementation { return a }, conformance.Vectors(set), conformance.Ops(f.Op))
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, flag := range f.Flags {
-					group := slices.DeleteFunc(slices.Clone(f.Cases), func(c *vector.Case) bool {
-						return !slices.Contains(c.Flags, flag.Name) || !a.applies(c)
-					})
-					fails := slices.ContainsFunc(group, func(c *vector.Case) bool {
-						return slices.ContainsFunc(r.Failures, func(f *conformance.Failure) bool { return f.Case == c.ID })
-					})
-					if len(group) > 0 && !fails {
-						t.Errorf("the %d cases flagged %s pass %s", len(group), flag.Name, a.name)
-					}
+				for _, flag := range passing(t, set, f, a) {
+					t.Errorf("the cases flagged %s pass %s", flag, a.name)
 				}
 			}
 		})
 	}
+}
+
+// passing returns the flags none of whose cases fails an answer. Cases of which every flag is known to fail are not run.
+func passing(t *testing.T, set *vector.Set, f *vector.File, a answer) []string {
+	var flags []string
+	fails := map[string]bool{}
+	for _, c := range f.Cases {
+		if !a.applies(c) || !slices.ContainsFunc(c.Flags, func(flag string) bool { return !fails[flag] }) {
+			continue
+		}
+		r, err := conformance.Check(func() op.Implementation { return a }, conformance.Vectors(set), conformance.Cases(c.ID), conformance.Once())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, flag := range c.Flags {
+			flags, fails[flag] = append(flags, flag), fails[flag] || r.Failed > 0
+		}
+	}
+	slices.Sort(flags)
+	return slices.DeleteFunc(slices.Compact(flags), func(flag string) bool { return fails[flag] })
 }
