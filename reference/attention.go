@@ -29,6 +29,42 @@ func Attention(q, k, v Matrix, scale float64, mask Mask) Matrix {
 	return o
 }
 
+// AttentionGrad returns the gradients of Attention, o_i = sum_j p_ij v_j with p_i the softmax of s_ij = mask.Score(x_ij) over the visible j
+// and x_ij = scale (q_i . k_j), from that of its result
+//
+//	dv_j  = sum_i p_ij do_i
+//	dp_ij = do_i . v_j
+//	ds_i  = SoftmaxGrad of dp_i
+//	dx_ij = CapGrad of ds_ij, which is ds_ij without a soft cap
+//	dq_i  = scale sum_j dx_ij k_j
+//	dk_j  = scale sum_i dx_ij q_i        do [Tq,Dv] -> dq [Tq,D], dk [Tk,D], dv [Tk,Dv]
+//
+// All sums run over the pairs that mask.Visible admits. A hidden pair is not there at all, so a query that sees no key, and a key that no
+// query sees, have gradient 0.
+func AttentionGrad(q, k, v, do Matrix, scale float64, mask Mask) (dq, dk, dv Matrix) {
+	require(k.Rows == v.Rows, "AttentionGrad: k has %d rows, v has %d", k.Rows, v.Rows)
+	require(do.Rows == q.Rows && do.Cols == v.Cols, "AttentionGrad: do is %dx%d, the output is %dx%d", do.Rows, do.Cols, q.Rows, v.Cols)
+	requireScores("AttentionGrad", q, k, mask)
+	dq, dk, dv = NewMatrix(q.Rows, q.Cols), NewMatrix(k.Rows, k.Cols), NewMatrix(v.Rows, v.Cols)
+	for i := range q.Rows {
+		visible, scores := visibleScores(i, q, k, scale, mask)
+		dp := make([]float64, len(visible))
+		for n, j := range visible {
+			dp[n] = dot(do.Row(i), v.Row(j))
+		}
+		for n, p := range Softmax(scores) {
+			axpy(dv.Row(visible[n]), p, do.Row(i))
+		}
+		for n, ds := range SoftmaxGrad(scores, dp) {
+			j := visible[n]
+			dx := mask.CapGrad(scale*dot(q.Row(i), k.Row(j)), ds)
+			axpy(dq.Row(i), scale*dx, k.Row(j))
+			axpy(dk.Row(j), scale*dx, q.Row(i))
+		}
+	}
+	return dq, dk, dv
+}
+
 // visibleScores returns the keys that query i sees, and its scores there.
 func visibleScores(i int, q, k Matrix, scale float64, mask Mask) (visible []int, scores []float64) {
 	for j := range k.Rows {

@@ -17,3 +17,20 @@ func Embedding(ids []int, table Matrix) (Matrix, error) {
 	}
 	return y, nil
 }
+
+// EmbeddingGrad returns the gradient of Embedding, y_t = table[ids_t], from that of its result
+//
+//	dtable_v = sum of dy_t over the t with ids_t = v        ids [T], dy [T,d] -> dtable [V,d]
+//
+// for a table of V rows: repeated ids add, and a row that no id names is 0. Errors are those of Embedding.
+func EmbeddingGrad(ids []int, rows int, dy Matrix) (Matrix, error) {
+	require(len(ids) == dy.Rows, "EmbeddingGrad: %d ids, dy has %d rows", len(ids), dy.Rows)
+	dtable := NewMatrix(rows, dy.Cols)
+	for t, id := range ids {
+		if id < 0 || id >= rows {
+			return Matrix{}, fmt.Errorf("reference: EmbeddingGrad: ids[%d] is %d, the table has %d rows: %w", t, id, rows, ErrIndex)
+		}
+		axpy(dtable.Row(id), 1, dy.Row(t))
+	}
+	return dtable, nil
+}

@@ -51,3 +51,16 @@ func (m Mask) Cap(x float64) float64 {
 	}
 	return float64(m.Softcap * math.Tanh(x/m.Softcap))
 }
+
+// CapGrad returns the gradient of Cap, c tanh(x/c), from that of its result
+//
+//	dx = (1 - tanh^2(x/c)) ds = ds / cosh^2(x/c)
+//
+// The last form does not cancel. Without a soft cap dx is ds.
+func (m Mask) CapGrad(x, ds float64) float64 {
+	if m.Softcap == 0 {
+		return ds
+	}
+	cosh := math.Cosh(x / m.Softcap)
+	return ds / cosh / cosh
+}

@@ -55,6 +55,15 @@ func MatMul(a, b Matrix) Matrix {
 	return c
 }
 
+// MatMulGrad returns the gradients of MatMul, c = a b, from that of its result
+//
+//	da = dc b^T
+//	db = a^T dc        dc [M,N] -> da [M,K], db [K,N]
+func MatMulGrad(a, b, dc Matrix) (da, db Matrix) {
+	require(dc.Rows == a.Rows && dc.Cols == b.Cols, "MatMulGrad: a is %dx%d, b is %dx%d, dc is %dx%d", a.Rows, a.Cols, b.Rows, b.Cols, dc.Rows, dc.Cols)
+	return MatMul(dc, b.T()), MatMul(a.T(), dc)
+}
+
 // axpy adds a x to y, element by element.
 func axpy(y []float64, a float64, x []float64) {
 	y = y[:len(x)]
@@ -109,4 +118,27 @@ func Linear(x, w Matrix, b []float64) Matrix {
 		}
 	}
 	return y
+}
+
+// LinearGrad returns the gradients of Linear, y = x W + b, from that of its result
+//
+//	dx   = dy W^T
+//	dW   = x^T dy
+//	db_j = sum_t dy_tj        dy [T,out] -> dx [T,in], dW [in,out], db [out], nil where b is
+func LinearGrad(x, w Matrix, b []float64, dy Matrix) (dx, dw Matrix, db []float64) {
+	dx, dw = MatMulGrad(x, w, dy)
+	if b != nil {
+		db = make([]float64, dy.Cols)
+		addRows(db, dy)
+	}
+	return dx, dw, db
+}
+
+// addRows adds every row of m to sum.
+func addRows(sum []float64, m Matrix) {
+	for i := range m.Rows {
+		for j, x := range m.Row(i) {
+			sum[j] += x
+		}
+	}
 }

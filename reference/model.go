@@ -24,6 +24,15 @@ type GPTWeights struct {
 	Wout              Matrix
 }
 
+// Parameters returns the data of every weight, block by block; nil for one that is absent.
+func (w GPTWeights) Parameters() [][]float64 {
+	all := [][]float64{w.Wte.Data, w.Wpe.Data}
+	for _, block := range w.Blocks {
+		all = append(all, block.Parameters()...)
+	}
+	return append(all, w.LNfGamma, w.LNfBeta, w.Wout.Data)
+}
+
 // GPT returns the logits of a decoder-only language model (Radford et al. 2019; Brown et al. 2020), ids [T] -> [T,V]
 //
 //	h_0 = wte[ids] (* sqrt(d) with ScaleEmbedding) + positions 0, 1, ..., T-1
@@ -50,11 +59,15 @@ func (p Primitives) gpt(ids []int, pos int, w GPTWeights, cfg Config, attend fun
 	if cfg.Norm == PreNorm {
 		h = p.LayerNorm(h, w.LNfGamma, w.LNfBeta, cfg.Eps)
 	}
-	wout := w.Wout
-	if cfg.Tied {
-		wout = w.Wte.T()
+	return p.Linear(h, w.output(), nil), nil
+}
+
+// output returns the output matrix [d,V]: wte^T where it is tied.
+func (w GPTWeights) output() Matrix {
+	if w.Wout.Data == nil {
+		return w.Wte.T()
 	}
-	return p.Linear(h, wout, nil), nil
+	return w.Wout
 }
 
 // input returns h_0: the embeddings of ids plus the encodings of positions pos, pos+1, ...
@@ -94,6 +107,74 @@ func (p Primitives) GPTLoss(ids, targets []int, ignoreIndex int, w GPTWeights, c
 		return nil, err
 	}
 	return p.crossEntropyRows(logits, targets, ignoreIndex)
+}
+
+// GPTLossGrad returns the gradients of a sum of GPTLoss' losses, each times its dloss, with respect to every weight: ids, targets and
+// dlosses [T]. From the last step to the first:
+//
+//	dlogits           = that of the losses
+//	dn, dwout         = those of Linear at logits = n wout, with n = LNf(h_L); post-norm: n = h_L
+//	dh_L, dLNf        = those of LNf
+//	dh_l-1, dblock_l  = those of block l, at the h_l-1 of the way there
+//	dwpe, dwte        = the sums of dh_0 by position, and (* sqrt(d) with ScaleEmbedding) by token
+//
+// Tied, dwte is the sum of both uses: that as embedding and dwout^T. Errors are those of GPTLoss.
+func (p Primitives) GPTLossGrad(ids, targets []int, ignoreIndex int, dlosses []float64, w GPTWeights, cfg Config) (GPTWeights, error) {
+	h, err := p.input(ids, 0, w, cfg)
+	if err != nil {
+		return GPTWeights{}, err
+	}
+	inputs := make([]Matrix, cfg.Layers) // h_l-1 of each block
+	for l, block := range w.Blocks {
+		inputs[l] = h
+		h = p.Block(h, block, cfg.Block(l))
+	}
+	n := h
+	if cfg.Norm == PreNorm {
+		n = p.LayerNorm(h, w.LNfGamma, w.LNfBeta, cfg.Eps)
+	}
+	logits := p.Linear(n, w.output(), nil)
+
+	dw := GPTWeights{Blocks: make([]BlockWeights, cfg.Layers)}
+	dlogits, err := p.CrossEntropyRowsGrad(logits, targets, ignoreIndex, dlosses)
+	if err != nil {
+		return GPTWeights{}, err
+	}
+	dh, dwout, _ := p.LinearGrad(n, w.output(), nil, dlogits)
+	if cfg.Norm == PreNorm {
+		dh, dw.LNfGamma, dw.LNfBeta = p.LayerNormGrad(h, w.LNfGamma, cfg.Eps, dh)
+	}
+	for l := cfg.Layers - 1; l >= 0; l-- {
+		dh, dw.Blocks[l] = p.BlockGrad(inputs[l], w.Blocks[l], cfg.Block(l), dh)
+	}
+	if dw.Wte, dw.Wpe, err = p.inputGrad(ids, w, cfg, dh); err != nil {
+		return GPTWeights{}, err
+	}
+	if cfg.Tied {
+		dw.Wte = p.Add(dw.Wte, dwout.T())
+	} else {
+		dw.Wout = dwout
+	}
+	return dw, nil
+}
+
+// inputGrad returns the gradients of input, h_0 = wte[ids] (* sqrt(d)) + wpe[0, 1, ...], from that of h_0. dwpe is zero where positions
+// are not learned.
+func (p Primitives) inputGrad(ids []int, w GPTWeights, cfg Config, dh Matrix) (dwte, dwpe Matrix, err error) {
+	if cfg.Positions == PositionsLearned {
+		positions := make([]int, len(ids))
+		for t := range positions {
+			positions[t] = t
+		}
+		if dwpe, err = p.EmbedGrad(positions, w.Wpe.Rows, dh); err != nil {
+			return Matrix{}, Matrix{}, err
+		}
+	}
+	if cfg.ScaleEmbedding {
+		dh = p.ScaleBy(dh, math.Sqrt(float64(cfg.DModel)))
+	}
+	dwte, err = p.EmbedGrad(ids, w.Wte.Rows, dh)
+	return dwte, dwpe, err
 }
 
 // GPTState is what a model remembers of one sequence between steps: a KVCache per layer.

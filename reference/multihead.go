@@ -21,11 +21,40 @@ func (p Primitives) GroupedAttention(q, k, v []Matrix, scale float64, masks func
 	return o
 }
 
+// GroupedAttentionGrad returns the gradients of GroupedAttention, o_h = attention(q_h, k_g, v_g), from that of its result
+//
+//	dq_h = that of head h
+//	dk_g = sum of those of the heads that share g, and likewise dv_g        do H x [Tq,Dv]
+func GroupedAttentionGrad(q, k, v, do []Matrix, scale float64, masks func(head int) Mask) (dq, dk, dv []Matrix) {
+	return Exact.GroupedAttentionGrad(q, k, v, do, scale, masks)
+}
+
+// GroupedAttentionGrad is the function GroupedAttentionGrad, built from p.
+func (p Primitives) GroupedAttentionGrad(q, k, v, do []Matrix, scale float64, masks func(head int) Mask) (dq, dk, dv []Matrix) {
+	require(len(q) == len(do), "GroupedAttentionGrad: %d query heads, %d gradients", len(q), len(do))
+	group := len(q) / len(k)
+	for h := range q {
+		dqh, dkh, dvh := p.AttentionGrad(q[h], k[h/group], v[h/group], do[h], scale, masks(h))
+		dq = append(dq, dqh)
+		if h%group == 0 {
+			dk, dv = append(dk, dkh), append(dv, dvh)
+			continue
+		}
+		dk[h/group], dv[h/group] = p.Add(dk[h/group], dkh), p.Add(dv[h/group], dvh)
+	}
+	return dq, dk, dv
+}
+
 // MHAWeights are the projections of multi-head attention: Wq [d, H*D], Wk and Wv [d, G*D], Wo [H*D, d]. H*D need not be d.
-// A nil bias is absent.
+// A nil bias is absent. Gradients with respect to weights are weights too.
 type MHAWeights struct {
 	Wq, Wk, Wv, Wo Matrix
 	Bq, Bk, Bv, Bo []float64
+}
+
+// Parameters returns the data of every weight, in the order of SPEC.md's table; nil for one that is absent.
+func (w MHAWeights) Parameters() [][]float64 {
+	return [][]float64{w.Wq.Data, w.Bq, w.Wk.Data, w.Bk, w.Wv.Data, w.Bv, w.Wo.Data, w.Bo}
 }
 
 // MHAConfig says how the projections are split into heads and what each query sees.
@@ -44,6 +73,25 @@ func (c MHAConfig) kvHeads() int {
 	return c.KVHeads
 }
 
+func (c MHAConfig) scale(w MHAWeights) float64 {
+	if c.Scale == 0 {
+		return Scale(w.Wq.Cols / c.Heads)
+	}
+	return c.Scale
+}
+
+// maskOf completes masks, which may be nil, with what the configuration says.
+func (c MHAConfig) maskOf(masks func(head int) Mask) func(head int) Mask {
+	return func(head int) Mask {
+		var m Mask
+		if masks != nil {
+			m = masks(head)
+		}
+		m.Causal, m.Window = c.Causal, c.Window
+		return m
+	}
+}
+
 // MultiHead returns self-attention with several heads (Vaswani et al. 2017, section 3.2.2)
 //
 //	q = x Wq + bq,  k = x Wk + bk,  v = x Wv + bv
@@ -59,23 +107,36 @@ func (p Primitives) MultiHead(x Matrix, w MHAWeights, cfg MHAConfig, masks func(
 type attender func(q, k, v []Matrix, scale float64, masks func(head int) Mask) []Matrix
 
 func (p Primitives) multiHead(x Matrix, w MHAWeights, cfg MHAConfig, masks func(head int) Mask, attend attender) Matrix {
-	q := SplitHeads(p.Linear(x, w.Wq, w.Bq), cfg.Heads)
-	k := SplitHeads(p.Linear(x, w.Wk, w.Bk), cfg.kvHeads())
-	v := SplitHeads(p.Linear(x, w.Wv, w.Bv), cfg.kvHeads())
+	q, k, v := p.projected(x, w, cfg)
+	return p.Linear(MergeHeads(attend(q, k, v, cfg.scale(w), cfg.maskOf(masks))), w.Wo, w.Bo)
+}
 
-	scale := cfg.Scale
-	if scale == 0 {
-		scale = Scale(q[0].Cols)
-	}
-	maskOf := func(head int) Mask {
-		var m Mask
-		if masks != nil {
-			m = masks(head)
-		}
-		m.Causal, m.Window = cfg.Causal, cfg.Window
-		return m
-	}
-	return p.Linear(MergeHeads(attend(q, k, v, scale, maskOf)), w.Wo, w.Bo)
+// projected returns the heads of q, k and v.
+func (p Primitives) projected(x Matrix, w MHAWeights, cfg MHAConfig) (q, k, v []Matrix) {
+	q = SplitHeads(p.Linear(x, w.Wq, w.Bq), cfg.Heads)
+	k = SplitHeads(p.Linear(x, w.Wk, w.Bk), cfg.kvHeads())
+	v = SplitHeads(p.Linear(x, w.Wv, w.Bv), cfg.kvHeads())
+	return q, k, v
+}
+
+// MultiHeadGrad returns the gradients of MultiHead, y = [o_0 ... o_H-1] Wo + bo, from that of its result. From the last step to the first:
+//
+//	do, dWo, dbo = those of Linear at y = o Wo + bo
+//	dq, dk, dv   = those of GroupedAttention
+//	dx, dWq, dbq = those of Linear at q = x Wq + bq, likewise for k and v; the three dx add        dy [T,d] -> dx [T,d]
+//
+// In exact arithmetic dbk is 0: q_i . bk is the same for every key of query i, and softmax does not see it.
+func (p Primitives) MultiHeadGrad(x Matrix, w MHAWeights, cfg MHAConfig, masks func(head int) Mask, dy Matrix) (dx Matrix, dw MHAWeights) {
+	scale, maskOf := cfg.scale(w), cfg.maskOf(masks)
+	q, k, v := p.projected(x, w, cfg)
+	o := MergeHeads(p.GroupedAttention(q, k, v, scale, maskOf))
+
+	do, dWo, dBo := p.LinearGrad(o, w.Wo, w.Bo, dy)
+	dq, dk, dv := p.GroupedAttentionGrad(q, k, v, SplitHeads(do, cfg.Heads), scale, maskOf)
+	dxq, dWq, dBq := p.LinearGrad(x, w.Wq, w.Bq, MergeHeads(dq))
+	dxk, dWk, dBk := p.LinearGrad(x, w.Wk, w.Bk, MergeHeads(dk))
+	dxv, dWv, dBv := p.LinearGrad(x, w.Wv, w.Bv, MergeHeads(dv))
+	return p.Add(p.Add(dxq, dxk), dxv), MHAWeights{Wq: dWq, Wk: dWk, Wv: dWv, Wo: dWo, Bq: dBq, Bk: dBk, Bv: dBv, Bo: dBo}
 }
 
 // SplitHeads cuts x [T, H*D] into H matrices [T,D]: head h is columns h*D to (h+1)*D - 1.

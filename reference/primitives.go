@@ -1,6 +1,6 @@
 package reference
 
-// Primitives are the functions that composites are built from: the methods of Primitives are the composites.
+// Primitives are the functions that composites are built from, each with its gradient: the methods of Primitives are the composites.
 //
 // [Exact] computes each primitive as SPEC.md says. The generator of golden vectors substitutes perturbed ones, to measure
 // how rounding travels through a composite; nothing else has a reason to.
@@ -14,9 +14,17 @@ type Primitives struct {
 	Embed        func(ids []int, table Matrix) (Matrix, error)
 	Sinusoid     func(pos []int, dModel int) (Matrix, error)
 	CrossEntropy func(logits []float64, target int) float64
-	ClipNorm     func(maxNorm, eps float64, gs ...[]float64) (ys [][]float64, norm float64, err error)
-	Rate         func(s Schedule, t int) (float64, error)
-	Adam         func(s AdamState, grad []float64, lr float64, t int, c AdamConfig) AdamState
+
+	LinearGrad       func(x, w Matrix, b []float64, dy Matrix) (dx, dw Matrix, db []float64)
+	LayerNormGrad    func(x Matrix, gamma []float64, eps float64, dy Matrix) (dx Matrix, dgamma, dbeta []float64)
+	ActivateGrad     func(a Activation, x, dy Matrix) Matrix
+	AttentionGrad    func(q, k, v, do Matrix, scale float64, mask Mask) (dq, dk, dv Matrix)
+	EmbedGrad        func(ids []int, rows int, dy Matrix) (Matrix, error)
+	CrossEntropyGrad func(logits []float64, target int, dloss float64) []float64
+
+	ClipNorm func(maxNorm, eps float64, gs ...[]float64) (ys [][]float64, norm float64, err error)
+	Rate     func(s Schedule, t int) (float64, error)
+	Adam     func(s AdamState, grad []float64, lr float64, t int, c AdamConfig) AdamState
 }
 
 // Exact are the primitives of SPEC.md.
@@ -30,7 +38,15 @@ var Exact = Primitives{
 	Embed:        Embedding,
 	Sinusoid:     SinusoidalPositions,
 	CrossEntropy: CrossEntropy,
-	ClipNorm:     ClipNorm,
-	Rate:         Schedule.Rate,
-	Adam:         Adam,
+
+	LinearGrad:       LinearGrad,
+	LayerNormGrad:    LayerNormRowsGrad,
+	ActivateGrad:     Activation.ApplyGrad,
+	AttentionGrad:    AttentionGrad,
+	EmbedGrad:        EmbeddingGrad,
+	CrossEntropyGrad: CrossEntropyGrad,
+
+	ClipNorm: ClipNorm,
+	Rate:     Schedule.Rate,
+	Adam:     Adam,
 }

@@ -28,6 +28,24 @@ func Softmax(x []float64) []float64 {
 	return p
 }
 
+// SoftmaxGrad returns the gradient of Softmax, p_i = exp(x_i - m) / S, from that of its result
+//
+//	dx_i = p_i (dy_i - sum_j p_j dy_j)
+//
+// since dp_j/dx_i = p_i (1[i=j] - p_j). In exact arithmetic the elements of dx sum to 0. m cancels in p, and so has no gradient.
+//
+// Special cases: where p is NaN, so is dx.
+func SoftmaxGrad(x, dy []float64) []float64 {
+	require(len(x) == len(dy), "SoftmaxGrad: x has %d elements, dy %d", len(x), len(dy))
+	p := Softmax(x)
+	mean := dot(p, dy)
+	dx := make([]float64, len(x))
+	for i, pi := range p {
+		dx[i] = pi * (dy[i] - mean)
+	}
+	return dx
+}
+
 // LogSoftmax returns
 //
 //	y_i = (x_i - m) - log S       m and S as in Softmax
@@ -40,6 +58,24 @@ func LogSoftmax(x []float64) []float64 {
 		y[i] = (xi - m) - logS
 	}
 	return y
+}
+
+// LogSoftmaxGrad returns the gradient of LogSoftmax, y_i = (x_i - m) - log S, from that of its result
+//
+//	dx_i = dy_i - p_i sum_j dy_j        p = softmax(x)
+//
+// since d(m + log S)/dx_i = p_i. Special cases: where p is NaN, so is dx.
+func LogSoftmaxGrad(x, dy []float64) []float64 {
+	require(len(x) == len(dy), "LogSoftmaxGrad: x has %d elements, dy %d", len(x), len(dy))
+	sum := 0.0
+	for _, d := range dy {
+		sum += d
+	}
+	dx := make([]float64, len(x))
+	for i, p := range Softmax(x) {
+		dx[i] = dy[i] - float64(p*sum)
+	}
+	return dx
 }
 
 // logSumExp returns m = max_j x_j and log S = log sum_j exp(x_j - m), so that log sum_j exp(x_j) = m + log S.

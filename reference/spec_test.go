@@ -23,6 +23,8 @@ var plumbing = []string{
 	"NewGPTState", "GPTState.Len", "GPTState.Clone",
 	"AdamState.Clone",
 	"Primitives.GroupedAttention", "Primitives.CachedAttention", // the functions of the same names
+	"Primitives.GroupedAttentionGrad", "Primitives.CrossEntropyRowsGrad",
+	"MHAWeights.Parameters", "FFNWeights.Parameters", "BlockWeights.Parameters", "GPTWeights.Parameters",
 }
 
 func readSpec(t *testing.T) string {

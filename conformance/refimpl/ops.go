@@ -113,22 +113,28 @@ func (f Functions) ffn(a op.FFNArgs) error {
 }
 
 func (f Functions) block(a op.BlockArgs) error {
-	w := reference.BlockWeights{
-		LN1Gamma: a.LN1Gamma.F64, LN1Beta: a.LN1Beta.F64,
-		Attn:     mhaWeights(op.MHAWeights{Wq: a.Wq, Bq: a.Bq, Wk: a.Wk, Bk: a.Bk, Wv: a.Wv, Bv: a.Bv, Wo: a.Wo, Bo: a.Bo}),
-		LN2Gamma: a.LN2Gamma.F64, LN2Beta: a.LN2Beta.F64,
-		FFN: reference.FFNWeights{W1: matrix(a.W1), B1: a.B1.F64, W2: matrix(a.W2), B2: a.B2.F64},
-	}
-	cfg := reference.BlockConfig{
-		Norm:       reference.Norm(a.Norm),
-		MHA:        reference.MHAConfig{Heads: a.Heads, KVHeads: a.KVHeads, Causal: a.Causal, Window: a.Window},
-		Activation: reference.Activation(a.Activation), Eps: a.Eps,
-	}
+	w, cfg := blockWeights(a.BlockWeights), blockConfig(a.BlockAttrs)
 	ys := matrices(a.Y)
 	for b, x := range matrices(a.X) {
 		store(ys[b].Data, f.Block(x, w, cfg))
 	}
 	return nil
+}
+
+func blockConfig(a op.BlockAttrs) reference.BlockConfig {
+	return reference.BlockConfig{
+		Norm:       reference.Norm(a.Norm),
+		MHA:        reference.MHAConfig{Heads: a.Heads, KVHeads: a.KVHeads, Causal: a.Causal, Window: a.Window},
+		Activation: reference.Activation(a.Activation), Eps: a.Eps,
+	}
+}
+
+func blockWeights(w op.BlockWeights) reference.BlockWeights {
+	return reference.BlockWeights{
+		LN1Gamma: w.LN1Gamma.F64, LN1Beta: w.LN1Beta.F64, LN2Gamma: w.LN2Gamma.F64, LN2Beta: w.LN2Beta.F64,
+		Attn: mhaWeights(op.MHAWeights{Wq: w.Wq, Bq: w.Bq, Wk: w.Wk, Bk: w.Bk, Wv: w.Wv, Bv: w.Bv, Wo: w.Wo, Bo: w.Bo}),
+		FFN:  reference.FFNWeights{W1: matrix(w.W1), B1: w.B1.F64, W2: matrix(w.W2), B2: w.B2.F64},
+	}
 }
 
 func mhaWeights(w op.MHAWeights) reference.MHAWeights {

@@ -25,6 +25,12 @@ type Functions struct {
 	Loss   func(logits reference.Matrix, targets []int, ignoreIndex int, r reference.Reduction) ([]float64, error)
 	Reduce func(losses []float64, targets []int, ignoreIndex int, r reference.Reduction) []float64
 
+	MatMulGrad     func(a, b, dc reference.Matrix) (da, db reference.Matrix)
+	SoftmaxGrad    func(x, dy []float64) []float64
+	LogSoftmaxGrad func(x, dy []float64) []float64
+	// ReduceGrad is the first step of cross_entropy.grad and gpt.loss.grad.
+	ReduceGrad func(dloss []float64, targets []int, ignoreIndex int, r reference.Reduction) []float64
+
 	Init      func(draws []int, in, out int, c reference.InitConfig) (reference.Matrix, error)
 	SGD       func(s reference.SGDState, grad []float64, lr float64, c reference.SGDConfig) reference.SGDState
 	ClipValue func(g []float64, limit float64) []float64
@@ -45,7 +51,13 @@ var Exact = Functions{
 		}
 		return reference.Reduce(losses, targets, ignoreIndex, r), nil
 	},
-	Reduce:    reference.Reduce,
+	Reduce: reference.Reduce,
+
+	MatMulGrad:     reference.MatMulGrad,
+	SoftmaxGrad:    reference.SoftmaxGrad,
+	LogSoftmaxGrad: reference.LogSoftmaxGrad,
+	ReduceGrad:     reference.ReduceGrad,
+
 	Init:      reference.Init,
 	SGD:       reference.SGD,
 	ClipValue: reference.ClipValue,
