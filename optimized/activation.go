@@ -6,18 +6,22 @@ import (
 	"github.com/assaykit/assay/conformance/op"
 )
 
-// An activation is an elementwise function and what one element costs.
+// An activation is an elementwise function, its gradient, and what one element costs.
 type activation struct {
 	f    spanFunc
+	grad gradFunc
 	cost int
 }
 
 // activations by the name that composites give them.
 var activations = map[string]activation{
-	"relu":      {relu, costCopy},
-	"gelu":      {gelu, 2 * costExp},
-	"gelu_tanh": {geluTanh, 2 * costExp},
+	"relu":      {relu, reluGrad, costCopy},
+	"gelu":      {gelu, geluGrad, 2 * costExp},
+	"gelu_tanh": {geluTanh, geluTanhGrad, 2 * costExp},
 }
+
+// approximate maps the attribute of the op gelu to the activation.
+var approximate = map[string]string{"none": "gelu", "tanh": "gelu_tanh"}
 
 // apply computes y from x, which may be y.
 func (a activation) apply(t *team, y, x []float32) { t.rows(y, x, 1, a.cost, a.f) }
@@ -30,7 +34,7 @@ func newReLU(e *engine, _ op.ReLUArgs) runner[op.ReLUArgs] {
 }
 
 func newGELU(e *engine, a op.GELUArgs) runner[op.GELUArgs] {
-	act := activations[map[string]string{"none": "gelu", "tanh": "gelu_tanh"}[a.Approximate]]
+	act := activations[approximate[a.Approximate]]
 	return func(a op.GELUArgs) error {
 		act.apply(e.team, a.Y.F32, a.X.F32)
 		return nil

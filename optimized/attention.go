@@ -35,6 +35,7 @@ type attention struct {
 	scoring  scoring
 	unit     float64 // the weight of the largest score
 	q, out   heads
+	stats    []rowStat // [batch, heads, seqQ]; nil where they are not wanted
 	c        *kvCache
 	group    int // query heads to a KV head
 	tileRows int
@@ -99,15 +100,15 @@ func newAttention(t *team, kern kernel.Kernel) *attention {
 	return &attention{team: t, kern: kern, work: make([]attentionScratch, t.workers), tileRows: max(1, tileRows/kern.MR) * kern.MR}
 }
 
-// run computes the heads of out from those of q, over all that the cache holds.
-func (a *attention) run(out, q heads, numHeads int, c *kvCache, m mask, s scoring) {
-	a.out, a.q, a.c, a.mask, a.scoring = out, q, c, m, s
+// run computes the heads of out from those of q, over all that the cache holds. It leaves the rows' statistics in stats, which may be nil.
+func (a *attention) run(out, q heads, numHeads int, c *kvCache, m mask, s scoring, stats []rowStat) {
+	a.out, a.q, a.c, a.mask, a.scoring, a.stats = out, q, c, m, s, stats
 	a.unit = math.Ldexp(1, -bits.Len(uint(m.seqK-1)))
 	a.group = numHeads / c.kvHeads
 	a.tiles = (m.seqQ*a.group + a.tileRows - 1) / a.tileRows
 	rows := min(a.tileRows, m.seqQ*a.group)
 	a.team.run(c.batch*c.kvHeads*a.tiles, rows*m.seqK*(2*c.headDim+2*c.valueDim+costExp), a)
-	a.out, a.q, a.c, a.mask = heads{}, heads{}, nil, mask{}
+	a.out, a.q, a.c, a.mask, a.stats = heads{}, heads{}, nil, mask{}, nil
 }
 
 func (a *attention) do(worker, lo, hi int) {
@@ -179,7 +180,7 @@ func (t *attentionTile) addPage(p *page, first, n int) {
 	for panel := range t.c.valueStride() / t.kern.NR {
 		values, acc := t.c.valuePanel(p, t.g, panel), t.acc[panel*t.kern.NR:]
 		if p.special[t.g] {
-			t.addSeen(values, acc, n)
+			multiplySeen(&t.kern, t.rows, n, t.weights, t.seen, values, acc, t.c.valueStride(), t.few, t.fewValues)
 		} else {
 			multiply(&t.kern, t.rows, n, t.weights, values, acc, t.c.valueStride())
 		}
@@ -224,21 +225,22 @@ func (t *attentionTile) rescale(r int, factor float32) {
 	}
 }
 
-// addSeen is multiply for values that are not all finite: it leaves out those that a row does not see, since 0 * NaN is NaN. What it adds
-// has the same bits: a weight of 0 adds nothing to finite values.
-func (t *attentionTile) addSeen(values, acc []float32, n int) {
-	nr := t.kern.NR
-	for r := range t.rows {
-		at, step := slot(r, t.rows, t.kern.MR, n)
+// multiplySeen is multiply for a panel of B whose values are not all finite: it leaves out those that a row does not see, since 0 * NaN is
+// NaN. What it adds has the same bits: a weight of 0 adds nothing to finite values. few and fewB are scratch, for kb weights and as many
+// rows of B.
+func multiplySeen(kern *kernel.Kernel, rows, kb int, a []float32, seen []uint64, panel, c []float32, ldc int, few, fewB []float32) {
+	nr := kern.NR
+	for r := range rows {
+		at, step := slot(r, rows, kern.MR, kb)
 		k := 0
-		for seen := t.seen[r]; seen != 0; seen &= seen - 1 {
-			j := bits.TrailingZeros64(seen)
-			t.few[k] = t.weights[at+j*step]
-			copy(t.fewValues[k*nr:(k+1)*nr], values[j*nr:])
+		for rest := seen[r]; rest != 0; rest &= rest - 1 {
+			j := bits.TrailingZeros64(rest)
+			few[k] = a[at+j*step]
+			copy(fewB[k*nr:(k+1)*nr], panel[j*nr:])
 			k++
 		}
 		if k > 0 {
-			t.kern.Row(k, t.few, t.fewValues, acc[r*t.c.valueStride():])
+			kern.Row(k, few, fewB, c[r*ldc:])
 		}
 	}
 }
@@ -247,6 +249,9 @@ func (t *attentionTile) addSeen(values, acc []float32, n int) {
 func (t *attentionTile) end() {
 	for r := range t.rows {
 		h, i := t.query(r)
+		if t.stats != nil {
+			t.stats[((t.b*t.c.kvHeads+t.g)*t.group+h%t.group)*t.mask.seqQ+i] = rowStat{t.max[r], t.sum[r]}
+		}
 		out := t.out.at(t.b, h, i)[:t.c.valueDim]
 		if !t.any[r] {
 			clear(out)

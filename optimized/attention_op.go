@@ -22,7 +22,7 @@ func (k *attentionOp) Run(a op.AttentionArgs) error {
 	k.cache.begin(cacheShape{d.Batch, d.KVHeads, d.HeadDim, d.ValueDim}, 0, d.SeqK, nil)
 	k.cache.append(k.team, contiguous(a.K), contiguous(a.V), d.SeqK)
 	m := newMask(d.SeqQ, d.SeqK, a.Causal, a.Window, a.Mask)
-	k.run(contiguous(a.Out), contiguous(a.Q), d.Heads, k.cache, m, scoring{a.EffectiveScale(), a.Softcap})
+	k.run(contiguous(a.Out), contiguous(a.Q), d.Heads, k.cache, m, scoring{a.EffectiveScale(), a.Softcap}, nil)
 	return nil
 }
 
@@ -126,6 +126,6 @@ func (k *attentionCached) Run(a op.AttentionCachedArgs) error {
 	k.cache.begin(shape, int(a.Pos.I64[0]), steps, a.BeamIdx.I64)
 	k.cache.append(k.team, contiguous(a.K), contiguous(a.V), steps)
 	m := newMask(steps, k.cache.length, true, a.Window, op.Tensor{})
-	k.run(contiguous(a.Out), contiguous(a.Q), a.Q.Shape[1], k.cache, m, scoring{scale: a.EffectiveScale()})
+	k.run(contiguous(a.Out), contiguous(a.Q), a.Q.Shape[1], k.cache, m, scoring{scale: a.EffectiveScale()}, nil)
 	return nil
 }

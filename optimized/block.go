@@ -19,6 +19,14 @@ type blockWeights struct {
 	b1, b2                               []float32
 }
 
+func blockWeightsOf(w op.BlockWeights) blockWeights {
+	return blockWeights{
+		ln1Gamma: w.LN1Gamma.F32, ln1Beta: w.LN1Beta.F32, ln2Gamma: w.LN2Gamma.F32, ln2Beta: w.LN2Beta.F32,
+		mha: mhaWeightsOf(op.MHAWeights{Wq: w.Wq, Bq: w.Bq, Wk: w.Wk, Bk: w.Bk, Wv: w.Wv, Bv: w.Bv, Wo: w.Wo, Bo: w.Bo}),
+		w1:  weights(w.W1), b1: w.B1.F32, w2: weights(w.W2), b2: w.B2.F32,
+	}
+}
+
 func newBlock(e *engine, w blockWeights, a op.BlockAttrs) *block {
 	b := &block{
 		engine: e, preNorm: a.Norm == "pre",
@@ -30,27 +38,45 @@ func newBlock(e *engine, w blockWeights, a op.BlockAttrs) *block {
 	return b
 }
 
+// load packs weights of the shapes that newBlock was given. Vectors are not packed: those that it was given stay.
+func (b *block) load(w blockWeights) {
+	b.mha.load(w.mha)
+	b.ffn.up.set(b.engine, 0, w.w1)
+	b.ffn.down.set(b.engine, 0, w.w2)
+}
+
+// A tape is what a forward pass leaves for the gradient. Where there will be none, all blocks write over the same one.
+type tape struct {
+	x             []float32 // the block's argument, not a copy
+	first, second []float32 // results of the normalizations in a pre-norm block, their arguments in a post-norm one
+	middle        []float32 // a, the result of the first half
+	mha           mhaTape
+	ffn           ffnTape
+}
+
 // apply computes y from x, which is not y:
 //
 //	pre:  y = a + ffn(ln2(a)),  a = x + mha(ln1(x))
 //	post: y = ln2(a + ffn(a)),  a = ln1(x + mha(x))
-func (b *block) apply(y, x []float32, s step) {
-	tmp := grow(&b.normed, len(x))
+func (b *block) apply(y, x []float32, s step, t *tape) {
+	n := len(x)
+	t.x = x
+	first, a, second := grow(&t.first, n), grow(&t.middle, n), grow(&t.second, n)
 	if b.preNorm {
-		b.ln1.apply(b.team, tmp, x)
-		b.mha.apply(y, tmp, s, op.Tensor{})
-		b.add(y, x)
-		b.ln2.apply(b.team, tmp, y)
-		b.ffn.apply(tmp, tmp)
-		b.add(y, tmp)
+		b.ln1.apply(b.team, first, x)
+		b.mha.apply(a, first, s, op.Tensor{}, &t.mha)
+		b.add(a, x)
+		b.ln2.apply(b.team, second, a)
+		b.ffn.apply(y, second, &t.ffn)
+		b.add(y, a)
 		return
 	}
-	b.mha.apply(y, x, s, op.Tensor{})
-	b.add(y, x)
-	b.ln1.apply(b.team, y, y)
-	b.ffn.apply(tmp, y)
-	b.add(y, tmp)
-	b.ln2.apply(b.team, y, y)
+	b.mha.apply(first, x, s, op.Tensor{}, &t.mha)
+	b.add(first, x)
+	b.ln1.apply(b.team, a, first)
+	b.ffn.apply(second, a, &t.ffn)
+	b.add(second, a)
+	b.ln2.apply(b.team, y, second)
 }
 
 func (b *block) add(y, x []float32) { b.team.rows(y, x, 1, costCopy, add) }
@@ -62,17 +88,13 @@ type blockOp struct {
 }
 
 func newBlockOp(e *engine, a op.BlockArgs) *blockOp {
-	w := blockWeights{
-		ln1Gamma: a.LN1Gamma.F32, ln1Beta: a.LN1Beta.F32, ln2Gamma: a.LN2Gamma.F32, ln2Beta: a.LN2Beta.F32,
-		mha: mhaWeights{weights(a.Wq), weights(a.Wk), weights(a.Wv), weights(a.Wo), a.Bq.F32, a.Bk.F32, a.Bv.F32, a.Bo.F32},
-		w1:  weights(a.W1), b1: a.B1.F32, w2: weights(a.W2), b2: a.B2.F32,
-	}
-	return &blockOp{newBlock(e, w, a.BlockAttrs), newKVCache(e.kern.NR, 0)}
+	return &blockOp{newBlock(e, blockWeightsOf(a.BlockWeights), a.BlockAttrs), newKVCache(e.kern.NR, 0)}
 }
 
 func (k *blockOp) Run(a op.BlockArgs) error {
 	batch, seqLen := a.X.Shape[0], a.X.Shape[1]
 	k.cache.capacity = seqLen
-	k.apply(a.Y.F32, a.X.F32, step{batch: batch, seqLen: seqLen, cache: k.cache})
+	k.apply(a.Y.F32, a.X.F32, step{batch: batch, seqLen: seqLen, cache: k.cache}, &k.tape)
+	k.tape.x = nil
 	return nil
 }

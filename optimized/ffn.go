@@ -13,12 +13,23 @@ func newFFN(e *engine, w1 view, b1 []float32, w2 view, b2 []float32, act string)
 	return &ffn{engine: e, up: newLinear(e, w1, b1), down: newLinear(e, w2, b2), act: activations[act]}
 }
 
+// ffnTape is what a forward pass leaves for the gradient.
+type ffnTape struct {
+	keep        bool // sums, which otherwise are overwritten by their activations
+	sums, acted []float32
+}
+
 // apply computes the rows of y from those of x; the two may be the same slice.
-func (l *ffn) apply(y, x []float32) {
-	hidden := grow(&l.hidden, len(x)/l.up.w.rows*l.up.w.cols)
-	l.up.apply(l.gemm, hidden, x)
-	l.act.apply(l.team, hidden, hidden)
-	l.down.apply(l.gemm, y, hidden)
+func (l *ffn) apply(y, x []float32, t *ffnTape) {
+	n := len(x) / l.up.w.rows * l.up.w.cols
+	sums := grow(&t.sums, n)
+	acted := sums
+	if t.keep {
+		acted = grow(&t.acted, n)
+	}
+	l.up.apply(l.gemm, sums, x)
+	l.act.apply(l.team, acted, sums)
+	l.down.apply(l.gemm, y, acted)
 }
 
 // ffnOp is the op ffn.
@@ -29,6 +40,6 @@ func newFFNOp(e *engine, a op.FFNArgs) ffnOp {
 }
 
 func (k ffnOp) Run(a op.FFNArgs) error {
-	k.apply(a.Y.F32, a.X.F32)
+	k.apply(a.Y.F32, a.X.F32, &k.tape.ffn)
 	return nil
 }

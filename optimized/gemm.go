@@ -26,6 +26,7 @@ type gemm struct {
 	a       view
 	b       *packed
 	bias    []float32 // by column; none where it is empty
+	adds    bool      // to what c holds
 	mc, nc  int
 	rowsOfC int // blocks of C in one column of blocks
 }
@@ -41,14 +42,27 @@ func newGEMM(t *team, kern kernel.Kernel) *gemm {
 
 // run overwrites c [M, N] with a [M, K] times b [K, N], plus the bias [N] in every row.
 func (g *gemm) run(c []float32, a view, b *packed, bias []float32) {
-	g.c, g.a, g.b, g.bias = c, a, b, bias
+	g.bias = bias
+	g.product(c, a, b)
+	g.bias = nil
+}
+
+// add adds a [M, K] times b [K, N] to c [M, N].
+func (g *gemm) add(c []float32, a view, b *packed) {
+	g.adds = true
+	g.product(c, a, b)
+	g.adds = false
+}
+
+func (g *gemm) product(c []float32, a view, b *packed) {
+	g.c, g.a, g.b = c, a, b
 	g.mc = min(a.rows, mcMax/g.kern.MR*g.kern.MR)
 	g.nc = min(b.panels*b.nr, ncMax/b.nr*b.nr)
 	for g.team.workers > 1 && g.blocks() < 4*g.team.workers && g.nc > max(ncMin, b.nr) {
 		g.nc = (g.nc/2 + b.nr - 1) / b.nr * b.nr
 	}
 	g.team.run(g.blocks(), 2*g.mc*g.nc*b.rows, g)
-	g.c, g.a, g.b, g.bias = nil, view{}, nil, nil
+	g.c, g.a, g.b = nil, view{}, nil
 }
 
 func (g *gemm) blocks() int {
@@ -62,7 +76,9 @@ func (g *gemm) do(worker, lo, hi int) {
 	for t := lo; t < hi; t++ {
 		jc, ic := t/g.rowsOfC*g.nc, t%g.rowsOfC*g.mc
 		mb, nb := min(g.mc, g.a.rows-ic), min(g.nc, g.b.cols-jc)
-		g.clear(ic, mb, jc, nb)
+		if !g.adds {
+			g.clear(ic, mb, jc, nb)
+		}
 		for pc := 0; pc < g.b.rows; pc += kcMax {
 			kb := min(kcMax, g.b.rows-pc)
 			a := g.packA(w, ic, mb, pc, kb)
@@ -116,10 +132,21 @@ func (g *gemm) clear(ic, mb, jc, nb int) {
 }
 
 func (g *gemm) packA(w *gemmScratch, ic, mb, pc, kb int) []float32 {
-	dst := grow(&w.a, mb*kb)
-	for r := range mb {
-		at, step := slot(r, mb, g.kern.MR, kb)
-		packRow(dst, at, step, g.a.data[(ic+r)*g.a.row+pc*g.a.col:], kb, g.a.col)
+	dst, mr := grow(&w.a, mb*kb), g.kern.MR
+	block := g.a.part(ic, pc, mb, kb)
+	if block.row != 1 {
+		for r := range mb {
+			at, step := slot(r, mb, mr, kb)
+			packRow(dst, at, step, block.data[r*block.row:], kb, block.col)
+		}
+		return dst
+	}
+	r := 0
+	for ; r+mr <= mb; r += mr { // the transpose of a row-major matrix: what a panel interleaves lies together
+		block.part(r, 0, mr, kb).transposed().interleave(dst[r*kb:], mr)
+	}
+	for ; r < mb; r++ {
+		packRow(dst, r*kb, 1, block.data[r:], kb, block.col)
 	}
 	return dst
 }

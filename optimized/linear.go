@@ -18,18 +18,18 @@ func (k *matMul) Run(a op.MatMulArgs) error {
 	}
 	k.b.resize(inner, cols, k.kern.NR)
 	for i := range mats {
-		va := dense(a.A.F32[i*rows*inner:], rows, inner)
-		if a.TransposeA {
-			va = dense(va.data, inner, rows).transposed()
-		}
-		vb := dense(a.B.F32[i*inner*cols:], inner, cols)
-		if a.TransposeB {
-			vb = dense(vb.data, cols, inner).transposed()
-		}
-		k.b.set(k.team, 0, vb)
-		k.run(a.C.F32[i*rows*cols:], va, &k.b, nil)
+		k.b.set(k.team, 0, 0, stored(a.B.F32[i*inner*cols:], inner, cols, a.TransposeB))
+		k.run(a.C.F32[i*rows*cols:], stored(a.A.F32[i*rows*inner:], rows, inner, a.TransposeA), &k.b, nil)
 	}
 	return nil
+}
+
+// stored returns the matrix [rows, cols] that lies in data as it is, or as its transpose.
+func stored(data []float32, rows, cols int, transpose bool) view {
+	if transpose {
+		return dense(data, cols, rows).transposed()
+	}
+	return dense(data, rows, cols)
 }
 
 // matrices returns how many matrices the last two axes of t make, and their shape.
@@ -41,15 +41,31 @@ func matrices(t op.Tensor) (n, rows, cols int) {
 // linear is a layer y = x W + b with its weights packed.
 type linear struct {
 	w    packed
+	wt   packed    // W^T; only where there will be gradients
 	bias []float32 // none where it is empty
 }
 
 // newLinear packs the weights w [in, out]. The bias, which may be absent, is kept as it is.
 func newLinear(e *engine, w view, bias []float32) *linear {
 	l := &linear{bias: bias}
-	l.w.resize(w.rows, w.cols, e.kern.NR)
-	l.w.set(e.team, 0, w)
+	l.resize(e, w.rows, w.cols)
+	l.set(e, 0, w)
 	return l
+}
+
+func (l *linear) resize(e *engine, in, out int) {
+	l.w.resize(in, out, e.kern.NR)
+	if e.grad != nil {
+		l.wt.resize(out, in, e.kern.NR)
+	}
+}
+
+// set packs weights [in, ..], to the columns from at.
+func (l *linear) set(e *engine, at int, w view) {
+	l.w.set(e.team, 0, at, w)
+	if e.grad != nil {
+		l.wt.set(e.team, at, 0, w.transposed())
+	}
 }
 
 // apply computes the rows of y [M, out] from those of x [M, in].

@@ -16,6 +16,8 @@ type crossEntropy struct {
 	logits  []float32
 	targets []int64
 	out     []float64
+	dlogits []float32 // nil where there is no gradient
+	weights []float64 // the upstream gradient, by row
 }
 
 // crossEntropyOp is the op cross_entropy.
@@ -62,18 +64,71 @@ func (c *crossEntropy) add(logits []float32, targets []int64) {
 	c.logits, c.targets, c.out = nil, nil, nil
 }
 
+// addGrad is add that computes gradients too: dlogits, which may be the logits, of the sum over rows of weight times loss.
+func (c *crossEntropy) addGrad(dlogits, logits []float32, targets []int64, weights []float64) {
+	c.dlogits, c.weights = dlogits, weights
+	c.add(logits, targets)
+	c.dlogits, c.weights = nil, nil
+}
+
 // do computes log S - (x_t - m), with m = max x and S = sum exp(x_j - m); 0 where the target is ignored. A target of logit -Inf has loss
 // +Inf; a NaN or +Inf in a row, or nothing but -Inf, makes S and the loss NaN.
 func (c *crossEntropy) do(_, lo, hi int) {
 	classes := len(c.logits) / len(c.targets)
 	for i := lo; i < hi; i++ {
-		c.out[i] = 0
-		if t := c.targets[i]; t != c.ignore {
-			x := c.logits[i*classes : (i+1)*classes]
+		t, x := c.targets[i], c.logits[i*classes:(i+1)*classes]
+		switch {
+		case c.dlogits != nil:
+			c.out[i] = c.differentiate(c.dlogits[i*classes:(i+1)*classes], x, t, c.weights[i])
+		case t == c.ignore:
+			c.out[i] = 0
+		default:
 			m, s := maxExpSum(x)
 			c.out[i] = math.Log(s) - (float64(x[t]) - m)
 		}
 	}
+}
+
+// differentiate computes a row's dx_j = w (p_j - 1[j=t]), p = softmax(x), and returns its loss. The target's is formed as
+// -w (S - exp(x_t - m)) / S, which does not cancel. All is 0 where the target is ignored.
+func (c *crossEntropy) differentiate(dx, x []float32, t int64, w float64) float64 {
+	if t == c.ignore {
+		clear(dx)
+		return 0
+	}
+	xt, m, s := float64(x[t]), maximum(x), 0.0
+	for j, v := range x {
+		e := expNegative(float64(v) - m)
+		s += e
+		dx[j] = float32(e)
+	}
+	for j, e := range dx {
+		dx[j] = float32(float64(e) / s * w)
+	}
+	dx[t] = float32((expNegative(xt-m) - s) / s * w)
+	return math.Log(s) - (xt - m)
+}
+
+// upstream returns the gradient of the reduced loss with respect to each row's, times that of what follows; it grows buf.
+func (c *crossEntropy) upstream(buf []float64, targets []int64, dloss []float32, reduction string) []float64 {
+	buf = buf[:0]
+	counted := 0
+	for _, t := range targets {
+		if t != c.ignore {
+			counted++
+		}
+	}
+	for i := range targets {
+		switch reduction {
+		case "none":
+			buf = append(buf, float64(dloss[i]))
+		case "sum":
+			buf = append(buf, float64(dloss[0]))
+		case "mean":
+			buf = append(buf, float64(dloss[0])/float64(max(1, counted)))
+		}
+	}
+	return buf
 }
 
 // reduce writes the losses, their sum, or their mean over the rows that are not ignored: 0 where all are.

@@ -22,19 +22,31 @@ type mhaWeights struct {
 	bq, bk, bv, bo []float32
 }
 
+func mhaWeightsOf(w op.MHAWeights) mhaWeights {
+	return mhaWeights{weights(w.Wq), weights(w.Wk), weights(w.Wv), weights(w.Wo), w.Bq.F32, w.Bk.F32, w.Bv.F32, w.Bo.F32}
+}
+
 func newMHA(e *engine, w mhaWeights, numHeads, kvHeads int) *mha {
 	hd, gd := w.wq.cols, w.wk.cols
-	qkv := &linear{bias: make([]float32, hd+2*gd)}
-	qkv.w.resize(w.wq.rows, hd+2*gd, e.kern.NR)
-	qkv.w.set(e.team, 0, w.wq)
-	qkv.w.set(e.team, hd, w.wk)
-	qkv.w.set(e.team, hd+gd, w.wv)
-	copy(qkv.bias, w.bq)
-	copy(qkv.bias[hd:], w.bk)
-	copy(qkv.bias[hd+gd:], w.bv)
-	headDim := hd / numHeads
-	return &mha{engine: e, qkv: qkv, out: newLinear(e, w.wo, w.bo), heads: numHeads, kvHeads: kvHeads, headDim: headDim,
-		scale: 1 / math.Sqrt(float64(headDim))}
+	l := &mha{engine: e, qkv: &linear{bias: make([]float32, hd+2*gd)}, out: new(linear), heads: numHeads, kvHeads: kvHeads, headDim: hd / numHeads}
+	l.scale = 1 / math.Sqrt(float64(l.headDim))
+	l.qkv.resize(e, w.wq.rows, hd+2*gd)
+	l.out.resize(e, w.wo.rows, w.wo.cols)
+	l.load(w)
+	return l
+}
+
+// load packs weights of the shapes that newMHA was given.
+func (l *mha) load(w mhaWeights) {
+	hd, gd := w.wq.cols, w.wk.cols
+	l.qkv.set(l.engine, 0, w.wq)
+	l.qkv.set(l.engine, hd, w.wk)
+	l.qkv.set(l.engine, hd+gd, w.wv)
+	copy(l.qkv.bias, w.bq)
+	copy(l.qkv.bias[hd:], w.bk)
+	copy(l.qkv.bias[hd+gd:], w.bv)
+	l.out.set(l.engine, 0, w.wo)
+	l.out.bias = w.bo
 }
 
 // A step says where a run of tokens [batch, seqLen] stands: at position pos of a cache, after a reorder where beam is not empty.
@@ -50,17 +62,38 @@ func (l *mha) cacheShape(batch int) cacheShape {
 	return cacheShape{batch, l.kvHeads, l.headDim, l.headDim}
 }
 
+// mhaTape is what a forward pass leaves for the gradient.
+type mhaTape struct {
+	qkv, mixed []float32 // projections, and what the heads make of them
+	stats      []rowStat
+}
+
 // apply computes y [batch*seqLen, d] from x of the same shape, which is not y. The tensor is a mask, or absent.
-func (l *mha) apply(y, x []float32, s step, tensor op.Tensor) {
-	rows, hd, width := s.batch*s.seqLen, l.heads*l.headDim, l.qkv.w.cols
-	qkv, mixed := grow(&l.projected, rows*width), grow(&l.mixed, rows*hd)
-	l.qkv.apply(l.gemm, qkv, x)
-	part := func(at int) heads { return heads{qkv[at:], s.seqLen * width, l.headDim, width} }
+func (l *mha) apply(y, x []float32, s step, tensor op.Tensor, t *mhaTape) {
+	rows := s.batch * s.seqLen
+	if n := rows * l.heads; cap(t.stats) < n {
+		t.stats = make([]rowStat, n)
+	}
+	l.qkv.apply(l.gemm, grow(&t.qkv, rows*l.qkv.w.cols), x)
+	grow(&t.mixed, rows*l.heads*l.headDim)
+	q, k, v := l.split(t.qkv, s.seqLen)
 	s.cache.begin(l.cacheShape(s.batch), s.pos, s.seqLen, s.beam)
-	s.cache.append(l.team, part(hd), part(hd+l.kvHeads*l.headDim), s.seqLen)
-	l.attn.run(heads{mixed, s.seqLen * hd, l.headDim, hd}, part(0), l.heads, s.cache,
-		newMask(s.seqLen, s.cache.length, l.causal, l.window, tensor), scoring{scale: l.scale})
-	l.out.apply(l.gemm, y, mixed)
+	s.cache.append(l.team, k, v, s.seqLen)
+	l.attn.run(l.merged(t.mixed, s.seqLen), q, l.heads, s.cache, newMask(s.seqLen, s.cache.length, l.causal, l.window, tensor), scoring{scale: l.scale}, t.stats)
+	l.out.apply(l.gemm, y, t.mixed)
+}
+
+// split returns the heads of projections [.., (heads + 2 kvHeads) headDim].
+func (l *mha) split(qkv []float32, seqLen int) (q, k, v heads) {
+	width := l.qkv.w.cols
+	part := func(head int) heads { return heads{qkv[head*l.headDim:], seqLen * width, l.headDim, width} }
+	return part(0), part(l.heads), part(l.heads + l.kvHeads)
+}
+
+// merged returns the heads of a matrix [.., heads headDim].
+func (l *mha) merged(x []float32, seqLen int) heads {
+	hd := l.heads * l.headDim
+	return heads{x, seqLen * hd, l.headDim, hd}
 }
 
 // mhaOp is the op mha.
@@ -70,9 +103,7 @@ type mhaOp struct {
 }
 
 func newMHAOp(e *engine, a op.MHAArgs) *mhaOp {
-	l := newMHA(e, mhaWeights{
-		weights(a.Wq), weights(a.Wk), weights(a.Wv), weights(a.Wo), a.Bq.F32, a.Bk.F32, a.Bv.F32, a.Bo.F32,
-	}, a.Heads, a.KVHeads)
+	l := newMHA(e, mhaWeightsOf(a.MHAWeights), a.Heads, a.KVHeads)
 	l.scale, l.causal, l.window = a.EffectiveScale(), a.Causal, a.Window
 	return &mhaOp{l, newKVCache(e.kern.NR, 0)}
 }
@@ -80,6 +111,6 @@ func newMHAOp(e *engine, a op.MHAArgs) *mhaOp {
 func (k *mhaOp) Run(a op.MHAArgs) error {
 	batch, seqLen := a.X.Shape[0], a.X.Shape[1]
 	k.cache.capacity = seqLen
-	k.apply(a.Y.F32, a.X.F32, step{batch: batch, seqLen: seqLen, cache: k.cache}, a.Mask)
+	k.apply(a.Y.F32, a.X.F32, step{batch: batch, seqLen: seqLen, cache: k.cache}, a.Mask, &k.tape.mha)
 	return nil
 }

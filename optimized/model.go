@@ -15,13 +15,14 @@ type model struct {
 	sinusoid     *sinusoid // nil unless positions are sinusoidal
 	scale        float64   // of the embeddings
 	blocks       []*block
-	final        *layerNorm // nil after post-norm blocks
-	out          *linear    // to logits
-	h, next      []float32  // scratch
+	final        *layerNorm  // nil after post-norm blocks
+	out          *linear     // to logits
+	tapes        []*tape     // by block
+	streams      [][]float32 // what goes from block to block, and from the last one to the output weights; used in turn
 }
 
 func newModel(e *engine, w op.GPTWeights, a op.GPTAttrs) *model {
-	m := &model{engine: e, vocab: w.Wte.Shape[0], width: w.Wte.Shape[1], wte: w.Wte, wpe: w.Wpe, scale: 1}
+	m := &model{engine: e, vocab: w.Wte.Shape[0], width: w.Wte.Shape[1], wte: w.Wte, wpe: w.Wpe, scale: 1, streams: make([][]float32, 2)}
 	if a.ScaleEmbedding {
 		m.scale = math.Sqrt(float64(m.width))
 	}
@@ -42,6 +43,13 @@ func newModel(e *engine, w op.GPTWeights, a op.GPTAttrs) *model {
 			attrs.Window = a.Windows[l%len(a.Windows)]
 		}
 		m.blocks = append(m.blocks, newBlock(e, layer(w, l), attrs))
+		m.tapes = append(m.tapes, &e.tape)
+	}
+	if e.grad != nil {
+		m.streams = make([][]float32, len(m.blocks)+2)
+		for l := range m.tapes {
+			m.tapes[l] = &tape{ffn: ffnTape{keep: true}}
+		}
 	}
 	return m
 }
@@ -71,19 +79,25 @@ func (m *model) check(name string, ids op.Tensor, pos int) error {
 // hidden returns what the output weights are multiplied with, [B*T, d], for ids [B, T] at the positions from pos. Block l uses caches[l].
 func (m *model) hidden(ids op.Tensor, caches []*kvCache, pos int, beam []int64) []float32 {
 	n := len(ids.I64) * m.width
-	h, next := grow(&m.h, n), grow(&m.next, n)
+	h := m.stream(0, n)
 	m.embed(h, ids, pos)
 	s := step{batch: ids.Shape[0], seqLen: ids.Shape[1], pos: pos, beam: beam}
 	for l, b := range m.blocks {
 		s.cache = caches[l]
-		b.apply(next, h, s)
-		h, next = next, h
+		y := m.stream(l+1, n)
+		b.apply(y, h, s, m.tapes[l])
+		h = y
 	}
 	if m.final != nil {
-		m.final.apply(m.team, h, h)
+		y := m.stream(len(m.blocks)+1, n)
+		m.final.apply(m.team, y, h)
+		h = y
 	}
 	return h
 }
+
+// stream returns the vectors that block l gets.
+func (m *model) stream(l, n int) []float32 { return grow(&m.streams[l%len(m.streams)], n) }
 
 // embed computes wte[id] * scale + position, rounded once.
 func (m *model) embed(h []float32, ids op.Tensor, pos int) {

@@ -71,7 +71,8 @@ type engine struct {
 	gemm *gemm
 	attn *attention
 
-	normed, projected, mixed, hidden []float32 // inside a block: each is grown by the part that fills it
+	tape tape         // of the block that runs now
+	grad *gradScratch // nil where there are no gradients
 }
 
 func newEngine(workers int) *engine {

@@ -23,7 +23,7 @@ type packed struct {
 	nr, panels int
 	data       []float32
 	src        view // what do packs
-	at         int  // the column where it goes
+	top, left  int  // where it goes
 }
 
 // resize makes p a matrix of the given shape, with undefined contents.
@@ -38,28 +38,49 @@ func (p *packed) panel(pc, kb, jp int) []float32 {
 	return p.data[at : at+kb*p.nr]
 }
 
-// set copies a matrix of K rows into p, to the columns from at.
-func (p *packed) set(t *team, at int, src view) {
-	p.src, p.at = src, at
-	t.run(p.panels, 2*p.rows*p.nr, p)
+// set copies a matrix into p: its first element to row top and column left.
+func (p *packed) set(t *team, top, left int, src view) {
+	p.src, p.top, p.left = src, top, left
+	t.run(p.panels, 2*src.rows*p.nr, p)
 	p.src = view{}
 }
 
 // do packs the panels from lo to hi, as far as the source has them.
 func (p *packed) do(_, lo, hi int) {
 	for jp := lo; jp < hi; jp++ {
-		first, last := max(jp*p.nr, p.at), min((jp+1)*p.nr, p.at+p.src.cols)
+		first, last := max(jp*p.nr, p.left), min((jp+1)*p.nr, p.left+p.src.cols)
+		if first >= last {
+			continue
+		}
 		for pc := 0; pc < p.rows; pc += kcMax {
 			kb := min(kcMax, p.rows-pc)
-			dst := p.panel(pc, kb, jp)
-			for j := first; j < last; j++ {
-				from, to := pc*p.src.row+(j-p.at)*p.src.col, j-jp*p.nr
-				for range kb {
-					dst[to] = p.src.data[from]
-					from += p.src.row
-					to += p.nr
-				}
+			from, to := max(pc, p.top), min(pc+kb, p.top+p.src.rows)
+			if from < to {
+				p.src.part(from-p.top, first-p.left, to-from, last-first).interleave(p.panel(pc, kb, jp)[(from-pc)*p.nr+first-jp*p.nr:], p.nr)
 			}
+		}
+	}
+}
+
+// part returns rows and columns of v from (i, j) on.
+func (v view) part(i, j, rows, cols int) view {
+	return view{v.data[i*v.row+j*v.col:], rows, cols, v.row, v.col}
+}
+
+// interleave copies v to dst, row by row, stride apart. It reads along whichever axis of v lies together.
+func (v view) interleave(dst []float32, stride int) {
+	if v.col == 1 {
+		for k := range v.rows {
+			copy(dst[k*stride:k*stride+v.cols], v.data[k*v.row:])
+		}
+		return
+	}
+	for j := range v.cols {
+		from, to := j*v.col, j
+		for range v.rows {
+			dst[to] = v.data[from]
+			from += v.row
+			to += stride
 		}
 	}
 }

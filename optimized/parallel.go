@@ -28,7 +28,9 @@ type team struct {
 	joined   atomic.Int64 // workers that have an index
 	running  sync.WaitGroup
 
-	spans spans
+	spans     spans
+	gradSpans gradSpans
+	columns   columnSums
 }
 
 func newTeam(workers int) *team {

@@ -27,11 +27,25 @@ func TestWorkersDoNotShow(t *testing.T) {
 		{spec("gpt", `{"heads":4,"kv_heads":2}`, gptConst(r, m, true, true, false)...), []op.Tensor{ids(r, m.vocab, 2, 200)}},
 		{spec("gpt.loss", `{"heads":4,"kv_heads":2}`, gptConst(r, m, true, true, false)...), []op.Tensor{ids(r, m.vocab, 2, 200), ids(r, m.vocab, 2, 200)}},
 	}
+	dx, block := normal(r, 1, 2, 70, 48), blockConst(r, nil, 48, 48, 24, 100)
+	calls = append(calls, []struct {
+		s   op.Spec
+		src []op.Tensor
+	}{
+		{spec("matmul.grad", ""), []op.Tensor{normal(r, 1, 201, 300), normal(r, 1, 300, 197), normal(r, 1, 201, 197)}},
+		{spec("softmax.grad", ""), []op.Tensor{normal(r, 5, 70, 1001), normal(r, 1, 70, 1001)}},
+		{spec("attention.grad", `{"causal":true}`), []op.Tensor{x, x, x, absent, x}},
+		{spec("embedding.grad", "", normal(r, 1, 9, 300)), []op.Tensor{ids(r, 9, 500), normal(r, 1, 500, 300)}},
+		{spec("block.grad", `{"heads":4,"kv_heads":2,"causal":true}`, block...), []op.Tensor{dx, dx}},
+		{spec("gpt.loss.grad", `{"heads":4,"kv_heads":2}`, gptConst(r, m, true, true, false)...), []op.Tensor{ids(r, m.vocab, 2, 200), ids(r, m.vocab, 2, 200), normal(r, 1)}},
+	}...)
 	for _, c := range calls {
-		want := run(t, open(t, optimized.New(optimized.Workers(1)), c.s), c.s, c.src...)
+		want := results(t, op.F32, open(t, optimized.New(optimized.Workers(1)), c.s), c.s, c.src...)
 		for _, workers := range []int{2, 3, 7} {
 			t.Run(fmt.Sprintf("%s/workers=%d", c.s.Op, workers), func(t *testing.T) {
-				same(t, run(t, open(t, optimized.New(optimized.Workers(workers)), c.s), c.s, c.src...), want)
+				for i, got := range results(t, op.F32, open(t, optimized.New(optimized.Workers(workers)), c.s), c.s, c.src...) {
+					same(t, got, want[i])
+				}
 			})
 		}
 	}
