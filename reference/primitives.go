@@ -13,6 +13,8 @@ type Primitives struct {
 	ScaleBy      func(x Matrix, s float64) Matrix
 	Embed        func(ids []int, table Matrix) (Matrix, error)
 	Sinusoid     func(pos []int, dModel int) (Matrix, error)
+	LogSoftmax   func(x []float64) []float64
+	Score        func(logs []float64, n int, p LengthPenalty) float64
 	CrossEntropy func(logits []float64, target int) float64
 
 	LinearGrad       func(x, w Matrix, b []float64, dy Matrix) (dx, dw Matrix, db []float64)
@@ -37,6 +39,8 @@ var Exact = Primitives{
 	ScaleBy:      ScaleBy,
 	Embed:        Embedding,
 	Sinusoid:     SinusoidalPositions,
+	LogSoftmax:   LogSoftmax,
+	Score:        Score,
 	CrossEntropy: CrossEntropy,
 
 	LinearGrad:       LinearGrad,

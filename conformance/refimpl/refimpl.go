@@ -18,7 +18,6 @@ type Functions struct {
 	reference.Primitives
 	MatMul           func(a, b reference.Matrix) reference.Matrix
 	Softmax          func(x []float64) []float64
-	LogSoftmax       func(x []float64) []float64
 	LearnedPositions func(pos []int, table reference.Matrix) (reference.Matrix, error)
 	AttentionScores  func(q, k reference.Matrix, scale float64, mask reference.Mask, stage reference.Stage) reference.Matrix
 	// Loss is all of the op cross_entropy, Reduce the last step of gpt.loss.
@@ -34,6 +33,8 @@ type Functions struct {
 	Init      func(draws []int, in, out int, c reference.InitConfig) (reference.Matrix, error)
 	SGD       func(s reference.SGDState, grad []float64, lr float64, c reference.SGDConfig) reference.SGDState
 	ClipValue func(g []float64, limit float64) []float64
+
+	Distribution func(logits []float64, s reference.Sampling) ([]float64, error)
 }
 
 // Exact are the functions of SPEC.md.
@@ -41,7 +42,6 @@ var Exact = Functions{
 	Primitives:       reference.Exact,
 	MatMul:           reference.MatMul,
 	Softmax:          reference.Softmax,
-	LogSoftmax:       reference.LogSoftmax,
 	LearnedPositions: reference.LearnedPositions,
 	AttentionScores:  reference.AttentionScores,
 	Loss: func(logits reference.Matrix, targets []int, ignoreIndex int, r reference.Reduction) ([]float64, error) {
@@ -61,6 +61,8 @@ var Exact = Functions{
 	Init:      reference.Init,
 	SGD:       reference.SGD,
 	ClipValue: reference.ClipValue,
+
+	Distribution: reference.Distribution,
 }
 
 // With returns the ops computed with f in place of Exact. Golden vectors need it: a table of functions that return how far rounding

@@ -63,7 +63,8 @@ func (m Model) Functions(pick func(Gauges) []float64) refimpl.Functions {
 			Attention: func(q, k, v reference.Matrix, scale float64, mask reference.Mask) reference.Matrix {
 				return matrix(q.Rows, v.Cols, m.Attention(q, k, v, scale, mask))
 			},
-			Embed: reference.Embedding, // exact: whatever stands here is not used, but its errors are
+			LogSoftmax: func(x []float64) []float64 { return pick(m.LogSoftmax(x)) },
+			Embed:      reference.Embedding, // exact: whatever stands here is not used, but its errors are
 			Sinusoid: func(pos []int, dModel int) (reference.Matrix, error) {
 				if _, err := reference.SinusoidalPositions(pos, dModel); err != nil {
 					return reference.Matrix{}, err
@@ -73,7 +74,6 @@ func (m Model) Functions(pick func(Gauges) []float64) refimpl.Functions {
 		},
 		MatMul:           func(a, b reference.Matrix) reference.Matrix { return matrix(a.Rows, b.Cols, m.Linear(a, b, nil)) },
 		Softmax:          func(x []float64) []float64 { return pick(m.Softmax(x)) },
-		LogSoftmax:       func(x []float64) []float64 { return pick(m.LogSoftmax(x)) },
 		LearnedPositions: reference.LearnedPositions,
 		AttentionScores: func(q, k reference.Matrix, scale float64, mask reference.Mask, stage reference.Stage) reference.Matrix {
 			return matrix(q.Rows, k.Rows, m.AttentionScores(q, k, scale, mask, stage))
