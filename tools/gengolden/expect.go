@@ -14,7 +14,8 @@ import (
 )
 
 // composites are the ops whose gauges are measured and not derived.
-var composites = []string{"mha", "ffn", "block", "gpt", "gpt.loss", "gpt.cached"}
+var composites = []string{"mha", "ffn", "block", "gpt", "gpt.loss", "gpt.cached",
+	"adam", "sgd", "gpt.train"}
 
 // finish computes the results of a case and their gauges, and admits it or says why it cannot be judged.
 func (t *testCase) finish(opName string) (*vector.Case, error) {

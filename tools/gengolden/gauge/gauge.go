@@ -49,7 +49,7 @@ func (m Model) Functions(pick func(Gauges) []float64) refimpl.Functions {
 	matrix := func(rows, cols int, g Gauges) reference.Matrix {
 		return reference.Matrix{Rows: rows, Cols: cols, Data: pick(g)}
 	}
-	return refimpl.Functions{
+	f := refimpl.Functions{
 		Primitives: reference.Primitives{
 			Linear: func(x, w reference.Matrix, b []float64) reference.Matrix {
 				return matrix(x.Rows, w.Cols, m.Linear(x, w, b))
@@ -83,6 +83,8 @@ func (m Model) Functions(pick func(Gauges) []float64) refimpl.Functions {
 			return pick(g), err
 		},
 	}
+	m.training(&f, pick)
+	return f
 }
 
 // newGauges returns gauges of n elements, all 0.

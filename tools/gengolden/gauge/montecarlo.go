@@ -211,5 +211,6 @@ func (n noise) functions() refimpl.Functions {
 		}
 		return y
 	}
+	n.training(&f)
 	return f
 }
