@@ -17,7 +17,9 @@ func TestDependencies(t *testing.T) {
 		{"conformance/op", nil},
 		{"conformance/vector", []string{module + "conformance/op", "github.com/nlpodyssey/safetensors"}},
 		{"conformance", []string{module + "conformance/op", module + "conformance/vector", module + "golden", "github.com/nlpodyssey/safetensors"}},
-		{"optimized", []string{module + "conformance/op", module + "optimized/internal/kernel"}},
+		{"corpus", []string{module + "conformance/op", module + "corpus/philox", "golang.org/x/text/transform", "golang.org/x/text/unicode/norm"}},
+		{"optimized", []string{module + "conformance/op", module + "optimized/internal/kernel", module + "corpus", module + "corpus/philox",
+			"golang.org/x/text/transform", "golang.org/x/text/unicode/norm"}},
 		{"conformance/mutant", []string{module + "conformance", module + "conformance/op", module + "conformance/vector", module + "golden", "github.com/nlpodyssey/safetensors"}},
 	}
 	for _, tt := range tests {

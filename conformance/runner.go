@@ -199,6 +199,9 @@ func (p *prepared) trace(impl op.Implementation, shift int, opened func()) (resu
 	return results, err
 }
 
+// openKinds are the kinds of error that constants and attributes can have, so that Open may report them.
+var openKinds = []string{"shape", "attributes", "index"}
+
 func (p *prepared) steps(impl op.Implementation, shift int, opened func()) (results [][]op.Tensor, err error) {
 	step := 0
 	defer func() {
@@ -213,7 +216,7 @@ func (p *prepared) steps(impl op.Implementation, shift int, opened func()) (resu
 		switch {
 		case errors.Is(err, op.ErrUnsupported):
 			return nil, err
-		case len(p.Steps) == 1 && (p.Steps[0].Error == "shape" || p.Steps[0].Error == "attributes"):
+		case len(p.Steps) == 1 && slices.Contains(openKinds, p.Steps[0].Error):
 			return nil, p.rightKind(0, err)
 		}
 		return nil, p.unexpected(0, "Open", err)
