@@ -32,11 +32,7 @@ func newModel(e *engine, w op.GPTWeights, a op.GPTAttrs) *model {
 	if a.Norm == "pre" {
 		m.final = newLayerNorm(w.LNfGamma.F32, w.LNfBeta.F32, a.Eps)
 	}
-	if w.Wout.Present() {
-		m.out = newLinear(e, weights(w.Wout), nil)
-	} else {
-		m.out = newLinear(e, weights(w.Wte).transposed(), nil)
-	}
+	m.out = newLinear(e, outputWeights(w), nil)
 	for l := range w.Wq.Shape[0] {
 		attrs := op.BlockAttrs{Norm: a.Norm, Heads: a.Heads, KVHeads: a.KVHeads, Activation: a.Activation, Eps: a.Eps, Causal: true}
 		if len(a.Windows) > 0 {
@@ -52,6 +48,22 @@ func newModel(e *engine, w op.GPTWeights, a op.GPTAttrs) *model {
 		}
 	}
 	return m
+}
+
+// outputWeights returns the matrix [d, V] that makes logits.
+func outputWeights(w op.GPTWeights) view {
+	if w.Wout.Present() {
+		return weights(w.Wout)
+	}
+	return weights(w.Wte).transposed()
+}
+
+// load packs weights of the shapes that newModel was given. Vectors and tables are not packed: those that it was given stay.
+func (m *model) load(w op.GPTWeights) {
+	for l, b := range m.blocks {
+		b.load(layer(w, l))
+	}
+	m.out.set(m.engine, 0, outputWeights(w))
 }
 
 // layer returns the parameters of block l.

@@ -29,6 +29,11 @@ func Workers(n int) Option { return func(c *config) { c.workers = n } }
 
 // New returns the implementation: every op of the table, for float tensors of F32. A tensor of F64 is an error that wraps op.ErrDType.
 func New(opts ...Option) op.Implementation {
+	c := newConfig(opts)
+	return float32Only{op.Set(slices.Concat(c.forward(), c.gradients(), c.training(), c.decoding(), c.text())...)}
+}
+
+func newConfig(opts []Option) config {
 	var c config
 	for _, o := range opts {
 		o(&c)
@@ -36,7 +41,7 @@ func New(opts ...Option) op.Implementation {
 	if c.workers < 1 {
 		c.workers = runtime.GOMAXPROCS(0)
 	}
-	return float32Only{op.Set(slices.Concat(c.forward(), c.gradients(), c.training(), c.decoding(), c.text())...)}
+	return c
 }
 
 func (c config) forward() []op.Implementation {

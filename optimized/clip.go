@@ -1,0 +1,51 @@
+package optimized
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/assaykit/assay/conformance/op"
+)
+
+// norms is the task of summing squares, an item for each share of normShare elements. In float64 those of float32 neither overflow nor
+// vanish, and shares are added in order, whoever summed them.
+type norms struct {
+	x    []float32
+	sums []float64 // by share
+}
+
+// normShare is how many squares are summed at a time.
+const normShare = 1 << 12
+
+// addSquares returns total plus the sum of the squares of x.
+func (n *norms) addSquares(t *team, total float64, x []float32) float64 {
+	items := (len(x) + normShare - 1) / normShare
+	if cap(n.sums) < items {
+		n.sums = make([]float64, items)
+	}
+	n.x, n.sums = x, n.sums[:items]
+	t.run(items, 2*normShare, n)
+	n.x = nil
+	for _, s := range n.sums {
+		total += s
+	}
+	return total
+}
+
+func (n *norms) do(_, lo, hi int) {
+	for share := lo; share < hi; share++ {
+		n.sums[share] = sumSquares(n.x[share*normShare:min((share+1)*normShare, len(n.x))], 0)
+	}
+}
+
+// clipFactor returns min(1, maxNorm / (norm + eps)), with which gradients of that norm are multiplied; 1 where maxNorm is 0, which does not
+// clip. A norm that is not finite is an error.
+func clipFactor(name string, norm, maxNorm, eps float64) (float64, error) {
+	switch {
+	case math.IsNaN(norm) || math.IsInf(norm, 0):
+		return 0, fmt.Errorf("%s: %w: the norm of the gradient is %v", name, op.ErrNumber, norm)
+	case maxNorm == 0:
+		return 1, nil
+	}
+	return math.Min(1, maxNorm/(norm+eps)), nil
+}

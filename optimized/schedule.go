@@ -1,0 +1,31 @@
+package optimized
+
+import (
+	"math"
+
+	"github.com/assaykit/assay/conformance/op"
+)
+
+// rate returns the learning rate of step t = 0, 1, ... (SPEC.md LR).
+func rate(s op.ScheduleAttrs, t int) float64 {
+	step := float64(t) + 1
+	switch {
+	case t < s.Warmup && s.Schedule == "inverse_sqrt":
+		return s.LR * step / float64(s.Warmup)
+	case t < s.Warmup:
+		return s.LR * (s.WarmupStart + (1-s.WarmupStart)*float64(t+s.WarmupOffset)/float64(s.Warmup))
+	}
+	switch s.Schedule {
+	case "cosine", "warmup_cosine": // (1 + cos(pi p)) / 2 = sin^2(pi (1-p) / 2)
+		left := float64(max(0, s.Total-t)) / float64(s.Total-s.Warmup)
+		root := math.Sin(math.Pi / 2 * left)
+		return s.MinLR + (s.LR-s.MinLR)*root*root
+	case "step":
+		return math.Max(s.MinLR, s.LR*math.Exp(float64(t/s.StepSize)*math.Log(s.Gamma)))
+	case "exponential":
+		return math.Max(s.MinLR, s.LR*math.Exp(float64(t)*math.Log(s.Gamma)))
+	case "inverse_sqrt":
+		return math.Max(s.MinLR, s.LR*math.Sqrt(float64(s.Warmup)/step))
+	}
+	return s.LR
+}
