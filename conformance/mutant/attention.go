@@ -50,27 +50,31 @@ func kvHead(h, heads, kvHeads int) int { return h / (heads / kvHeads) }
 func (p *plain) head(out, q, k, v matrix, admits func(at int) (bool, float32), s setting) {
 	columns := transposed(v)
 	for i := range q.rows {
-		var keys []int
-		var scores []float32
-		for j := range k.rows {
-			admitted, bias := admits(i*k.rows + j)
-			var value float32
-			takesPart := true
-			if admitted && p.visible(i, j, q.rows, k.rows, s.causal, s.window) {
-				value = p.score(p.dot(q.row(i), k.row(j)), float32(s.scale), float32(s.softcap), bias)
-			} else {
-				value, takesPart = p.hidden()
-			}
-			if takesPart {
-				keys, scores = append(keys, j), append(scores, value)
-			}
-		}
+		keys, scores := p.seen(q, k, i, admits, s)
 		if len(keys) == 0 {
 			p.emptyRow(out.row(i))
 			continue
 		}
 		p.attend(out.row(i), scores, pick(columns, keys))
 	}
+}
+
+// seen returns the keys that take part in query i's row, and their scores.
+func (p *plain) seen(q, k matrix, i int, admits func(at int) (bool, float32), s setting) (keys []int, scores []float32) {
+	for j := range k.rows {
+		admitted, bias := admits(i*k.rows + j)
+		var value float32
+		takesPart := true
+		if admitted && p.visible(i, j, q.rows, k.rows, s.causal, s.window) {
+			value = p.score(p.dot(q.row(i), k.row(j)), float32(s.scale), float32(s.softcap), bias)
+		} else {
+			value, takesPart = p.hidden()
+		}
+		if takesPart {
+			keys, scores = append(keys, j), append(scores, value)
+		}
+	}
+	return keys, scores
 }
 
 // pick returns some columns of a matrix.

@@ -99,6 +99,8 @@ type plain struct {
 	meanOf      func(total float32, counted, all int) float32
 	lossTargets func(targets []int64, seqLen int) []int64
 
+	gradientParts
+
 	// around wraps each kernel, for bugs that are not in the mathematics.
 	around func(k op.Kernel) op.Kernel
 }
@@ -150,6 +152,7 @@ func correct() *plain {
 	p.attend = p.attendRow
 	p.weigh = func(w, v []float32) float32 { return p.dot(w, v) }
 	p.wire = p.residual
+	p.setGradients()
 	return p
 }
 

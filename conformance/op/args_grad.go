@@ -298,6 +298,12 @@ type GPTGrads struct {
 	DWout     Tensor `dst:"dw_out,of=w_out" shape:"d V"`
 }
 
+// Tensors returns the gradients in table order, as GPTWeights.Tensors does. An absent one is the zero Tensor.
+func (g *GPTGrads) Tensors() []Tensor {
+	return []Tensor{g.DWte, g.DWpe, g.DLN1Gamma, g.DLN1Beta, g.DWq, g.DBq, g.DWk, g.DBk, g.DWv, g.DBv, g.DWo, g.DBo,
+		g.DLN2Gamma, g.DLN2Beta, g.DW1, g.DB1, g.DW2, g.DB2, g.DLNfGamma, g.DLNfBeta, g.DWout}
+}
+
 func (GPTLossGradArgs) Op() string { return "gpt.loss.grad" }
 
 func (a *GPTLossGradArgs) defaults()                 { a.GPTLossAttrs.defaults() }
