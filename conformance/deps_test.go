@@ -17,6 +17,7 @@ func TestDependencies(t *testing.T) {
 		{"conformance/op", nil},
 		{"conformance/vector", []string{module + "conformance/op", "github.com/nlpodyssey/safetensors"}},
 		{"conformance", []string{module + "conformance/op", module + "conformance/vector", module + "golden", "github.com/nlpodyssey/safetensors"}},
+		{"conformance/internal/precise", []string{module + "conformance/internal/bigmath", module + "conformance/op", module + "conformance/vector", "github.com/nlpodyssey/safetensors"}},
 		{"corpus", []string{module + "conformance/op", module + "corpus/philox", "golang.org/x/text/transform", "golang.org/x/text/unicode/norm"}},
 		{"optimized", []string{module + "conformance/op", module + "optimized/internal/kernel", module + "corpus", module + "corpus/philox",
 			"golang.org/x/text/transform", "golang.org/x/text/unicode/norm"}},

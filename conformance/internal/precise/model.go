@@ -1,0 +1,285 @@
+package precise
+
+import "slices"
+
+// heads cuts a row into n heads of equal length: MHA-2.
+func heads(row []number, n int) [][]number {
+	return slices.Collect(slices.Chunk(row, len(row)/n))
+}
+
+// projected is what one position contributes to attention: MHA-1.
+func projected(x []number, in arrays, groups int) entry {
+	return entry{heads(affine(x, in["wk"], in["bk"]), groups), heads(affine(x, in["wv"], in["bv"]), groups)}
+}
+
+// attended is one row of MHA-1: the heads of its query attend over the entries, and are projected by wo.
+func attended(x []number, entries []entry, in arrays, a attributes, see func(head int) sight) []number {
+	var merged []number
+	qs := heads(affine(x, in["wq"], in["bq"]), a.Heads)
+	scale := a.scaling(len(qs[0]))
+	for h, q := range qs {
+		g := h / (a.Heads / a.groups())
+		var keys, values [][]number
+		for _, e := range entries {
+			keys, values = append(keys, e.keys[g]), append(values, e.values[g])
+		}
+		merged = append(merged, attend(q, keys, values, scale, see(h))...)
+	}
+	return affine(merged, in["wo"], in["bo"])
+}
+
+// mixed is multi-head attention over rows that see each other, those of one batch item.
+func mixed(rows [][]number, in arrays, a attributes, batch int) [][]number {
+	var entries []entry
+	for _, x := range rows {
+		entries = append(entries, projected(x, in, a.groups()))
+	}
+	out := make([][]number, len(rows))
+	for i, x := range rows {
+		out[i] = attended(x, entries, in, a, func(head int) sight {
+			return masked(sight{position: i, causal: a.Causal, window: a.Window}, in["mask"], batch, head, i)
+		})
+	}
+	return out
+}
+
+// byBatch evaluates all rows of each batch item of x, [B T d].
+func byBatch(x *array, f func(rows [][]number, batch int) [][]number) Result {
+	rows, seq := x.rows(), x.dim(1)
+	var out [][]number
+	for b := range x.dim(0) {
+		out = append(out, f(rows[b*seq:(b+1)*seq], b)...)
+	}
+	return listed(out)
+}
+
+func multiHead(a attributes, in arrays) Step {
+	return gives("y", byBatch(in["x"], func(rows [][]number, batch int) [][]number { return mixed(rows, in, a, batch) }))
+}
+
+// fed is one row of FFN-1.
+func fed(x []number, in arrays, a attributes) []number {
+	hidden := affine(x, in["w1"], in["b1"])
+	for i, h := range hidden {
+		hidden[i] = activations[a.Activation](h)
+	}
+	return affine(hidden, in["w2"], in["b2"])
+}
+
+func feedForward(a attributes, in arrays) Step {
+	x := in["x"]
+	return gives("y", byRow(in["w2"].dim(1), func(i int) []number { return fed(x.row(i), in, a) }))
+}
+
+func plus(x, y []number) []number {
+	z := make([]number, len(x))
+	for i := range z {
+		z[i] = add(x[i], y[i])
+	}
+	return z
+}
+
+// before and after are the places of the two normalizations of a block: of what a layer reads, pre-norm, or of the sum that it ends with,
+// post-norm: BLK-1, BLK-2.
+func before(x []number, in arrays, a attributes, norm string) []number {
+	if a.Norm == "post" {
+		return x
+	}
+	return normalized(x, in[norm+"_gamma"], in[norm+"_beta"], a.Eps)
+}
+
+func after(x []number, in arrays, a attributes, norm string) []number {
+	if a.Norm == "pre" {
+		return x
+	}
+	return normalized(x, in[norm+"_gamma"], in[norm+"_beta"], a.Eps)
+}
+
+// completed is what a block makes of a row and its attention.
+func completed(x, attention []number, in arrays, a attributes) []number {
+	mid := after(plus(x, attention), in, a, "ln1")
+	return after(plus(mid, fed(before(mid, in, a, "ln2"), in, a)), in, a, "ln2")
+}
+
+func block(a attributes, in arrays) Step {
+	return gives("y", byBatch(in["x"], func(rows [][]number, batch int) [][]number {
+		read := make([][]number, len(rows))
+		for i, x := range rows {
+			read[i] = before(x, in, a, "ln1")
+		}
+		out := mixed(read, in, a, batch)
+		for i, x := range rows {
+			out[i] = completed(x, out[i], in, a)
+		}
+		return out
+	}))
+}
+
+// prefix is a node of the tree of all token sequences that a model was shown: the sequence that ends here. What a model makes of a position
+// depends on nothing but the ids up to it, since every block is causal (GPT-1); so it is kept here, and a cache is a list of these.
+type prefix struct {
+	entries []entry  // of each layer
+	hidden  []number // what goes into the output matrix
+	next    map[int64]*prefix
+}
+
+// model evaluates GPT-1 to GPT-6.
+type model struct {
+	attributes
+	in     arrays
+	layers []arrays
+	root   prefix
+}
+
+func newModel(a attributes, consts arrays) *model {
+	m := &model{attributes: a, in: consts}
+	for l := range consts["wq"].dim(0) {
+		layer := arrays{}
+		for _, name := range []string{"ln1_gamma", "ln1_beta", "wq", "bq", "wk", "bk", "wv", "bv", "wo", "bo", "ln2_gamma", "ln2_beta",
+			"w1", "b1", "w2", "b2"} {
+			layer[name] = consts[name].part(l)
+		}
+		m.layers = append(m.layers, layer)
+	}
+	return m
+}
+
+func (m *model) vocabulary() int { return m.in["wte"].dim(0) }
+
+// after returns the prefix that is the sequence path with one more id.
+func (m *model) after(path []*prefix, id int64) *prefix {
+	from := &m.root
+	if len(path) > 0 {
+		from = path[len(path)-1]
+	}
+	if from.next[id] == nil {
+		if from.next == nil {
+			from.next = map[int64]*prefix{}
+		}
+		from.next[id] = m.evaluate(path, id)
+	}
+	return from.next[id]
+}
+
+func (m *model) evaluate(path []*prefix, id int64) *prefix {
+	p := new(prefix)
+	x := m.embedded(len(path), id)
+	for l, in := range m.layers {
+		read := before(x, in, m.attributes, "ln1")
+		p.entries = append(p.entries, projected(read, in, m.groups()))
+		var entries []entry
+		for _, earlier := range path {
+			entries = append(entries, earlier.entries[l])
+		}
+		entries = append(entries, p.entries[l])
+		see := sight{position: len(path), causal: true}
+		if len(m.Windows) > 0 {
+			see.window = m.Windows[l%len(m.Windows)]
+		}
+		x = completed(x, attended(read, entries, in, m.attributes, func(int) sight { return see }), in, m.attributes)
+	}
+	p.hidden = before(x, m.in, m.attributes, "lnf")
+	return p
+}
+
+// embedded is the row of h_0 of an id at a position: GPT-1 to GPT-3.
+func (m *model) embedded(position int, id int64) []number {
+	x := m.in["wte"].row(int(id))
+	for i := range x {
+		if m.ScaleEmbedding {
+			x[i] = mul(x[i], sqrt(ofInt(len(x))))
+		}
+		switch m.Positions {
+		case "learned":
+			x[i] = add(x[i], m.in["wpe"].at(position*len(x)+i))
+		case "sinusoidal":
+			x[i] = add(x[i], sinusoid(int64(position), i, len(x)))
+		}
+	}
+	return x
+}
+
+// logit is that of one class: GPT-5.
+func (m *model) logit(p *prefix, class int) number {
+	if w := m.in["w_out"]; w != nil {
+		return dot(p.hidden, w.column(class))
+	}
+	return dot(p.hidden, m.in["wte"].row(class))
+}
+
+// faults: GPT-7.
+func (m *model) faults(ids []int64, last int) (kinds []string) {
+	if slices.ContainsFunc(ids, func(id int64) bool { return id < 0 || id >= int64(m.vocabulary()) }) {
+		kinds = append(kinds, "index")
+	}
+	if m.Positions == "learned" && last > m.in["wpe"].dim(0) {
+		kinds = append(kinds, "position")
+	}
+	return kinds
+}
+
+// read returns the prefixes of all positions of ids [B T], one batch item after the other.
+func (m *model) read(ids *array) []*prefix {
+	var all []*prefix
+	for row := range slices.Chunk(ids.I64, ids.dim(1)) {
+		start := len(all)
+		for _, id := range row {
+			all = append(all, m.after(all[start:], id))
+		}
+	}
+	return all
+}
+
+func (m *model) logits(ps []*prefix) Result {
+	return func(i int) number { return m.logit(ps[i/m.vocabulary()], i%m.vocabulary()) }
+}
+
+func gpt(a attributes, in arrays) Step {
+	m := newModel(a, in)
+	if kinds := m.faults(in["ids"].I64, in["ids"].dim(1)); kinds != nil {
+		return fails(kinds...)
+	}
+	return gives("logits", m.logits(m.read(in["ids"])))
+}
+
+func gptLoss(a attributes, in arrays) Step {
+	m, targets := newModel(a, in), in["targets"].I64
+	kinds := m.faults(in["ids"].I64, in["ids"].dim(1))
+	if !validTargets(a, targets, m.vocabulary()) {
+		kinds = append(kinds, "index")
+	}
+	if kinds != nil {
+		return fails(kinds...)
+	}
+	ps := m.read(in["ids"])
+	return gives("loss", reduced(a, targets, func(i int) number {
+		row := make([]number, m.vocabulary())
+		for class := range row {
+			row[class] = m.logit(ps[i], class)
+		}
+		return crossEntropyOf(row, targets[i])
+	}))
+}
+
+// gptCached: GPT-9, GPT-10. The state of a batch item is the path of its prefixes.
+func gptCached(a attributes, consts arrays) kernel {
+	m := newModel(a, consts)
+	var state [][]*prefix
+	return func(in arrays) Step {
+		ids := in["ids"]
+		steps := ids.dim(1)
+		next, kinds := continued(state, ids.dim(0), in, steps, a.Capacity)
+		if kinds = append(kinds, m.faults(ids.I64, 0)...); kinds != nil {
+			return fails(kinds...)
+		}
+		var rows []*prefix
+		for b := range next {
+			for _, id := range ids.I64[b*steps : (b+1)*steps] {
+				next[b] = append(next[b], m.after(next[b], id))
+			}
+			rows = append(rows, next[b][len(next[b])-steps:]...)
+		}
+		state = next
+		return gives("logits", m.logits(rows))
+	}
+}
