@@ -3,7 +3,6 @@ package precise
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"math"
 	"math/big"
 	"os"
@@ -92,6 +91,11 @@ func TestAccuracy(t *testing.T) {
 		t.Fatal(err)
 	}
 	claims := claimed(t)
+	for name := range claims {
+		if !slices.ContainsFunc(set.Files, func(f *vector.File) bool { return f.Op == name }) {
+			t.Errorf("SPEC.md, appendix C, has a row for %s, which has no vectors", name)
+		}
+	}
 	for _, f := range set.Files {
 		t.Run(f.Op, func(t *testing.T) {
 			if ops[f.Op] == nil {
@@ -104,7 +108,6 @@ func TestAccuracy(t *testing.T) {
 				}
 			}
 			claim, ok := claims[f.Op]
-			delete(claims, f.Op)
 			t.Logf("| `%s` | %.2g | %.2g | %.1g | %s |", f.Op, w.ulp, w.model, w.share, strings.TrimPrefix(cmp.Or(w.at.model, w.at.ulp), f.Op+"/"))
 			if !ok {
 				t.Fatal("SPEC.md, appendix C, has no row for it")
@@ -121,9 +124,6 @@ func TestAccuracy(t *testing.T) {
 				}
 			}
 		})
-	}
-	for _, name := range slices.Sorted(maps.Keys(claims)) {
-		t.Errorf("SPEC.md, appendix C, has a row for %s, which has no vectors", name)
 	}
 }
 

@@ -27,30 +27,57 @@ func (s sight) sees(j int) bool {
 	return s.hidden == nil || !s.hidden(j)
 }
 
-// attend is ATT-1 for one query: zeros where it sees nothing.
-func attend(q []number, keys, values [][]number, scale number, s sight) []number {
-	var scores []number
-	var seen [][]number
-	for j, k := range keys {
-		if !s.sees(j) {
-			continue
-		}
-		score := mul(scale, dot(q, k))
-		if s.bias != nil {
-			score = add(score, s.bias(j))
-		}
-		scores, seen = append(scores, score), append(seen, values[j])
+// scorer is what becomes of a product of a query and a key before the mask: scaled, then capped where there is a cap: ATT-9.
+type scorer struct{ scale, cap number }
+
+func (a attributes) scorer(headDim int) scorer {
+	s := scorer{scale: quo(one, sqrt(ofInt(headDim))), cap: of(a.Softcap)}
+	if a.Scale != nil {
+		s.scale = of(*a.Scale)
 	}
+	return s
+}
+
+func (s scorer) scaled(q, k []number) number { return mul(s.scale, dot(q, k)) }
+
+func (s scorer) capped(q, k []number) number {
+	if s.cap.isZero() {
+		return s.scaled(q, k)
+	}
+	return mul(s.cap, tanh(quo(s.scaled(q, k), s.cap)))
+}
+
+func (s scorer) masked(q, k []number, see sight, j int) number {
+	score := s.capped(q, k)
+	if see.bias != nil {
+		score = add(score, see.bias(j))
+	}
+	return score
+}
+
+// weights are the p_ij of ATT-1 for one query, times the total that they are to be divided by, and the keys that have them, those in sight.
+func (s scorer) weights(q []number, keys [][]number, see sight) (seen []int, es []number, total number) {
+	var scores []number
+	for j, k := range keys {
+		if see.sees(j) {
+			seen, scores = append(seen, j), append(scores, s.masked(q, k, see, j))
+		}
+	}
+	_, es = exponentials(scores)
+	return seen, es, sum(es...)
+}
+
+// attend is ATT-1 for one query: zeros where it sees nothing.
+func attend(q []number, keys, values [][]number, s scorer, see sight) []number {
+	seen, es, total := s.weights(q, keys, see)
 	out := slices.Repeat([]number{zero}, len(values[0]))
 	if len(seen) == 0 {
 		return out
 	}
-	_, es := exponentials(scores)
-	total := sum(es...)
 	for c := range out {
 		column := make([]number, len(seen))
-		for j := range seen {
-			column[j] = seen[j][c]
+		for i, j := range seen {
+			column[i] = values[j][c]
 		}
 		out[c] = quo(dot(es, column), total)
 	}
@@ -73,16 +100,53 @@ func masked(s sight, mask *array, batch, head, i int) sight {
 	return s
 }
 
+// queries is one query after the other, of all heads and batch items: f gets the index of its row, what it sees, and where the keys and values
+// of its KV head begin.
+func queries(a attributes, in arrays, width int, f func(at, first int, see sight) []number) Result {
+	q, k := in["q"], in["k"]
+	heads, groups, length, seq := q.dim(1), k.dim(1), q.dim(2), k.dim(2)
+	return byRow(width, func(at int) []number {
+		batch, h, i := at/(heads*length), at/length%heads, at%length
+		see := sight{position: i + seq - length, causal: a.Causal, window: a.Window}
+		return f(at, (batch*groups+h/(heads/groups))*seq, masked(see, in["mask"], batch, h, i))
+	})
+}
+
 func attention(a attributes, in arrays) Step {
-	q, k, v := in["q"], in["k"], in["v"]
-	heads, groups, queries, seq := q.dim(1), k.dim(1), q.dim(2), k.dim(2)
-	scale := a.scaling(q.dim(3))
-	keys, values := k.rows(), v.rows()
-	return gives("out", byRow(v.dim(3), func(at int) []number {
-		batch, h, i := at/(heads*queries), at/queries%heads, at%queries
-		g := (batch*groups + h/(heads/groups)) * seq
-		s := sight{position: i + seq - queries, causal: a.Causal, window: a.Window}
-		return attend(q.row(at), keys[g:g+seq], values[g:g+seq], scale, masked(s, in["mask"], batch, h, i))
+	q, v, keys, values, seq := in["q"], in["v"], in["k"].rows(), in["v"].rows(), in["k"].dim(2)
+	s := a.scorer(q.dim(3))
+	return gives("out", queries(a, in, v.dim(3), func(at, first int, see sight) []number {
+		return attend(q.row(at), keys[first:first+seq], values[first:first+seq], s, see)
+	}))
+}
+
+// attentionScores: ATT-10, ATT-11.
+func attentionScores(a attributes, in arrays) Step {
+	q, keys, seq := in["q"], in["k"].rows(), in["k"].dim(2)
+	s := a.scorer(q.dim(3))
+	return gives("s", queries(a, in, seq, func(at, first int, see sight) []number {
+		row, q := make([]number, seq), q.row(at)
+		for j, k := range keys[first : first+seq] {
+			switch {
+			case a.Stage == "scores":
+				row[j] = s.scaled(q, k)
+			case a.Stage == "capped":
+				row[j] = s.capped(q, k)
+			case a.Stage == "weights":
+				row[j] = zero
+			case see.sees(j):
+				row[j] = s.masked(q, k, see, j)
+			default:
+				row[j] = neg(infinity)
+			}
+		}
+		if a.Stage == "weights" {
+			seen, es, total := s.weights(q, keys[first:first+seq], see)
+			for i, j := range seen {
+				row[j] = quo(es[i], total)
+			}
+		}
+		return row
 	}))
 }
 
@@ -111,14 +175,14 @@ func attentionCached(a attributes, _ arrays) kernel {
 		}
 		state = next
 		held, first := slices.Clone(state), len(state[0])-steps
-		scale := a.scaling(q.dim(3))
+		score := a.scorer(q.dim(3))
 		return gives("out", byRow(v.dim(3), func(at int) []number {
 			b, h, i := at/(heads*steps), at/steps%heads, at%steps
 			var keys, values [][]number
 			for _, e := range held[b] {
 				keys, values = append(keys, e.keys[h/(heads/groups)]), append(values, e.values[h/(heads/groups)])
 			}
-			return attend(q.row(at), keys, values, scale, sight{position: first + i, causal: true, window: a.Window})
+			return attend(q.row(at), keys, values, score, sight{position: first + i, causal: true, window: a.Window})
 		}))
 	}
 }

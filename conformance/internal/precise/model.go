@@ -16,14 +16,14 @@ func projected(x []number, in arrays, groups int) entry {
 func attended(x []number, entries []entry, in arrays, a attributes, see func(head int) sight) []number {
 	var merged []number
 	qs := heads(affine(x, in["wq"], in["bq"]), a.Heads)
-	scale := a.scaling(len(qs[0]))
+	score := a.scorer(len(qs[0]))
 	for h, q := range qs {
 		g := h / (a.Heads / a.groups())
 		var keys, values [][]number
 		for _, e := range entries {
 			keys, values = append(keys, e.keys[g]), append(values, e.values[g])
 		}
-		merged = append(merged, attend(q, keys, values, scale, see(h))...)
+		merged = append(merged, attend(q, keys, values, score, see(h))...)
 	}
 	return affine(merged, in["wo"], in["bo"])
 }

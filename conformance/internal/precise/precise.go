@@ -66,6 +66,7 @@ var ops = map[string]func(attributes, arrays) kernel{
 	"sinusoidal_positions": stateless(sinusoidalPositions),
 	"learned_positions":    stateless(learnedPositions),
 	"attention":            stateless(attention),
+	"attention.scores":     stateless(attentionScores),
 	"attention.cached":     attentionCached,
 	"mha":                  stateless(multiHead),
 	"ffn":                  stateless(feedForward),
@@ -97,6 +98,8 @@ type attributes struct {
 	Scale          *float64 `json:"scale"`
 	Causal         bool     `json:"causal"`
 	Window         int      `json:"window"`
+	Softcap        float64  `json:"softcap"`
+	Stage          string   `json:"stage"`
 	Capacity       int      `json:"capacity"`
 	Heads          int      `json:"heads"`
 	KVHeads        int      `json:"kv_heads"`
@@ -111,7 +114,7 @@ type attributes struct {
 
 // defaults are the attributes' values where a case gives none.
 func defaults() attributes {
-	return attributes{Approximate: "none", Eps: 1e-5, Activation: "gelu", Norm: "pre", Positions: "learned", IgnoreIndex: -100, Reduction: "mean"}
+	return attributes{Approximate: "none", Stage: "weights", Eps: 1e-5, Activation: "gelu", Norm: "pre", Positions: "learned", IgnoreIndex: -100, Reduction: "mean"}
 }
 
 // groups returns the number of key and value heads.
@@ -120,14 +123,6 @@ func (a attributes) groups() int {
 		return a.Heads
 	}
 	return a.KVHeads
-}
-
-// scaling returns the factor of scores for head dimension d.
-func (a attributes) scaling(d int) number {
-	if a.Scale != nil {
-		return of(*a.Scale)
-	}
-	return quo(one, sqrt(ofInt(d)))
 }
 
 // array is an argument. Its elements become numbers when they are first used, those of large arrays every time.
