@@ -24,6 +24,10 @@ type Primitives struct {
 	EmbedGrad        func(ids []int, rows int, dy Matrix) (Matrix, error)
 	CrossEntropyGrad func(logits []float64, target int, dloss float64) []float64
 
+	// The last step of a mean loss, and the first of its gradient.
+	Reduce     func(losses []float64, targets []int, ignoreIndex int, r Reduction) []float64
+	ReduceGrad func(dloss []float64, targets []int, ignoreIndex int, r Reduction) []float64
+
 	ClipNorm func(maxNorm, eps float64, gs ...[]float64) (ys [][]float64, norm float64, err error)
 	Rate     func(s Schedule, t int) (float64, error)
 	Adam     func(s AdamState, grad []float64, lr float64, t int, c AdamConfig) AdamState
@@ -49,6 +53,9 @@ var Exact = Primitives{
 	AttentionGrad:    AttentionGrad,
 	EmbedGrad:        EmbeddingGrad,
 	CrossEntropyGrad: CrossEntropyGrad,
+
+	Reduce:     Reduce,
+	ReduceGrad: ReduceGrad,
 
 	ClipNorm: ClipNorm,
 	Rate:     Schedule.Rate,

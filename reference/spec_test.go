@@ -21,7 +21,7 @@ var plumbing = []string{
 	"NewMatrix", "Matrix.At", "Matrix.Row", "Matrix.T", "Matrix.Columns", "Add", "ScaleBy",
 	"NewKVCache", "KVCache.Len", "KVCache.Capacity", "KVCache.Keys", "KVCache.Values", "KVCache.Clone",
 	"NewGPTState", "GPTState.Len", "GPTState.Clone",
-	"AdamState.Clone",
+	"AdamState.Clone", "NewTrainState",
 	"Primitives.GroupedAttention", "Primitives.CachedAttention", // the functions of the same names
 	"Primitives.GroupedAttentionGrad", "Primitives.CrossEntropyRowsGrad",
 	"MHAWeights.Parameters", "FFNWeights.Parameters", "BlockWeights.Parameters", "GPTWeights.Parameters",

@@ -20,15 +20,12 @@ type Functions struct {
 	Softmax          func(x []float64) []float64
 	LearnedPositions func(pos []int, table reference.Matrix) (reference.Matrix, error)
 	AttentionScores  func(q, k reference.Matrix, scale float64, mask reference.Mask, stage reference.Stage) reference.Matrix
-	// Loss is all of the op cross_entropy, Reduce the last step of gpt.loss.
-	Loss   func(logits reference.Matrix, targets []int, ignoreIndex int, r reference.Reduction) ([]float64, error)
-	Reduce func(losses []float64, targets []int, ignoreIndex int, r reference.Reduction) []float64
+	// Loss is all of the op cross_entropy.
+	Loss func(logits reference.Matrix, targets []int, ignoreIndex int, r reference.Reduction) ([]float64, error)
 
 	MatMulGrad     func(a, b, dc reference.Matrix) (da, db reference.Matrix)
 	SoftmaxGrad    func(x, dy []float64) []float64
 	LogSoftmaxGrad func(x, dy []float64) []float64
-	// ReduceGrad is the first step of cross_entropy.grad and gpt.loss.grad.
-	ReduceGrad func(dloss []float64, targets []int, ignoreIndex int, r reference.Reduction) []float64
 
 	Init      func(draws []int, in, out int, c reference.InitConfig) (reference.Matrix, error)
 	SGD       func(s reference.SGDState, grad []float64, lr float64, c reference.SGDConfig) reference.SGDState
@@ -51,12 +48,10 @@ var Exact = Functions{
 		}
 		return reference.Reduce(losses, targets, ignoreIndex, r), nil
 	},
-	Reduce: reference.Reduce,
 
 	MatMulGrad:     reference.MatMulGrad,
 	SoftmaxGrad:    reference.SoftmaxGrad,
 	LogSoftmaxGrad: reference.LogSoftmaxGrad,
-	ReduceGrad:     reference.ReduceGrad,
 
 	Init:      reference.Init,
 	SGD:       reference.SGD,
