@@ -17,8 +17,8 @@ type gradScratch struct {
 }
 
 // newGradEngine returns an engine whose layers have gradients.
-func newGradEngine(workers int) *engine {
-	e := newEngine(workers)
+func newGradEngine(c config) *engine {
+	e := newEngine(c)
 	e.grad = &gradScratch{attn: newAttentionGrad(e.team, e.kern), norm: layerNormGrad{team: e.team}}
 	return e
 }

@@ -114,3 +114,21 @@ func BenchmarkDecode(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkTrain takes steps on one batch.
+func BenchmarkTrain(b *testing.B) {
+	r := newRand(b)
+	m := modelSize{vocab: 2048, ctx: 128, layers: 2, d: 256, hd: 256, gd: 256, f: 1024}
+	const sequences, length = 4, 128
+	for _, workers := range []int{1, 2} {
+		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
+			k := newTrainer(b, spec("gpt.train", `{"heads":4,"activation":"gelu_tanh","lr":1e-3,"max_norm":1}`, gptConst(r, m, true, true, false)...), optimized.Workers(workers))
+			in, out := ids(r, m.vocab, 1, sequences, length), ids(r, m.vocab, 1, sequences, length)
+			b.ReportAllocs()
+			for b.Loop() {
+				step(b, k, in, out)
+			}
+			b.ReportMetric(sequences*length*float64(b.N)/b.Elapsed().Seconds(), "tok/s")
+		})
+	}
+}

@@ -23,7 +23,7 @@ func (c config) gradients() []op.Implementation {
 
 // gradOpener gives each kernel that is opened an engine of its own, whose layers have gradients.
 func gradOpener[A op.Args, R op.Runner[A]](c config, open func(*engine, A) R) func(A) (op.Runner[A], error) {
-	return func(a A) (op.Runner[A], error) { return open(newGradEngine(c.workers), a), nil }
+	return func(a A) (op.Runner[A], error) { return open(newGradEngine(c), a), nil }
 }
 
 // matMulGrad is the op matmul.grad: da = dc b^T, db = a^T dc, each transposed where its operand is stored so.

@@ -6,7 +6,10 @@
 // Weights are packed once, at Open, and scratch memory belongs to the opened kernel, so that a decoding step
 // does not allocate but where the cache grows, which it does by doubling.
 //
-// Results are the same bits for any number of workers. Storage and accumulation are float32; where float64 costs nothing (statistics
+// Gradients go backward through the same parts: a forward pass leaves a tape (block.go), and backward.go, attention_grad.go and model_grad.go
+// read it. A Trainer takes whole training steps.
+//
+// Results are the same bits for any number of workers, on one kind of machine: micro-kernels differ in how they round. Storage and accumulation are float32; where float64 costs nothing (statistics
 // of rows, exponentials, angles) it is used, and rounded once.
 package optimized
 
@@ -22,7 +25,10 @@ import (
 // Option changes what New returns.
 type Option func(*config)
 
-type config struct{ workers int }
+type config struct {
+	workers int
+	kern    kernel.Kernel
+}
 
 // Workers sets how many goroutines one kernel may compute on; below 1, and without this option, runtime.GOMAXPROCS(0).
 func Workers(n int) Option { return func(c *config) { c.workers = n } }
@@ -34,7 +40,7 @@ func New(opts ...Option) op.Implementation {
 }
 
 func newConfig(opts []Option) config {
-	var c config
+	c := config{kern: kernel.Best()}
 	for _, o := range opts {
 		o(&c)
 	}
@@ -80,14 +86,14 @@ type engine struct {
 	grad *gradScratch // nil where there are no gradients
 }
 
-func newEngine(workers int) *engine {
-	t, kern := newTeam(workers), kernel.Best()
-	return &engine{team: t, kern: kern, gemm: newGEMM(t, kern), attn: newAttention(t, kern)}
+func newEngine(c config) *engine {
+	t := newTeam(c.workers)
+	return &engine{team: t, kern: c.kern, gemm: newGEMM(t, c.kern), attn: newAttention(t, c.kern)}
 }
 
 // opener gives each kernel that is opened an engine of its own.
 func opener[A op.Args, R op.Runner[A]](c config, open func(*engine, A) R) func(A) (op.Runner[A], error) {
-	return func(a A) (op.Runner[A], error) { return open(newEngine(c.workers), a), nil }
+	return func(a A) (op.Runner[A], error) { return open(newEngine(c), a), nil }
 }
 
 // runner is a kernel that is no more than a function.

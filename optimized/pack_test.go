@@ -8,9 +8,9 @@ import (
 
 // A page of a cache is a whole number of panels: the contract of package kernel.
 func TestPanelsFillPages(t *testing.T) {
-	for name, k := range map[string]kernel.Kernel{"generic": kernel.Generic(), "best": kernel.Best()} {
+	for _, k := range kernel.All() {
 		if k.NR < 1 || pageLen%k.NR != 0 {
-			t.Errorf("%s: NR = %d does not divide %d", name, k.NR, pageLen)
+			t.Errorf("%s: NR = %d does not divide %d", k.Name, k.NR, pageLen)
 		}
 	}
 }

@@ -33,7 +33,7 @@ func NewTrainer(spec op.Spec, opts ...Option) (*Trainer, error) {
 	}
 	var t *Trainer
 	_, err := op.GPTTrain(func(a op.GPTTrainArgs) (op.Runner[op.GPTTrainArgs], error) {
-		t = newTrainer(newGradEngine(newConfig(opts).workers), a)
+		t = newTrainer(newGradEngine(newConfig(opts)), a)
 		return gptTrain{t}, nil
 	}).Open(spec)
 	return t, err

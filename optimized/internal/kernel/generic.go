@@ -5,7 +5,7 @@ package kernel
 // Its shape is the largest whose accumulators, operands and products fit the 16 floating-point registers of amd64: with 3x4 or 4x4 the
 // compiler spills an accumulator, and the loop then waits for its way through memory. The loop conditions are what the bounds checks
 // would test.
-func Generic() Kernel { return Kernel{MR: 2, NR: 4, Tile: tile2x4, Row: row1x4} }
+func Generic() Kernel { return Kernel{Name: "generic", MR: 2, NR: 4, Tile: tile2x4, Row: row1x4} }
 
 func tile2x4(kc int, a, b, c []float32, ldc int) {
 	a, b = a[:2*kc], b[:4*kc]

@@ -5,10 +5,15 @@ package kernel
 // Kernel multiplies packed panels. An A-panel holds MR rows, interleaved: element (i, k) is a[k*MR+i]. A B-panel holds NR columns:
 // element (k, j) is b[k*NR+j]. kc is at least 1.
 //
-// Each element of the product is the sum over k in ascending order, and is added to what c holds. Tile and Row round alike, so a row's
-// result does not depend on the rows that it is computed with. Every term takes part: 0 * Inf is NaN.
+// Each element of the product is the sum over k in ascending order, begun with 0, and is added to what c holds. Tile and Row round alike,
+// so a row's result does not depend on the rows that it is computed with. Every term takes part: 0 * Inf is NaN.
+//
+// So kernels differ in one thing that can be seen in results: whether each term is rounded before it is added, or is not (Fused). Assembly
+// fuses. Generic does what the Go compiler does: on amd64 it rounds, unless GOAMD64 is v3; on arm64 it fuses.
 type Kernel struct {
-	MR, NR int // NR divides 64, so that a page of a cache is a whole number of panels
+	Name   string
+	MR, NR int  // NR divides 64, so that a page of a cache is a whole number of panels
+	Fused  bool // of assembly: terms are added unrounded
 
 	// Tile adds the product of an A-panel and a B-panel to a tile of C with MR rows, ldc elements apart, and NR columns:
 	//

@@ -28,7 +28,7 @@ func operands(r *rand.Rand, k Kernel, kc, ldc int) (a, b, c []float32) {
 }
 
 func TestTile(t *testing.T) {
-	for _, k := range []Kernel{Generic(), Best()} {
+	for _, k := range All() {
 		r := rand.New(rand.NewPCG(1, 2))
 		for _, kc := range []int{1, 2, 3, 4, 5, 7, 8, 31, 64, 255, 256} {
 			for _, ldc := range []int{k.NR, k.NR + 3} {
@@ -39,7 +39,7 @@ func TestTile(t *testing.T) {
 					i, j := at/ldc, at%ldc
 					if i >= k.MR || j >= k.NR {
 						if got != guard {
-							t.Fatalf("kc %d, ldc %d: element (%d, %d), outside the tile, was written", kc, ldc, i, j)
+							t.Fatalf("%s: kc %d, ldc %d: element (%d, %d), outside the tile, was written", k.Name, kc, ldc, i, j)
 						}
 						continue
 					}
@@ -50,7 +50,7 @@ func TestTile(t *testing.T) {
 						size += math.Abs(term)
 					}
 					if bound := float64(kc+1) * 0x1p-24 * size; math.Abs(float64(got)-want) > bound {
-						t.Fatalf("kc %d, ldc %d: element (%d, %d) is %v, want %v within %.3g", kc, ldc, i, j, got, want, bound)
+						t.Fatalf("%s: kc %d, ldc %d: element (%d, %d) is %v, want %v within %.3g", k.Name, kc, ldc, i, j, got, want, bound)
 					}
 				}
 			}
@@ -60,7 +60,7 @@ func TestTile(t *testing.T) {
 
 // What Row computes has the bits that Tile computes for the same row.
 func TestRowIsARowOfTile(t *testing.T) {
-	for _, k := range []Kernel{Generic(), Best()} {
+	for _, k := range All() {
 		r := rand.New(rand.NewPCG(3, 4))
 		for _, kc := range []int{1, 2, 5, 64, 256} {
 			a, b, c := operands(r, k, kc, k.NR)
@@ -80,7 +80,7 @@ func TestRowIsARowOfTile(t *testing.T) {
 						want = c[i*k.NR+j]
 					}
 					if math.Float32bits(got) != math.Float32bits(want) {
-						t.Fatalf("kc %d, row %d: element %d is %v, want %v", kc, i, j, got, want)
+						t.Fatalf("%s: kc %d, row %d: element %d is %v, want %v", k.Name, kc, i, j, got, want)
 					}
 				}
 			}
@@ -88,9 +88,65 @@ func TestRowIsARowOfTile(t *testing.T) {
 	}
 }
 
+// Every bit of Tile is that of the sum in ascending order, with the rounding that the kernel declares.
+func TestTileSumsInOrder(t *testing.T) {
+	for _, k := range All() {
+		r := rand.New(rand.NewPCG(5, 6))
+		for _, kc := range []int{1, 2, 3, 8, 255, 256} {
+			a, b, c := operands(r, k, kc, k.NR)
+			was := append([]float32{}, c...)
+			k.Tile(kc, a, b, c, k.NR)
+			for i := range k.MR {
+				for j := range k.NR {
+					var sum float32
+					for p := range kc {
+						x, y := a[p*k.MR+i], b[p*k.NR+j]
+						if k.Fused {
+							sum = fma(x, y, sum)
+						} else {
+							sum += x * y
+						}
+					}
+					if got, want := c[i*k.NR+j], was[i*k.NR+j]+sum; math.Float32bits(got) != math.Float32bits(want) {
+						t.Fatalf("%s: kc %d: element (%d, %d) is %x, want %x", k.Name, kc, i, j, math.Float32bits(got), math.Float32bits(want))
+					}
+				}
+			}
+		}
+	}
+}
+
+// fma returns x*y + z, rounded once. The product is exact in float64. The sum is rounded to odd, from which rounding to float32 gives what
+// rounding the exact sum would (Boldo and Melquiond 2008).
+func fma(x, y, z float32) float32 {
+	p, c := float64(x)*float64(y), float64(z)
+	s := p + c
+	v := s - p
+	if e := (p - (s - v)) + (c - v); e != 0 && math.Float64bits(s)&1 == 0 { // s + e is the exact sum
+		s = math.Nextafter(s, s+math.Copysign(math.Inf(1), e))
+	}
+	return float32(s)
+}
+
+func TestFMA(t *testing.T) {
+	for _, tt := range []struct{ x, y, z, want float32 }{
+		{1, 1, 1, 2},
+		{1 + 0x1p-12, 1 + 0x1p-12, -1, 0x1p-11 + 0x1p-24}, // the product rounded would lose 2^-24
+		{1, 1 + 0x1p-23, 0x1p-24, 1 + 0x1p-22},            // a tie, to even
+		{0x1p-30, 0x1p-30, 1 + 0x1p-23, 1 + 0x1p-23},      // too small to be seen
+		{1 + 0x1p-23, 0x1p-24, 1 + 0x1p-23, 1 + 0x1p-22},  // just above a tie: rounding to float64 makes one of it
+		{1 + 0x1p-23, -0x1p-24, 1 + 0x1p-22, 1 + 0x1p-23}, // just below one
+		{0x1p-100, 0x1p-49, 0, 0x1p-149}, {3, 0, -2, -2},
+	} {
+		if got := fma(tt.x, tt.y, tt.z); got != tt.want {
+			t.Errorf("fma(%v, %v, %v) = %x, want %x", tt.x, tt.y, tt.z, got, tt.want)
+		}
+	}
+}
+
 func TestEveryTermTakesPart(t *testing.T) {
 	inf, nan := float32(math.Inf(1)), float32(math.NaN())
-	for _, k := range []Kernel{Generic(), Best()} {
+	for _, k := range All() {
 		for _, special := range []float32{inf, -inf, nan} {
 			for column := range k.NR {
 				a, b, c := make([]float32, 3*k.MR), make([]float32, 3*k.NR), make([]float32, (k.MR+1)*k.NR)
@@ -99,7 +155,7 @@ func TestEveryTermTakesPart(t *testing.T) {
 				k.Row(3, a, b, c[k.MR*k.NR:])
 				for i := range c {
 					if isNaN := c[i] != c[i]; isNaN != (i%k.NR == column) {
-						t.Errorf("0 * %v in column %d: element (%d, %d) is %v", special, column, i/k.NR, i%k.NR, c[i])
+						t.Errorf("%s: 0 * %v in column %d: element (%d, %d) is %v", k.Name, special, column, i/k.NR, i%k.NR, c[i])
 					}
 				}
 			}
@@ -107,20 +163,21 @@ func TestEveryTermTakesPart(t *testing.T) {
 	}
 }
 
-func BenchmarkTile(b *testing.B) {
+func BenchmarkKernel(b *testing.B) {
 	const kc = 256
-	k := Best()
-	x, y, c := operands(rand.New(rand.NewPCG(1, 2)), k, kc, k.NR)
-	b.Run(fmt.Sprintf("%dx%d", k.MR, k.NR), func(b *testing.B) {
-		for b.Loop() {
-			k.Tile(kc, x, y, c, k.NR)
-		}
-		b.ReportMetric(float64(2*kc*k.MR*k.NR)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
-	})
-	b.Run(fmt.Sprintf("1x%d", k.NR), func(b *testing.B) {
-		for b.Loop() {
-			k.Row(kc, x, y, c)
-		}
-		b.ReportMetric(float64(2*kc*k.NR)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
-	})
+	for _, k := range All() {
+		x, y, c := operands(rand.New(rand.NewPCG(1, 2)), k, kc, k.NR)
+		b.Run(fmt.Sprintf("%s/%dx%d", k.Name, k.MR, k.NR), func(b *testing.B) {
+			for b.Loop() {
+				k.Tile(kc, x, y, c, k.NR)
+			}
+			b.ReportMetric(float64(2*kc*k.MR*k.NR)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+		})
+		b.Run(fmt.Sprintf("%s/1x%d", k.Name, k.NR), func(b *testing.B) {
+			for b.Loop() {
+				k.Row(kc, x, y, c)
+			}
+			b.ReportMetric(float64(2*kc*k.NR)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+		})
+	}
 }
