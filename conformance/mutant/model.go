@@ -175,12 +175,7 @@ func embed(token, position, scale float32) float32 { return float32(token*scale)
 
 // whole returns the logits of whole sequences.
 func (p *plain) whole(a op.GPTAttrs, w op.GPTWeights, ids op.Tensor) (matrix, error) {
-	m := p.model(a, w)
-	items, order := make([]item, ids.Shape[0]), make([]int, ids.Shape[0])
-	for b := range items {
-		items[b], order[b] = make(item, len(m.blocks)), b
-	}
-	return p.forward(m, ids.I64, items, 0, order)
+	return p.logits(p.model(a, w), ids.I64, ids.Shape[0])
 }
 
 func (p *plain) gptOp(a op.GPTArgs) error {

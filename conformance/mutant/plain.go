@@ -100,6 +100,7 @@ type plain struct {
 	lossTargets func(targets []int64, seqLen int) []int64
 
 	gradientParts
+	trainingParts
 
 	// around wraps each kernel, for bugs that are not in the mathematics.
 	around func(k op.Kernel) op.Kernel
@@ -153,6 +154,7 @@ func correct() *plain {
 	p.weigh = func(w, v []float32) float32 { return p.dot(w, v) }
 	p.wire = p.residual
 	p.setGradients()
+	p.setTraining()
 	return p
 }
 
