@@ -52,7 +52,7 @@ corrupt vectors, no case executed).`,
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(checkCommand(), mutantsCommand(), runCommand(), vectorsCommand(), benchCommand(), gateCommand())
+	root.AddCommand(checkCommand(), mutantsCommand(), runCommand(), vectorsCommand(), benchCommand(), gateCommand(), onnxCommand())
 	err := root.ExecuteContext(ctx)
 	switch {
 	case err == nil:

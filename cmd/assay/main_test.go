@@ -361,7 +361,7 @@ func TestHelp(t *testing.T) {
 			walk(sub)
 		}
 	}
-	for _, c := range []*cobra.Command{checkCommand(), mutantsCommand(), runCommand(), vectorsCommand(), benchCommand(), gateCommand()} {
+	for _, c := range []*cobra.Command{checkCommand(), mutantsCommand(), runCommand(), vectorsCommand(), benchCommand(), gateCommand(), onnxCommand()} {
 		walk(c)
 	}
 	stdout, _, code := assay(t, "check", "--help")
