@@ -53,7 +53,12 @@ var answers = []answer{
 	{"zeros", "", nil, filled(func([]op.Tensor, int) float32 { return 0 })},
 	{"NaN", "", nil, filled(func([]op.Tensor, int) float32 { return float32(math.NaN()) })},
 	{"the first input", "", nil, filled(func(src []op.Tensor, i int) float32 { return float32(src[0].At(i % max(1, src[0].Len()))) })},
-	{"the first constant", "linear layernorm embedding learned_positions mha ffn block gpt gpt.loss gpt.cached", nil,
+	{"the last input", "", nil, filled(func(src []op.Tensor, i int) float32 {
+		last := src[len(src)-1]
+		return float32(last.At(i % max(1, last.Len())))
+	})},
+	{"the first constant", "linear layernorm embedding learned_positions mha ffn block gpt gpt.loss gpt.cached " +
+		"linear.grad layernorm.grad embedding.grad mha.grad ffn.grad block.grad gpt.loss.grad", nil,
 		func(spec op.Spec) func(dst, src []op.Tensor) error {
 			return filled(func(_ []op.Tensor, i int) float32 { return spec.Const[0].F32[i%spec.Const[0].Len()] })(spec)
 		}},

@@ -107,6 +107,11 @@ func (d draw) mapped(f func(i int, x float64) float64) draw {
 	}
 }
 
+// named draws from a source of that name, so that several cases have the same input.
+func (d draw) named(name string) draw {
+	return func(*source) vector.Input { return d(newSource(name)) }
+}
+
 // bools gives the elements these values.
 func bools(f func(i int) bool, shape ...int) draw {
 	return func(*source) vector.Input {

@@ -15,6 +15,7 @@ import (
 
 // composites are the ops whose gauges are measured and not derived.
 var composites = []string{"mha", "ffn", "block", "gpt", "gpt.loss", "gpt.cached",
+	"mha.grad", "ffn.grad", "block.grad", "gpt.loss.grad",
 	"adam", "sgd", "gpt.train"}
 
 // finish computes the results of a case and their gauges, and admits it or says why it cannot be judged.
@@ -102,6 +103,9 @@ func (t *testCase) evaluate(c *vector.Case, opName string) error {
 			}
 			c.Steps[i].Dst = append(c.Steps[i].Dst, e)
 			n++
+		}
+		if err := vanish(c, c.Steps[i].Dst); err != nil {
+			return fmt.Errorf("step %d: %w", i, err)
 		}
 	}
 	return nil
@@ -234,24 +238,33 @@ func admit(c *vector.Case, e *vector.Expect) error {
 }
 
 func admitRow(e *vector.Expect, formats op.Formats, lo, hi int) error {
-	sum, n := 0.0, 0
-	for _, w := range e.Want[lo:hi] {
-		if !math.IsNaN(w) && !math.IsInf(w, 0) {
-			sum += w * w
-			n++
-		}
-	}
-	rms := math.Sqrt(sum / float64(n))
-	if n == 0 || rms == 0 {
+	rms := rootMeanSquare(e.Want[lo:hi])
+	if rms == 0 {
 		return nil
 	}
-	acc, sto := formats.Accumulate, formats.Storage
 	for i := lo; i < hi; i++ {
-		bound := 2*(acc.UnitRoundoff()*e.Acc[i]+sto.UnitRoundoff()*math.Abs(e.Want[i])) + e.Eta*sto.SmallestNormal()
-		if w := e.Want[i]; !math.IsNaN(w) && !math.IsInf(w, 0) && bound > admission*rms {
+		if w, b := e.Want[i], bound(e, formats, i); !math.IsNaN(w) && !math.IsInf(w, 0) && b > admission*rms {
 			return fmt.Errorf("element %d: the bound %.3g is more than %v of the row's root mean square %.3g: change the inputs, or compare finite",
-				i, bound, admission, rms)
+				i, b, admission, rms)
 		}
 	}
 	return nil
+}
+
+// bound is that of stored element i.
+func bound(e *vector.Expect, formats op.Formats, i int) float64 {
+	acc, sto := formats.Accumulate, formats.Storage
+	return 2*(acc.UnitRoundoff()*e.Acc[i]+sto.UnitRoundoff()*math.Abs(e.Want[i])) + e.Eta*sto.SmallestNormal()
+}
+
+// rootMeanSquare is that of the finite elements of x; 0 where there is none.
+func rootMeanSquare(x []float64) float64 {
+	sum, n := 0.0, 0
+	for _, v := range x {
+		if !math.IsNaN(v) && !math.IsInf(v, 0) {
+			sum += v * v
+			n++
+		}
+	}
+	return math.Sqrt(sum / float64(max(n, 1)))
 }

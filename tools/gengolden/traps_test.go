@@ -52,6 +52,12 @@ var trivial = map[string]conformance.Factory{
 			set(dst, func(i int) float64 { return src[0].At(i % max(1, src[0].Len())) })
 		})
 	},
+	"a copy of the last source": func() op.Implementation { // of a gradient, the upstream one
+		return answer(func(dst, src []op.Tensor) {
+			last := src[len(src)-1]
+			set(dst, func(i int) float64 { return last.At(i % max(1, last.Len())) })
+		})
+	},
 }
 
 // Each flag must be carried by cases that, together, no trivial answer passes: then they can fail.
@@ -73,6 +79,9 @@ func TestFlagsOfAttentionFailUniformAttention(t *testing.T) {
 	zeros := func(m reference.Matrix) reference.Matrix { return reference.NewMatrix(m.Rows, m.Cols) }
 	uniform.Attention = func(q, k, v reference.Matrix, _ float64, mask reference.Mask) reference.Matrix {
 		return reference.Attention(zeros(q), zeros(k), v, 1, unbiased(mask))
+	}
+	uniform.AttentionGrad = func(q, k, v, do reference.Matrix, _ float64, mask reference.Mask) (dq, dk, dv reference.Matrix) {
+		return reference.AttentionGrad(zeros(q), zeros(k), v, do, 1, unbiased(mask))
 	}
 	uniform.AttentionScores = func(q, k reference.Matrix, _ float64, mask reference.Mask, stage reference.Stage) reference.Matrix {
 		return reference.AttentionScores(zeros(q), zeros(k), 1, unbiased(mask), stage)

@@ -83,6 +83,7 @@ func (m Model) Functions(pick func(Gauges) []float64) refimpl.Functions {
 			return pick(g), err
 		},
 	}
+	m.gradients(&f, pick)
 	m.training(&f, pick)
 	return f
 }

@@ -214,6 +214,7 @@ func (n noise) functions() refimpl.Functions {
 		}
 		return y
 	}
+	n.gradients(&f)
 	n.training(&f)
 	return f
 }

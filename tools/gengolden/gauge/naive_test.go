@@ -96,6 +96,7 @@ func (sum summation) float32s() refimpl.Functions {
 		}
 		return []float64{float64(total)}
 	}
+	sum.gradients(&f)
 	return f
 }
 
@@ -233,7 +234,11 @@ func (sum summation) attention(q, k, v reference.Matrix, scale float64, mask ref
 		for j := range k.Rows {
 			if mask.Visible(i, j, q.Rows, k.Rows) {
 				visible = append(visible, j)
-				scores = append(scores, sum.dot(narrow(q.Row(i)), narrow(k.Row(j)))*float32(scale)+float32(mask.BiasAt(i, j, k.Rows)))
+				s := sum.dot(narrow(q.Row(i)), narrow(k.Row(j))) * float32(scale)
+				if c := float32(mask.Softcap); c != 0 {
+					s = c * float32(math.Tanh(float64(s/c)))
+				}
+				scores = append(scores, s+float32(mask.BiasAt(i, j, k.Rows)))
 			}
 		}
 		p := sum.softmax(scores)
