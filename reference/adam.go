@@ -25,14 +25,15 @@ func (s AdamState) Clone() AdamState {
 //	param' = param - lr wd param                             decoupled only (Loshchilov and Hutter 2019, algorithm 2)
 //	       - lr (m' / (1 - beta1^t)) / (sqrt(v' / (1 - beta2^t)) + eps)
 //
-// The decay of a decoupled step is of the old parameter. eps is outside the root, and added after the correction.
+// The decay of a decoupled step is of the old parameter. eps is outside the root, and added after the correction. The root
+// is formed as sqrt(v') / sqrt(1 - beta2^t), since the corrected v' may overflow where its root does not.
 //
 // Special cases: m' = 0 moves nothing when eps > 0, and gives NaN, 0/0, where eps = 0 and v' = 0; a NaN or an infinity in
 // an element of grad makes that element of param NaN.
 func Adam(s AdamState, grad []float64, lr float64, t int, c AdamConfig) AdamState {
 	require(len(s.Param) == len(grad) && len(s.M) == len(grad) && len(s.V) == len(grad) && t >= 1,
 		"Adam: %d parameters, %d and %d moments, %d gradients, step %d", len(s.Param), len(s.M), len(s.V), len(grad), t)
-	correct1, correct2 := BiasCorrection(c.Beta1, t), BiasCorrection(c.Beta2, t)
+	correct1, root2 := BiasCorrection(c.Beta1, t), math.Sqrt(BiasCorrection(c.Beta2, t))
 	next := s.Clone()
 	for i, g := range grad {
 		p := s.Param[i]
@@ -45,7 +46,7 @@ func Adam(s AdamState, grad []float64, lr float64, t int, c AdamConfig) AdamStat
 			p -= float64(lr * c.WeightDecay * p)
 		}
 		next.M[i], next.V[i] = m, v
-		next.Param[i] = p - float64(lr*(m/correct1)/(math.Sqrt(v/correct2)+c.Eps))
+		next.Param[i] = p - float64(lr*(m/correct1)/(math.Sqrt(v)/root2+c.Eps))
 	}
 	return next
 }

@@ -16,6 +16,7 @@ type torchCase struct {
 	Name, Op        string
 	Attributes      map[string]any
 	Inputs, Outputs []*torchTensor
+	Rows            []torchInitRow // of init_bounds alone
 }
 
 type torchTensor struct {
@@ -49,13 +50,16 @@ func readTorchCase(t *testing.T, file string) torchCase {
 	if err := json.Unmarshal(data, &c); err != nil {
 		t.Fatalf("%s: %v", file, err)
 	}
+	for i, r := range c.Rows {
+		c.Outputs = append(c.Outputs, r.scale(i))
+	}
 	return c
 }
 
 // notApplicable says why the reference has nothing to compare with, or "" when it has.
 func (c torchCase) notApplicable() string {
 	if torchOps[c.Op] == nil {
-		return fmt.Sprintf("op %s is not a forward operation of this package", c.Op)
+		return fmt.Sprintf("op %s is not an operation of this package", c.Op)
 	}
 	if c.Op == "cross_entropy" {
 		if c.find("weight") != nil {
