@@ -101,8 +101,6 @@ type plain struct {
 
 	gradientParts
 	trainingParts
-	decodingParts
-	textParts
 
 	// around wraps each kernel, for bugs that are not in the mathematics.
 	around func(k op.Kernel) op.Kernel
@@ -157,8 +155,6 @@ func correct() *plain {
 	p.wire = p.residual
 	p.setGradients()
 	p.setTraining()
-	p.setDecoding()
-	p.setText()
 	return p
 }
 

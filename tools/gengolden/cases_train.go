@@ -8,7 +8,7 @@ import (
 
 func trainingFamilies() []family {
 	return []family{
-		initFamily(), adamFamily(), sgdFamily(), clipNormFamily(), clipValueFamily(), learningRateFamily(),
+		initFamily(), adamFamily(), sgdFamily(), clipNormFamily(), clipValueFamily(), learningRateFamily(), gptTrainFamily(),
 	}
 }
 
