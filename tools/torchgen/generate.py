@@ -1,0 +1,597 @@
+#!/usr/bin/env python3
+"""Writes reference/testdata/torch: results and gradients of the op table, computed by PyTorch in float64 on a CPU.
+
+Run by hand, in an environment of its own; the results are committed, so that every clone has an oracle that shares no code with this
+project. From the repository's root:
+
+    python3 -m venv /tmp/torchgen && /tmp/torchgen/bin/pip install torch==2.15.0 numpy==2.4.6
+    /tmp/torchgen/bin/python tools/torchgen/generate.py
+
+Arguments have the names, shapes and layouts of SPEC.md. What PyTorch has a function or module for is computed by that: F.linear,
+F.layer_norm, F.scaled_dot_product_attention, nn.TransformerEncoderLayer, F.cross_entropy, torch.optim, torch.nn.utils.clip_grad_norm_,
+torch.optim.lr_scheduler, torch.nn.init. Gradients are autograd's. Inputs are multiples of 2^-8, so that they are short in decimal.
+
+Each file holds the cases of an op: attributes, constants, and steps of sources and results; and, where the op is differentiable, the
+upstream gradient ("upstream") and the gradients ("grads") by the names of <op>.grad.
+"""
+
+import hashlib
+import json
+import math
+import pathlib
+import platform
+import sys
+
+import numpy
+import torch
+import torch.nn.functional as F
+
+torch.set_default_dtype(torch.float64)
+torch.set_num_threads(1)
+OUT = pathlib.Path(__file__).resolve().parents[2] / "reference" / "testdata" / "torch"
+INF = math.inf
+
+cases: dict[str, list] = {}
+rng = torch.Generator().manual_seed(20260816)
+
+
+def normal(*shape, scale=1.0, mean=0.0):
+    """Nearly normal multiples of 2^-8."""
+    return torch.round((torch.randn(shape, generator=rng) * scale + mean) * 256) / 256
+
+
+def integers(high, *shape):
+    return torch.randint(high, shape, generator=rng)
+
+
+def booleans(*shape, p=0.66):
+    return torch.rand(shape, generator=rng) < p
+
+
+def encode(t):
+    dtype = {torch.float64: "F64", torch.int64: "I64", torch.bool: "BOOL"}[t.dtype]
+    t = t.detach().contiguous()
+    flat = t.reshape(-1).tolist()
+    data = [x if not isinstance(x, float) else str(x) if not math.isfinite(x) else int(x) if x == int(x) and abs(x) < 2**53 else x for x in flat]
+    return {"dtype": dtype, "shape": list(t.shape), "data": data}
+
+
+def encode_all(tensors):
+    return {name: encode(t) for name, t in tensors.items() if t is not None}
+
+
+def add(op, name, attrs, steps, const=None, grad=None):
+    """Adds a case. steps are pairs of sources and results by name."""
+    c = {"name": name, "attrs": attrs, "const": encode_all(const or {}), "steps": [{"src": encode_all(s), "dst": encode_all(d)} for s, d in steps]}
+    if grad is not None:
+        c["upstream"], c["grads"] = encode_all(grad[0]), encode_all(grad[1])
+    cases.setdefault(op, []).append(c)
+
+
+def differentiate(op, name, f, const, src, dst, attrs=None, upstream=None):
+    """Adds a case of a differentiable op: f takes constants and sources by name."""
+    tensors = {**const, **src}
+    leaves = {
+        n: t.clone().requires_grad_() for n, t in tensors.items() if t is not None and t.dtype == torch.float64 and n != "mask"
+    }
+    y = f(**{**tensors, **leaves})
+    if upstream is None:
+        upstream = normal(*y.shape)
+    grads = torch.autograd.grad(y, list(leaves.values()), upstream)
+    add(op, name, attrs or {}, [(src, {dst: y})], const, ({"d" + dst: upstream}, {"d" + n: g for n, g in zip(leaves, grads)}))
+
+
+# Single layers.
+
+
+def matmul_cases():
+    for name, a, b in [("2d", (3, 4), (4, 2)), ("batch", (2, 3, 1, 5), (2, 3, 5, 4)), ("k1", (3, 1), (1, 4))]:
+        differentiate("matmul", name, lambda a, b: a @ b, {}, {"a": normal(*a), "b": normal(*b)}, "c")
+    for ta in (False, True):
+        for tb in (False, True):
+            differentiate(
+                "matmul", f"transpose-{int(ta)}{int(tb)}", lambda a, b: (a.mT if ta else a) @ (b.mT if tb else b), {},
+                {"a": normal(*((2, 5, 3) if ta else (2, 3, 5))), "b": normal(*((2, 4, 5) if tb else (2, 5, 4)))}, "c",
+                {"transpose_a": ta, "transpose_b": tb},
+            )
+
+
+def linear_cases():
+    f = lambda w, b, x: F.linear(x, w.T, b)
+    differentiate("linear", "bias", f, {"w": normal(5, 3), "b": normal(3)}, {"x": normal(4, 5)}, "y")
+    differentiate("linear", "no-bias", f, {"w": normal(5, 3), "b": None}, {"x": normal(2, 3, 5)}, "y")
+
+
+def rows_cases():
+    for op, f in [("softmax", F.softmax), ("log_softmax", F.log_softmax)]:
+        g = lambda x: f(x, dim=-1)
+        differentiate(op, "rows", g, {}, {"x": normal(3, 7, scale=2)}, "y")
+        differentiate(op, "large", g, {}, {"x": normal(2, 5, scale=300)}, "y")
+        differentiate(op, "one", g, {}, {"x": normal(3, 1)}, "y")
+        differentiate(op, "shifted", g, {}, {"x": normal(2, 6, mean=10000)}, "y")
+        x = normal(2, 6)
+        x[0, 2] = x[1, 0] = -INF
+        add(op, "minus-inf", {}, [({"x": x}, {"y": g(x)})])
+    x = torch.cat([torch.arange(-40, 41) / 8, normal(40, scale=3), torch.tensor([-30.0, 30.0, -12.5, 0.0])])
+    off_kink = torch.where(x == 0, torch.full_like(x, 0.25), x)
+    differentiate("relu", "grid", lambda x: F.relu(x), {}, {"x": off_kink}, "y")
+    for kind in ("none", "tanh"):
+        differentiate("gelu", kind, lambda x: F.gelu(x, approximate=kind), {}, {"x": x}, "y", {"approximate": kind})
+
+
+def layernorm_cases():
+    for name, x, eps in [
+        ("rows", normal(4, 8), 1e-5), ("eps", normal(3, 6), 0.1), ("mean", normal(3, 8, mean=50), 1e-5), ("wide", normal(2, 96), 1e-5),
+        ("deep", normal(2, 3, 5, scale=3), 1e-6), ("small", normal(3, 6, scale=0.02), 1e-5),
+    ]:
+        d = x.shape[-1]
+        differentiate(
+            "layernorm", name, lambda gamma, beta, x: F.layer_norm(x, (d,), gamma, beta, eps), {"gamma": normal(d), "beta": normal(d)}, {"x": x}, "y",
+            {"eps": eps},
+        )
+
+
+def embedding_cases():
+    differentiate(
+        "embedding", "repeated", lambda table, ids: F.embedding(ids, table), {"table": normal(6, 4)}, {"ids": torch.tensor([[2, 5, 2], [0, 2, 5]])}, "y"
+    )
+
+
+def loss_cases():
+    logits = normal(7, 6, scale=2)
+    for reduction in ("none", "sum", "mean"):
+        for name, targets, ignore in [
+            ("all", integers(6, 7), -100), ("ignored", torch.tensor([0, -100, 3, -100, 5, 1, 2]), -100), ("ignored-class", torch.tensor([0, 2, 3, 2, 5, 1, 2]), 2),
+        ]:
+            differentiate(
+                "cross_entropy", f"{reduction}-{name}", lambda logits, targets: F.cross_entropy(logits, targets, reduction=reduction, ignore_index=ignore),
+                {}, {"logits": logits, "targets": targets}, "loss", {"reduction": reduction, "ignore_index": ignore},
+            )
+    differentiate(
+        "cross_entropy", "large", lambda logits, targets: F.cross_entropy(logits, targets), {}, {"logits": normal(3, 5, scale=300), "targets": integers(5, 3)}, "loss"
+    )
+
+
+# Attention.
+
+
+def visible(tq, tk, causal=False, window=0):
+    """Which keys a query sees; the last query stands at the last key."""
+    distance = torch.arange(tq)[:, None] + tk - tq - torch.arange(tk)[None, :]
+    seen = torch.ones(tq, tk, dtype=torch.bool)
+    if causal:
+        seen &= distance >= 0
+    if window:
+        seen &= distance.abs() < window
+    return seen
+
+
+def bias_of(mask, tq, tk, causal, window):
+    """A float mask with all that hides in it."""
+    bias = torch.zeros(tq, tk).masked_fill(~visible(tq, tk, causal, window), -INF)
+    if mask is None:
+        return bias
+    return bias + (torch.zeros(mask.shape).masked_fill(~mask, -INF) if mask.dtype == torch.bool else mask)
+
+
+def attend(q, k, v, mask=None, scale=None, causal=False, window=0, softcap=0.0):
+    tq, tk = q.shape[2], k.shape[2]
+    if softcap == 0:
+        plain = mask is None and window == 0 and (not causal or tq == tk)
+        return F.scaled_dot_product_attention(
+            q, k, v, None if plain else bias_of(mask, tq, tk, causal, window), is_causal=plain and causal, scale=scale, enable_gqa=q.shape[1] != k.shape[1]
+        )
+    return weights(q, k, mask, scale, causal, window, softcap)["weights"] @ repeat(v, q.shape[1])
+
+
+def repeat(t, heads):
+    return t.repeat_interleave(heads // t.shape[1], dim=1)
+
+
+def weights(q, k, mask=None, scale=None, causal=False, window=0, softcap=0.0):
+    """The stages of attention."""
+    s = {"scores": q @ repeat(k, q.shape[1]).mT * (scale if scale is not None else q.shape[-1] ** -0.5)}
+    s["capped"] = softcap * torch.tanh(s["scores"] / softcap) if softcap else s["scores"]
+    s["masked"] = s["capped"] + bias_of(mask, q.shape[2], k.shape[2], causal, window)
+    s["weights"] = F.softmax(s["masked"], dim=-1)
+    return s
+
+
+def attention_cases():
+    shapes = {"small": (1, 1, 1, 3, 3, 4, 4), "heads": (2, 2, 2, 3, 5, 4, 6), "groups": (2, 4, 2, 4, 6, 3, 3), "one-kv": (1, 3, 1, 3, 4, 2, 5), "one-query": (1, 2, 2, 1, 7, 4, 4)}
+    b_mask = booleans(2, 1, 4, 6)
+    b_mask[..., 0] = True
+    f_mask = normal(1, 4, 4, 6, scale=2)
+    f_mask[0, 1, 2, 3] = f_mask[0, 3, 0, :2] = -INF
+    variants = [
+        ("small", {}, None), ("heads", {}, None), ("groups", {}, None), ("one-kv", {}, None), ("one-query", {"causal": True}, None),
+        ("small", {"causal": True}, None), ("heads", {"causal": True}, None), ("groups", {"causal": True, "window": 2}, None), ("groups", {"window": 2}, None),
+        ("heads", {"scale": 0.7}, None), ("groups", {}, b_mask), ("groups", {}, f_mask), ("groups", {"causal": True}, b_mask), ("groups", {"causal": True}, f_mask),
+        ("heads", {"softcap": 1.5}, None), ("groups", {"softcap": 2.0, "causal": True, "scale": 0.6}, f_mask),
+    ]
+    for i, (shape, attrs, mask) in enumerate(variants):
+        b, h, g, tq, tk, d, dv = shapes[shape]
+        src = {"q": normal(b, h, tq, d, scale=1.5), "k": normal(b, g, tk, d, scale=1.4), "v": normal(b, g, tk, dv), "mask": mask}
+        name = "-".join([shape, *attrs, *([] if mask is None else [str(mask.dtype).removeprefix("torch.")])])
+        differentiate("attention", name, lambda q, k, v, mask=None: attend(q, k, v, mask, **attrs), {}, src, "out", attrs)
+        if i % 3 == 0 or "softcap" in attrs:
+            src.pop("v")
+            for stage, s in weights(src["q"], src["k"], mask, **attrs).items():
+                add("attention.scores", f"{name}-{stage}", {**attrs, "stage": stage}, [(src, {"s": s})])
+    q, k, v = normal(2, 4, 9, 3), normal(2, 2, 9, 3), normal(2, 2, 9, 5)
+    full = attend(q, k, v, causal=True, window=4)
+    steps = [({"q": q[:, :, a:b], "k": k[:, :, a:b], "v": v[:, :, a:b], "pos": torch.tensor(a)}, {"out": full[:, :, a:b]}) for a, b in [(0, 4), (4, 5), (5, 8), (8, 9)]]
+    add("attention.cached", "chunks", {"capacity": 9, "window": 4}, steps)
+
+
+# Layers.
+
+
+def mha_weights(d, h, g, hd, biases):
+    w = {}
+    for n, i, o in [("q", d, h * hd), ("k", d, g * hd), ("v", d, g * hd), ("o", h * hd, d)]:
+        w["w" + n] = normal(i, o, scale=i**-0.5 * 1.5)
+        w["b" + n] = normal(o, scale=0.3) if biases else None
+    return w
+
+
+def mha(x, w, heads, kv_heads=None, mask=None, **attrs):
+    def split(t, n):
+        return t.unflatten(-1, (n, -1)).transpose(1, 2)
+
+    kv = kv_heads or heads
+    q, k, v = (split(F.linear(x, w["w" + n].T, w["b" + n]), c) for n, c in [("q", heads), ("k", kv), ("v", kv)])
+    return F.linear(attend(q, k, v, mask, **attrs).transpose(1, 2).flatten(-2), w["wo"].T, w["bo"])
+
+
+def module_mha(x, w, heads, causal=False):
+    """nn.MultiheadAttention, which has as many KV heads as heads, of width d / heads."""
+    n, t, d = x.shape
+    hidden = torch.full((t, t), -INF).triu(1) if causal else None
+    y, _ = F.multi_head_attention_forward(
+        x.transpose(0, 1), x.transpose(0, 1), x.transpose(0, 1), d, heads, torch.cat([w["wq"], w["wk"], w["wv"]], 1).T,
+        torch.cat([w["bq"], w["bk"], w["bv"]]), None, None, False, 0.0, w["wo"].T, w["bo"], training=True, attn_mask=hidden, need_weights=False,
+    )
+    return y.transpose(0, 1)
+
+
+def mha_cases():
+    for name, d, h, g, hd, t, biases, attrs in [
+        ("module", 6, 2, 2, 3, 4, True, {}), ("module-causal", 6, 3, 3, 2, 5, True, {"causal": True}), ("no-bias", 6, 2, 2, 3, 4, False, {"causal": True}),
+        ("groups", 6, 4, 2, 2, 4, True, {"causal": True}), ("wide-heads", 5, 2, 1, 4, 3, True, {"scale": 0.9}), ("window", 4, 2, 2, 2, 6, True, {"causal": True, "window": 3}),
+    ]:
+        f = module_mha if name.startswith("module") else mha
+        extra = {} if f is module_mha else {"kv_heads": g}
+        differentiate(
+            "mha", name, lambda x, mask=None, **w: f(x, w, h, **extra, **attrs), mha_weights(d, h, g, hd, biases), {"x": normal(2, t, d)}, "y",
+            {"heads": h, "kv_heads": g, **attrs},
+        )
+    mask = normal(2, 1, 4, 4)
+    mask[0, 0, 1, 2] = -INF
+    differentiate(
+        "mha", "mask", lambda x, mask=None, **w: mha(x, w, 2, mask=mask), mha_weights(6, 2, 2, 3, True), {"x": normal(2, 4, 6), "mask": mask}, "y", {"heads": 2}
+    )
+
+
+ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu, "gelu_tanh": lambda x: F.gelu(x, approximate="tanh")}
+
+
+def ffn(x, w, activation):
+    return F.linear(ACTIVATIONS[activation](F.linear(x, w["w1"].T, w["b1"])), w["w2"].T, w["b2"])
+
+
+def ffn_weights(d, hidden):
+    return {"w1": normal(d, hidden, scale=d**-0.5), "b1": normal(hidden, scale=0.3), "w2": normal(hidden, d, scale=hidden**-0.5), "b2": normal(d, scale=0.3)}
+
+
+def ffn_cases():
+    for a in ACTIVATIONS:
+        differentiate("ffn", a, lambda x, **w: ffn(x, w, a), ffn_weights(4, 9), {"x": normal(2, 3, 4)}, "y", {"activation": a})
+    w = {**ffn_weights(4, 6), "b1": None, "b2": None}
+    differentiate("ffn", "no-bias", lambda x, **w: ffn(x, w, "gelu"), w, {"x": normal(3, 4)}, "y")
+
+
+def norm_weights(prefix, d):
+    return {prefix + "_gamma": normal(d, scale=0.3, mean=1), prefix + "_beta": normal(d, scale=0.3)}
+
+
+def block_weights(d, h, g, hd, hidden):
+    return {**norm_weights("ln1", d), **mha_weights(d, h, g, hd, True), **norm_weights("ln2", d), **ffn_weights(d, hidden)}
+
+
+def encoder_layer(x, w, norm, heads, activation, eps, causal):
+    """nn.TransformerEncoderLayer, for heads that fill the width."""
+    t, d = x.shape[1:]
+    layer = torch.nn.TransformerEncoderLayer(
+        d, heads, w["w1"].shape[1], dropout=0.0, activation=ACTIVATIONS[activation], layer_norm_eps=eps, batch_first=True, norm_first=norm == "pre"
+    )
+    params = {
+        "self_attn.in_proj_weight": torch.cat([w["wq"], w["wk"], w["wv"]], 1).T, "self_attn.in_proj_bias": torch.cat([w["bq"], w["bk"], w["bv"]]),
+        "self_attn.out_proj.weight": w["wo"].T, "self_attn.out_proj.bias": w["bo"], "linear1.weight": w["w1"].T, "linear1.bias": w["b1"],
+        "linear2.weight": w["w2"].T, "linear2.bias": w["b2"], "norm1.weight": w["ln1_gamma"], "norm1.bias": w["ln1_beta"],
+        "norm2.weight": w["ln2_gamma"], "norm2.bias": w["ln2_beta"],
+    }
+    mask = torch.full((t, t), -INF).triu(1) if causal else None
+    return torch.func.functional_call(layer, params, (x,), {"src_mask": mask})
+
+
+def block(x, w, norm, heads, kv_heads, activation, eps, causal, window):
+    d = x.shape[-1]
+    if kv_heads == heads and w["wq"].shape[1] == d and window == 0:
+        return encoder_layer(x, w, norm, heads, activation, eps, causal)
+    ln = lambda x, n: F.layer_norm(x, (d,), w[n + "_gamma"], w[n + "_beta"], eps)
+    attn = lambda x: mha(x, w, heads, kv_heads, causal=causal, window=window)
+    if norm == "pre":
+        x = x + attn(ln(x, "ln1"))
+        return x + ffn(ln(x, "ln2"), w, activation)
+    x = ln(x + attn(x), "ln1")
+    return ln(x + ffn(x, w, activation), "ln2")
+
+
+def block_cases():
+    for name, norm, d, h, g, hd, t, a, eps, causal, window in [
+        ("pre", "pre", 6, 2, 2, 3, 4, "gelu", 1e-5, True, 0), ("post", "post", 6, 3, 3, 2, 4, "relu", 1e-5, True, 0), ("pre-tanh", "pre", 4, 2, 2, 2, 3, "gelu_tanh", 1e-3, False, 0),
+        ("groups", "pre", 6, 4, 2, 2, 5, "gelu", 1e-5, True, 3), ("post-groups", "post", 5, 2, 1, 3, 4, "gelu", 1e-5, True, 0),
+    ]:
+        attrs = {"norm": norm, "heads": h, "kv_heads": g, "activation": a, "eps": eps, "causal": causal, "window": window}
+        differentiate("block", name, lambda x, **w: block(x, w, **attrs), block_weights(d, h, g, hd, 2 * d), {"x": normal(2, t, d)}, "y", attrs)
+
+
+# Models.
+
+
+def sinusoids(positions, d):
+    angle = positions[:, None] / 10000 ** (torch.arange(0, d, 2) / d)
+    return torch.stack([angle.sin(), angle.cos()], -1).flatten(-2)
+
+
+def gpt(ids, w, heads, kv_heads, norm, activation, eps, positions, scale_embedding=False, windows=()):
+    d, t = w["wte"].shape[1], ids.shape[1]
+    x = F.embedding(ids, w["wte"])
+    if scale_embedding:
+        x = x * math.sqrt(d)
+    if positions == "learned":
+        x = x + w["wpe"][:t]
+    elif positions == "sinusoidal":
+        x = x + sinusoids(torch.arange(t), d)
+    stacked = [n for n in block_weights(2, 1, 1, 2, 2)]
+    for layer in range(w["wq"].shape[0]):
+        window = windows[layer % len(windows)] if windows else 0
+        x = block(x, {n: w[n][layer] for n in stacked}, norm, heads, kv_heads, activation, eps, True, window)
+    if norm == "pre":
+        x = F.layer_norm(x, (d,), w["lnf_gamma"], w["lnf_beta"], eps)
+    return F.linear(x, w["wte"]) if w.get("w_out") is None else x @ w["w_out"]
+
+
+def gpt_weights(v, ctx, d, layers, h, g, hd, hidden, norm, positions, tied):
+    blocks = [block_weights(d, h, g, hd, hidden) for _ in range(layers)]
+    w = {"wte": normal(v, d, scale=0.6), "wpe": normal(ctx, d, scale=0.4) if positions == "learned" else None}
+    w |= {n: torch.stack([b[n] for b in blocks]) for n in blocks[0]}
+    w |= norm_weights("lnf", d) if norm == "pre" else {"lnf_gamma": None, "lnf_beta": None}
+    w["w_out"] = None if tied else normal(d, v, scale=d**-0.5)
+    return w
+
+
+MODELS = {  # vocabulary, context, width, layers, heads, KV heads, head width, hidden, and attributes
+    "tied": ((11, 6, 6, 2, 2, 2, 3, 12, "pre", "learned", True), {"activation": "gelu_tanh"}),
+    "untied": ((7, 5, 4, 2, 2, 2, 2, 6, "pre", "learned", False), {"activation": "gelu"}),
+    "post-sinusoidal": ((9, 6, 6, 2, 3, 3, 2, 8, "post", "sinusoidal", True), {"activation": "relu", "scale_embedding": True}),
+    "groups-banded": ((8, 6, 5, 3, 4, 2, 3, 7, "pre", "none", True), {"activation": "gelu", "windows": [0, 2], "eps": 1e-3}),
+}
+
+
+def model(name):
+    """Weights and attributes of a model of MODELS."""
+    dims, extra = MODELS[name]
+    norm, positions = dims[8], dims[9]
+    attrs = {"heads": dims[4], "kv_heads": dims[5], "norm": norm, "positions": positions, "eps": 1e-5, **extra}
+    return gpt_weights(*dims), attrs, dims[0]
+
+
+def gpt_cases():
+    for name in MODELS:
+        w, attrs, vocab = model(name)
+        t = 5
+        ids, targets = integers(vocab, 2, t), integers(vocab, 2, t)
+        targets[1, 2] = -100
+        add("gpt", name, attrs, [({"ids": ids}, {"logits": gpt(ids, w, **attrs)})], w)
+        for reduction in ("mean", "none", "sum") if name == "tied" else ("mean",):
+            f = lambda ids, targets, **w: F.cross_entropy(gpt(ids, w, **attrs).flatten(0, 1), targets.flatten(), reduction=reduction).reshape(
+                targets.shape if reduction == "none" else ()
+            )
+            differentiate("gpt.loss", f"{name}-{reduction}", f, w, {"ids": ids, "targets": targets}, "loss", {**attrs, "reduction": reduction})
+        full = gpt(ids, w, **attrs)
+        steps = [({"ids": ids[:, a:b], "pos": torch.tensor(a)}, {"logits": full[:, a:b]}) for a, b in [(0, 2), (2, 3), (3, 5)]]
+        add("gpt.cached", name, {**attrs, "capacity": 5}, steps, w)
+
+
+# Training.
+
+STATES = {"exp_avg": "new_m", "exp_avg_sq": "new_v", "momentum_buffer": "new_v"}
+
+
+def optimizer_case(op, name, make, attrs, steps, keep, lr=0.01, momentum=True):
+    """Steps of an optimizer; results are kept of the steps in keep."""
+    p = normal(3, 4)
+    start = p.clone()
+    p.requires_grad_()
+    optimizer = make([p])
+    rows = []
+    for t in range(1, steps + 1):
+        rate = lr * (1 - 0.5 * t / steps)
+        p.grad = normal(3, 4) if t % 7 else torch.zeros(3, 4)
+        src = {"grad": p.grad.clone(), "lr": torch.tensor(rate)}
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.step()
+        dst = {"new_param": p.detach().clone()}
+        if momentum:
+            dst |= {STATES[n]: s.clone() for n, s in optimizer.state[p].items() if n in STATES}
+        rows.append((src, dst if t in keep else {}))
+    add(op, name, attrs, rows, {"param": start})
+
+
+def optimizer_cases():
+    keep = {1, 2, 3, 7, 8, 20, 60}
+    for name, b1, b2, eps, wd in [("default", 0.9, 0.999, 1e-8, 0.0), ("decay", 0.9, 0.999, 1e-8, 0.1), ("betas", 0.5, 0.9, 1e-6, 0.01), ("eps", 0.9, 0.99, 1e-2, 0.0)]:
+        attrs = {"beta1": b1, "beta2": b2, "eps": eps, "weight_decay": wd}
+        for decoupled in (False, True):
+            make = torch.optim.AdamW if decoupled else torch.optim.Adam
+            optimizer_case(
+                "adam", ("w-" if decoupled else "") + name, lambda p: make(p, lr=0.01, betas=(b1, b2), eps=eps, weight_decay=wd, foreach=False),
+                {**attrs, "decoupled": decoupled}, 60 if name == "default" else 20, keep,
+            )
+    for name, attrs in {
+        "plain": {}, "decay": {"weight_decay": 0.1}, "momentum": {"momentum": 0.9}, "dampening": {"momentum": 0.9, "dampening": 0.3, "weight_decay": 0.01},
+        "nesterov": {"momentum": 0.8, "nesterov": True, "weight_decay": 0.01},
+    }.items():
+        optimizer_case("sgd", name, lambda p: torch.optim.SGD(p, lr=0.1, foreach=False, **attrs), attrs, 20, keep, 0.1, "momentum" in attrs)
+
+
+def clip_cases():
+    for name, scale, limit in [("clips", 2.0, 1.0), ("leaves", 0.1, 5.0), ("huge", 1e6, 0.5)]:
+        g = normal(3, 5, scale=scale)
+        p = torch.zeros(3, 5, requires_grad=True)
+        p.grad = g.clone()
+        norm = torch.nn.utils.clip_grad_norm_([p], limit)
+        add("clip_norm", name, {"max_norm": limit}, [({"g": g}, {"y": p.grad, "norm": norm})])
+        p.grad = g.clone()
+        torch.nn.utils.clip_grad_value_([p], limit)
+        add("clip_value", name, {"limit": limit}, [({"g": g}, {"y": p.grad})])
+
+
+def rates(make, lr, n):
+    """The rates of n steps of a scheduler."""
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=lr)
+    scheduler, out = make(optimizer), []
+    for _ in range(n):
+        out.append(scheduler.get_last_lr()[0])
+        optimizer.step()
+        scheduler.step()
+    return torch.tensor(out)
+
+
+def schedule_cases():
+    s = torch.optim.lr_scheduler
+    warm = lambda o: s.SequentialLR(o, [s.LinearLR(o, 0.1, 1.0, 5), s.CosineAnnealingLR(o, 20, 1e-4)], [5])
+    for name, attrs, make, n in [
+        ("cosine", {"total": 20, "min_lr": 1e-4}, lambda o: s.CosineAnnealingLR(o, 20, 1e-4), 21), ("warmup_cosine", {"warmup": 5, "warmup_start": 0.1, "total": 25, "min_lr": 1e-4}, warm, 26),
+        ("step", {"step_size": 4, "gamma": 0.3}, lambda o: s.StepLR(o, 4, 0.3), 20), ("exponential", {"gamma": 0.9}, lambda o: s.ExponentialLR(o, 0.9), 20),
+        ("constant", {"warmup": 6, "warmup_start": 0.25}, lambda o: s.LinearLR(o, 0.25, 1.0, 6), 12),
+    ]:
+        add("learning_rate", name, {"schedule": name, "lr": 0.05, **attrs}, [({"t": torch.arange(n)}, {"lr": rates(make, 0.05, n)})])
+
+
+def init_cases():
+    """The limits and deviations are torch.nn.init's, read where it draws; the draws are given."""
+    init, drawn = torch.nn.init, {}
+    init._no_grad_uniform_ = lambda t, a, b, generator=None: drawn.update(limit=b)
+    init._no_grad_normal_ = lambda t, mean, std, generator=None: drawn.update(std=std)
+    stored = torch.empty(5, 8)  # [out, in]
+
+    def kaiming(f, a, mode):
+        # kaiming_* draws through the tensor's own methods.
+        def uniform_(self, low, high, generator=None):
+            drawn.update(limit=high)
+
+        def normal_(self, mean, std, generator=None):
+            drawn.update(std=std)
+
+        saved = torch.Tensor.uniform_, torch.Tensor.normal_
+        torch.Tensor.uniform_, torch.Tensor.normal_ = uniform_, normal_
+        try:
+            f(stored, a=a, mode=mode, nonlinearity="leaky_relu")
+        finally:
+            torch.Tensor.uniform_, torch.Tensor.normal_ = saved
+
+    for scheme, attrs, draw in [
+        ("xavier_uniform", {"gain": 1.5}, lambda: init.xavier_uniform_(stored, 1.5)), ("xavier_normal", {}, lambda: init.xavier_normal_(stored)),
+        ("kaiming_uniform", {"a": 0.3, "mode": "fan_in"}, lambda: kaiming(init.kaiming_uniform_, 0.3, "fan_in")),
+        ("kaiming_normal", {"mode": "fan_out"}, lambda: kaiming(init.kaiming_normal_, 0, "fan_out")), ("normal", {"std": 0.02, "layers": 6}, lambda: drawn.update(std=0.02 / math.sqrt(12))),
+    ]:
+        drawn.clear()
+        draw()
+        if "limit" in drawn:
+            bits = torch.randint(2**32, (8, 5), generator=rng)
+            w = drawn["limit"] * (2 * (bits >> 8) * 2.0**-24 - 1)
+        else:
+            bits = torch.randint(2**32, (8, 5, 2), generator=rng)
+            u = (bits >> 8) * 2.0**-24
+            w = drawn["std"] * torch.sqrt(-2 * torch.log(u[..., 0] + 2.0**-24)) * torch.cos(2 * math.pi * u[..., 1])
+        add("init", scheme, {"scheme": scheme, **attrs}, [({"draws": bits}, {"w": w})])
+
+
+GROUPS = {"biases": ("bq", "bk", "bv", "bo", "b1", "b2"), "norms": ("gamma", "beta"), "embeddings": ("wte", "wpe")}
+
+
+def train_cases():
+    s = torch.optim.lr_scheduler
+    for name, schedule, make, spared, adam in [
+        ("tied", {"schedule": "warmup_cosine", "lr": 0.02, "min_lr": 0.002, "warmup": 2, "warmup_start": 0.25, "total": 6},
+         lambda o: s.SequentialLR(o, [s.LinearLR(o, 0.25, 1.0, 2), s.CosineAnnealingLR(o, 4, 0.002)], [2]), ["biases", "norms"],
+         {"weight_decay": 0.1, "decoupled": True, "max_norm": 0.5, "adam_eps": 1e-3, "beta2": 0.95}),
+        ("untied", {"schedule": "exponential", "lr": 0.01, "gamma": 0.8}, lambda o: s.ExponentialLR(o, 0.8), ["embeddings"], {"weight_decay": 0.05, "adam_eps": 1e-3}),
+    ]:
+        w, attrs, vocab = model(name)
+        start = {n: t.clone() for n, t in w.items() if t is not None}
+        w = {n: t.clone().requires_grad_() for n, t in start.items()}
+        exempt = lambda n: any(n.endswith(x) if g == "norms" else n == x for g in spared for x in GROUPS[g])
+        decay = adam["weight_decay"]
+        groups = [{"params": [t for n, t in w.items() if exempt(n) == e], "weight_decay": 0.0 if e else decay} for e in (False, True)]
+        optimizer = (torch.optim.AdamW if adam.get("decoupled") else torch.optim.Adam)(
+            groups, lr=schedule["lr"], betas=(0.9, adam.get("beta2", 0.999)), eps=adam["adam_eps"], foreach=False
+        )
+        scheduler, steps, n = make(optimizer), [], 4
+        for step in range(n):
+            ids, targets = integers(vocab, 2, 2, 4), integers(vocab, 2, 2, 4)
+            targets[0, 1, :3] = -100
+            optimizer.zero_grad()
+            count = (targets != -100).sum()
+            total = 0.0
+            for i, t in zip(ids, targets):
+                loss = F.cross_entropy(gpt(i, w, **attrs).flatten(0, 1), t.flatten(), reduction="sum") / count
+                loss.backward()
+                total = total + loss.detach()
+            norm = torch.nn.utils.clip_grad_norm_(w.values(), adam.get("max_norm", math.inf), foreach=False)
+            dst = {"loss": total, "norm": norm, "lr": torch.tensor(scheduler.get_last_lr()[0])}
+            optimizer.step()
+            scheduler.step()
+            if step in (0, n - 1):
+                dst |= {"new_" + k: t.detach().clone() for k, t in w.items()}
+            steps.append(({"ids": ids, "targets": targets}, dst))
+        add("gpt.train", name, {**attrs, **schedule, **adam, "no_decay": spared}, steps, start)
+
+
+def position_cases():
+    at = torch.tensor([0, 1, 2, 7, 77])
+    add("sinusoidal_positions", "d-8", {"d_model": 8}, [({"pos": at}, {"y": sinusoids(at, 8)})])
+    table = normal(5, 3)
+    at = torch.tensor([4, 0, 4])
+    add("learned_positions", "rows", {}, [({"pos": at}, {"y": F.embedding(at, table)})], {"table": table})
+
+
+def main():
+    for make in (
+        matmul_cases, linear_cases, rows_cases, layernorm_cases, embedding_cases, position_cases, loss_cases, attention_cases, mha_cases, ffn_cases,
+        block_cases, gpt_cases, optimizer_cases, clip_cases, schedule_cases, init_cases, train_cases,
+    ):
+        make()
+    OUT.mkdir(parents=True, exist_ok=True)
+    for old in OUT.glob("*.json"):
+        old.unlink()
+    files = {}
+    for op, of in cases.items():
+        text = json.dumps({"op": op, "cases": of}, separators=(",", ":"), allow_nan=False) + "\n"
+        (OUT / f"{op}.json").write_text(text)
+        files[f"{op}.json"] = {"cases": len(of), "bytes": len(text), "sha256": hashlib.sha256(text.encode()).hexdigest()}
+    manifest = {
+        "oracle": "PyTorch, CPU, float64, one thread", "license_of_library": "BSD-3-Clause", "torch": torch.__version__, "numpy": numpy.__version__,
+        "python": platform.python_version(), "machine": platform.machine(), "command": "python tools/torchgen/generate.py",
+        "generator_sha256": hashlib.sha256(pathlib.Path(__file__).read_bytes()).hexdigest(), "files": files,
+    }
+    (OUT / "MANIFEST.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    print(sum(f["cases"] for f in files.values()), "cases,", sum(f["bytes"] for f in files.values()), "bytes", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
