@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -202,40 +203,46 @@ func (a *LearningRateArgs) validate() error { return a.ScheduleAttrs.validate() 
 
 func (a *ScheduleAttrs) defaults() { *a = ScheduleAttrs{Schedule: "constant", LR: 1e-3} }
 
-// validate wants exactly the attributes that the schedule reads: one that it does not would be a wish that nothing grants.
+// scheduleReads are the attributes that each schedule reads, beside lr.
+var scheduleReads = map[string]string{
+	"constant": "warmup", "cosine": "min_lr total", "warmup_cosine": "min_lr warmup total", "step": "min_lr gamma step_size",
+	"exponential": "min_lr gamma", "inverse_sqrt": "min_lr warmup",
+}
+
+// validate refuses attributes that the schedule does not read: they would be a wish that nothing grants.
 func (a *ScheduleAttrs) validate() error {
-	reads, ok := map[string]string{
-		"constant": "warmup", "cosine": "min_lr total", "warmup_cosine": "min_lr warmup total", "step": "min_lr gamma step_size",
-		"exponential": "min_lr gamma", "inverse_sqrt": "min_lr inverse_sqrt_warmup",
-	}[a.Schedule]
+	reads, ok := scheduleReads[a.Schedule]
 	if !ok {
 		return oneOf("schedule", a.Schedule, "constant", "cosine", "warmup_cosine", "step", "exponential", "inverse_sqrt")
 	}
 	err := errors.Join(nonNegative("lr", a.LR), nonNegative("min_lr", a.MinLR), atLeast("warmup", a.Warmup, 0))
-	if a.MinLR > a.LR {
-		err = errors.Join(err, fmt.Errorf("min_lr = %v: want at most lr = %v", a.MinLR, a.LR))
-	}
-	wants := func(name string, given, valid bool, want string) {
-		switch read := strings.Contains(reads, name); {
-		case given && !read:
-			err = errors.Join(err, fmt.Errorf("%s: schedule = %q does not use it", name, a.Schedule))
-		case read && !valid:
-			err = errors.Join(err, fmt.Errorf("%s with schedule = %q: want %s", name, a.Schedule, want))
+	want := func(ok bool, format string, args ...any) {
+		if !ok {
+			err = errors.Join(err, fmt.Errorf("schedule = %q: "+format, append([]any{a.Schedule}, args...)...))
 		}
 	}
-	wants("min_lr", a.MinLR != 0, true, "")
-	wants("total", a.Total != 0, a.Total > max(a.Warmup, 0), "total to be greater than warmup")
-	wants("gamma", a.Gamma != 0, a.Gamma > 0 && a.Gamma <= 1, "a number in (0, 1]")
-	wants("step_size", a.StepSize != 0, a.StepSize >= 1, "at least 1")
-	wants("warmup", a.Warmup != 0, true, "")
-	wants("inverse_sqrt_warmup", false, a.Warmup >= 1, "warmup to be at least 1")
-	if shape := a.WarmupStart != 0 || a.WarmupOffset != 0; shape && (a.Warmup == 0 || a.Schedule == "inverse_sqrt") {
-		err = errors.Join(err, fmt.Errorf("warmup_start and warmup_offset with schedule = %q and warmup = %d: nothing uses them", a.Schedule, a.Warmup))
+	for _, given := range []struct {
+		name string
+		set  bool
+	}{
+		{"min_lr", a.MinLR != 0}, {"warmup", a.Warmup != 0}, {"total", a.Total != 0}, {"gamma", a.Gamma != 0}, {"step_size", a.StepSize != 0},
+	} {
+		want(!given.set || slices.Contains(strings.Fields(reads), given.name), "%s is given, and not used", given.name)
 	}
-	if !(a.WarmupStart >= 0 && a.WarmupStart <= 1) || a.WarmupOffset < 0 || a.WarmupOffset > 1 {
-		err = errors.Join(err, fmt.Errorf("warmup_start = %v, warmup_offset = %d: want a start in [0, 1] and an offset of 0 or 1",
-			a.WarmupStart, a.WarmupOffset))
+	switch a.Schedule {
+	case "cosine", "warmup_cosine":
+		want(a.Total > max(a.Warmup, 0), "total = %d: want more than warmup = %d", a.Total, a.Warmup)
+	case "step", "exponential":
+		want(a.Gamma > 0 && a.Gamma <= 1, "gamma = %v: want a number in (0, 1]", a.Gamma)
+		want(a.Schedule != "step" || a.StepSize >= 1, "step_size = %d: want at least 1", a.StepSize)
+	case "inverse_sqrt":
+		want(a.Warmup >= 1, "warmup = %d: want at least 1", a.Warmup)
 	}
+	ramp := a.Warmup > 0 && a.Schedule != "inverse_sqrt"
+	want(ramp || a.WarmupStart == 0 && a.WarmupOffset == 0, "warmup_start or warmup_offset is given, and no warmup uses it")
+	want(a.WarmupStart >= 0 && a.WarmupStart <= 1, "warmup_start = %v: want a number in [0, 1]", a.WarmupStart)
+	want(a.WarmupOffset == 0 || a.WarmupOffset == 1, "warmup_offset = %d: want 0 or 1", a.WarmupOffset)
+	want(a.MinLR <= a.LR, "min_lr = %v: want at most lr = %v", a.MinLR, a.LR)
 	return err
 }
 
