@@ -29,7 +29,7 @@ func TestTorch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ran := map[string]int{}
+	ran, graded := map[string]int{}, map[string]int{}
 	for _, file := range files {
 		if filepath.Base(file) == "manifest.json" {
 			continue
@@ -43,35 +43,56 @@ func TestTorch(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			worst := 0.0
 			for name, got := range torchOps[c.Op](c) {
-				want := c.output(name)
-				if len(got) != len(want) {
-					t.Fatalf("%s: got %d elements, want %d", name, len(got), len(want))
-				}
-				scale := torchCancels(c)
-				for _, w := range want {
-					if !math.IsInf(w, 0) {
-						scale = max(scale, math.Abs(w))
-					}
-				}
-				for i, w := range want {
-					if sameKind := got[i] == w; sameKind {
-						continue
-					}
-					ratio := math.Abs(got[i]-w) / (0x1p-53 * (math.Abs(w) + scale))
-					if !(ratio <= tolerance) {
-						t.Errorf("%s[%d] = %v, PyTorch has %v: %.3g units, %v allowed", name, i, got[i], w, ratio, tolerance)
-					}
-					worst = max(worst, ratio)
-				}
+				worst = max(worst, c.compare(t, name, got, tolerance))
 			}
 			t.Logf("worst difference: %.2g units", worst)
+			if len(c.Grads) == 0 {
+				return
+			}
+			grads, worst := torchGrads[c.Op](c), 0.0
+			for _, want := range c.Grads {
+				worst = max(worst, c.compare(t, want.Name, grads[want.Name], torchGradTolerance(c)))
+			}
+			t.Logf("worst difference of %d gradients: %.2g units", len(c.Grads), worst)
+			graded[c.Op]++
 		})
+	}
+	for op := range torchGrads {
+		if graded[op] == 0 {
+			t.Errorf("no gradient of op %s was read from %d files under %s", op, len(files), dir)
+		}
 	}
 	for op := range torchOps {
 		if ran[op] == 0 {
 			t.Errorf("no case of op %s was read from %d files under %s", op, len(files), dir)
 		}
 	}
+}
+
+// compare fails the test where an output or gradient is off by more than tolerance units, and returns the largest difference.
+func (c torchCase) compare(t *testing.T, name string, got []float64, tolerance float64) (worst float64) {
+	t.Helper()
+	want := c.find(name).floats()
+	if len(got) != len(want) {
+		t.Fatalf("%s: got %d elements, want %d", name, len(got), len(want))
+	}
+	scale := torchCancels(c)
+	for _, w := range want {
+		if !math.IsInf(w, 0) {
+			scale = max(scale, math.Abs(w))
+		}
+	}
+	for i, w := range want {
+		if sameKind := got[i] == w; sameKind {
+			continue
+		}
+		ratio := math.Abs(got[i]-w) / (0x1p-53 * (math.Abs(w) + scale))
+		if !(ratio <= tolerance) {
+			t.Errorf("%s[%d] = %v, PyTorch has %v: %.3g units, %v allowed", name, i, got[i], w, ratio, tolerance)
+		}
+		worst = max(worst, ratio)
+	}
+	return worst
 }
 
 // torchCancels returns the magnitude that PyTorch cancels on the way to an output, where that is more than the output.
@@ -162,12 +183,31 @@ func rowOf(f func(float64) float64) func([]float64) []float64 {
 
 func torchAttention(c torchCase) map[string][]float64 {
 	q, k, v := c.find("q").matrices(), c.find("k").matrices(), c.find("v").matrices()
+	scale, masks := c.attention()
+	var y []Matrix
+	for i := range q {
+		y = append(y, Attention(q[i], k[i], v[i], scale, masks[i]))
+	}
+	// The mask is also said by Causal, whose alignment is the bottom right.
+	if strings.Contains(c.Name, "bottomright") {
+		for i := range q {
+			if !slices.Equal(y[i].Data, Attention(q[i], k[i], v[i], scale, Mask{Causal: true}).Data) {
+				panic("a causal mask is not PyTorch's bottom-right mask")
+			}
+		}
+	}
+	return map[string][]float64{"y": join(y...)}
+}
+
+// attention returns the scale and the mask of each head of each batch item.
+func (c torchCase) attention() (scale float64, masks []Mask) {
+	q, k := c.find("q").matrices(), c.find("k").matrices()
 	seqQ, seqK := q[0].Rows, k[0].Rows
-	scale := c.Attributes["scale"].(float64)
+	scale = c.Attributes["scale"].(float64)
 	if scale != Scale(q[0].Cols) {
 		panic("the scale of " + c.Name + " is not the default")
 	}
-	masks := make([]Mask, len(q))
+	masks = make([]Mask, len(q))
 	if given := c.find("attn_mask"); given != nil {
 		per := seqQ * seqK
 		for i := range masks {
@@ -182,14 +222,6 @@ func torchAttention(c torchCase) map[string][]float64 {
 				masks[i].Allow[n] = x != 0
 			}
 		}
-		// The mask is also said by Causal, whose alignment is the bottom right.
-		if strings.Contains(c.Name, "bottomright") {
-			for i := range q {
-				if !slices.Equal(Attention(q[i], k[i], v[i], scale, masks[i]).Data, Attention(q[i], k[i], v[i], scale, Mask{Causal: true}).Data) {
-					panic("a causal mask is not PyTorch's bottom-right mask")
-				}
-			}
-		}
 	}
 	if c.Attributes["is_causal"].(bool) { // PyTorch aligns top-left: only the first seqQ keys can be seen
 		for i := range masks {
@@ -201,11 +233,7 @@ func torchAttention(c torchCase) map[string][]float64 {
 			}
 		}
 	}
-	var y []Matrix
-	for i := range q {
-		y = append(y, Attention(q[i], k[i], v[i], scale, masks[i]))
-	}
-	return map[string][]float64{"y": join(y...)}
+	return scale, masks
 }
 
 func torchMultiHead(c torchCase) map[string][]float64 {
@@ -229,21 +257,41 @@ func torchMultiHead(c torchCase) map[string][]float64 {
 }
 
 func torchBlock(c torchCase) map[string][]float64 {
-	cfg := BlockConfig{
-		Norm: c.norm(), Activation: c.activation(), Eps: c.Attributes["layer_norm_eps"].(float64),
-		MHA: MHAConfig{Heads: c.integer("num_heads"), Causal: c.Attributes["causal"].(bool)},
-	}
 	var y []Matrix
 	for _, x := range c.find("x").matrices() {
-		y = append(y, Exact.Block(x, c.block(""), cfg))
+		y = append(y, Exact.Block(x, c.block(""), c.blockConfig()))
 	}
 	return map[string][]float64{"y": join(y...)}
 }
 
+func (c torchCase) blockConfig() BlockConfig {
+	return BlockConfig{
+		Norm: c.norm(), Activation: c.activation(), Eps: c.Attributes["layer_norm_eps"].(float64),
+		MHA: MHAConfig{Heads: c.integer("num_heads"), Causal: c.Attributes["causal"].(bool)},
+	}
+}
+
 func torchGPT(c torchCase) map[string][]float64 {
-	d, heads, seqLen := c.integer("d_model"), c.integer("num_heads"), c.integer("seq")
+	w, cfg := c.gpt()
+	ids, targets := c.find("ids").ints(), c.find("targets").ints()
+	ignore, n := c.integer("ignore_index"), cfg.Ctx
+	var logits []Matrix
+	var losses []float64
+	for at := 0; at < len(ids); at += n {
+		logits = append(logits, must(Exact.GPT(ids[at:at+n], w, cfg)))
+		losses = append(losses, must(Exact.GPTLoss(ids[at:at+n], targets[at:at+n], ignore, w, cfg))...)
+	}
+	return map[string][]float64{
+		"logits": join(logits...),
+		"loss":   Reduce(losses, targets, ignore, Reduction(c.Attributes["reduction"].(string))),
+	}
+}
+
+// gpt returns the model of a case. Its sequences are as long as its context.
+func (c torchCase) gpt() (GPTWeights, Config) {
+	d, heads := c.integer("d_model"), c.integer("num_heads")
 	cfg := Config{
-		Vocab: c.integer("vocab"), Ctx: seqLen, DModel: d, Layers: c.integer("num_layers"), Heads: heads, HeadDim: d / heads,
+		Vocab: c.integer("vocab"), Ctx: c.integer("seq"), DModel: d, Layers: c.integer("num_layers"), Heads: heads, HeadDim: d / heads,
 		FFN: c.integer("d_ff"), Norm: c.norm(), Activation: c.activation(), Eps: 1e-5,
 		Positions: Positions(c.Attributes["positions"].(string)), Tied: c.Attributes["tied_head"].(bool),
 	}
@@ -260,30 +308,23 @@ func torchGPT(c torchCase) map[string][]float64 {
 	if !cfg.Tied {
 		w.Wout = c.weight("head.weight")
 	}
-	ids, targets := c.find("ids").ints(), c.find("targets").ints()
-	ignore := c.integer("ignore_index")
-	var logits []Matrix
-	var losses []float64
-	for at := 0; at < len(ids); at += seqLen {
-		logits = append(logits, must(Exact.GPT(ids[at:at+seqLen], w, cfg)))
-		losses = append(losses, must(Exact.GPTLoss(ids[at:at+seqLen], targets[at:at+seqLen], ignore, w, cfg))...)
-	}
-	return map[string][]float64{
-		"logits": join(logits...),
-		"loss":   Reduce(losses, targets, ignore, Reduction(c.Attributes["reduction"].(string))),
-	}
+	return w, cfg
 }
 
 func torchCrossEntropy(c torchCase) map[string][]float64 {
 	targets, ignore := c.find("target").ints(), c.integer("ignore_index")
-	var logits Matrix
-	if in := c.find("logits"); len(in.Shape) == 2 {
-		logits = in.matrix()
-	} else { // [N, V, L]: the class dimension comes second
-		for _, m := range in.matrices() {
-			logits = Matrix{logits.Rows + m.Cols, m.Rows, append(logits.Data, m.T().Data...)}
-		}
-	}
-	losses := must(CrossEntropyRows(logits, targets, ignore))
+	losses := must(CrossEntropyRows(c.logits(), targets, ignore))
 	return map[string][]float64{"loss": Reduce(losses, targets, ignore, Reduction(c.Attributes["reduction"].(string)))}
+}
+
+// logits returns one row for each target.
+func (c torchCase) logits() (logits Matrix) {
+	in := c.find("logits")
+	if len(in.Shape) == 2 {
+		return in.matrix()
+	}
+	for _, m := range in.matrices() { // [N, V, L]: the class dimension comes second
+		logits = Matrix{logits.Rows + m.Cols, m.Rows, append(logits.Data, m.T().Data...)}
+	}
+	return logits
 }

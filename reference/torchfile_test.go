@@ -16,6 +16,7 @@ type torchCase struct {
 	Name, Op        string
 	Attributes      map[string]any
 	Inputs, Outputs []*torchTensor
+	Grads           []*torchTensor // "d_" and the name of an input: with respect to it, where the result has the gradient of input grad_out
 	Rows            []torchInitRow // of init_bounds alone
 }
 
@@ -73,7 +74,7 @@ func (c torchCase) notApplicable() string {
 }
 
 func (c torchCase) find(name string) *torchTensor {
-	for _, t := range slices.Concat(c.Inputs, c.Outputs) {
+	for _, t := range slices.Concat(c.Inputs, c.Outputs, c.Grads) {
 		if t != nil && t.Name == name {
 			return t
 		}
