@@ -185,18 +185,19 @@ func (k *clipNorm) do(_, lo, hi int) {
 
 func newClipValue(e *engine, a op.ClipValueArgs) runner[op.ClipValueArgs] {
 	limit := float32(a.Limit)
-	return func(a op.ClipValueArgs) error {
-		e.team.rows(a.Y.F32, a.G.F32, 1, costCopy, func(y, g []float32, _ int) {
-			for i, v := range g {
-				switch { // NaN is neither
-				case v > limit:
-					v = limit
-				case v < -limit:
-					v = -limit
-				}
-				y[i] = v
+	clip := func(y, g []float32, _ int) {
+		for i, v := range g {
+			switch { // NaN is neither
+			case v > limit:
+				v = limit
+			case v < -limit:
+				v = -limit
 			}
-		})
+			y[i] = v
+		}
+	}
+	return func(a op.ClipValueArgs) error {
+		e.team.rows(a.Y.F32, a.G.F32, 1, costCopy, clip)
 		return nil
 	}
 }
