@@ -309,6 +309,9 @@ func compare(name string, dst []op.Tensor, wants map[string]pytorchTensor) (wors
 		if !slices.Equal(got.Shape, want.Shape) {
 			return 0, fmt.Errorf("%s: %s has shape %v, PyTorch's %v", name, arg, got.Shape, want.Shape)
 		}
+		if !slices.Equal(got.I64, want.I64) {
+			return math.Inf(1), fmt.Errorf("%s: %s = %v, want %v", name, arg, got.I64, want.I64)
+		}
 		scale := scaleOf(arg, wants)
 		for i, w := range want.F64 {
 			g := got.F64[i]

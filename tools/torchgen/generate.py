@@ -11,6 +11,8 @@ Arguments have the names, shapes and layouts of SPEC.md. What PyTorch has a func
 F.layer_norm, F.scaled_dot_product_attention, nn.TransformerEncoderLayer, F.cross_entropy, torch.optim, torch.nn.utils.clip_grad_norm_,
 torch.optim.lr_scheduler, torch.nn.init. Gradients are autograd's. Inputs are multiples of 2^-8, so that they are short in decimal.
 
+Facts of text.clean come from Python itself, which has a Unicode database of its own.
+
 Each file holds the cases of an op: attributes, constants, and steps of sources and results; and, where the op is differentiable, the
 upstream gradient ("upstream") and the gradients ("grads") by the names of <op>.grad.
 """
@@ -21,6 +23,7 @@ import math
 import pathlib
 import platform
 import sys
+import unicodedata
 
 import numpy
 import torch
@@ -570,10 +573,72 @@ def position_cases():
     add("learned_positions", "rows", {}, [({"pos": at}, {"y": F.embedding(at, table)})], {"table": table})
 
 
+# Decoding.
+
+
+def distribution(logits, temperature=1.0, top_k=0, top_p=1.0):
+    probs = F.softmax(logits / temperature, dim=-1)
+    ordered, order = probs.sort(dim=-1, descending=True, stable=True)
+    rank = torch.arange(logits.shape[-1])
+    keep = rank < (top_k or logits.shape[-1])
+    ordered = F.normalize(ordered * keep, p=1, dim=-1)
+    keep = keep & (ordered.cumsum(-1) - ordered < top_p)
+    return torch.zeros_like(probs).scatter(-1, order, F.normalize(ordered * keep, p=1, dim=-1))
+
+
+def decoding_cases():
+    logits = normal(6, 12, scale=2)
+    tied = normal(3, 8)
+    tied[0, 2] = tied[0, 5] = tied[2, 0] = tied[2, 7] = 9.0
+    tied[1, 3] = -INF
+    for name, x in [("random", logits), ("ties", tied)]:
+        add("greedy", name, {}, [({"logits": x}, {"token": x.argmax(-1)})])
+    draws = torch.randint(2**32, (6,), generator=rng)
+    for name, attrs in [
+        ("plain", {}), ("temperature", {"temperature": 0.6}), ("top-k", {"top_k": 4}), ("top-p", {"top_p": 0.8}), ("all", {"temperature": 1.7, "top_k": 7, "top_p": 0.9})
+    ]:
+        p = distribution(logits, **attrs)
+        add("distribution", name, attrs, [({"logits": logits}, {"probs": p})])
+        u = (draws >> 8) * 2.0**-24
+        add("sample", name, attrs, [({"logits": logits, "draws": draws}, {"token": torch.searchsorted(p.cumsum(-1), u[:, None], right=True)[:, 0]})])
+
+
+# Text, which is Python's: the codec of UTF-8 and the database of unicodedata.
+
+
+def clean_case(name, attrs, data, text, counts):
+    """A case of text.clean: bytes, the cleaned text, and counts of what changed by index."""
+    out = list(text.encode())
+    padded = out + [-1] * (3 * len(data) - len(out))
+    add("text.clean", name, attrs, [
+        ({"text": torch.tensor(list(data))}, {"out": torch.tensor(padded), "length": torch.tensor(len(out)), "counts": torch.tensor([counts.get(i, 0) for i in range(6)])})
+    ])
+
+
+def text_cases():
+    canonical = [c for c in map(chr, range(0x30000)) if (d := unicodedata.decomposition(c)) and not d.startswith("<")]
+    lines = [unicodedata.normalize("NFD", c) if i % 2 else c for i, c in enumerate(canonical[::7])]
+    marks = "\u0301\u0323\u0302\u0327\u031b\u05b0\u093c\u3099"
+    lines += ["a" + marks[i] + marks[j] + "e" + marks[j] for i in range(len(marks)) for j in range(len(marks))]
+    lines += [chr(0x1100 + i) + chr(0x1161 + i) + (chr(0x11A8 + i) if i % 2 else "") for i in range(19)] + ["\uac00\u11a8", "\ufb01", "\u212b\u2126", "plain"]
+    clean = [unicodedata.normalize("NFC", line) for line in lines]
+    clean_case("nfc", {"nfc": True}, "\n".join(lines).encode(), "\n".join(clean), {3: sum(a != b for a, b in zip(lines, clean))})
+
+    bad = [b"a\xe2\x82A", b"\xed\xa0\x80", b"\xf0\x80\x80z", b"\xf0\x9f\x98", b"\xc0\xaf\xf8", b"ok\x80\xbf", b"\xf4\x90\x80\x80", b"\xe1\x80\xe2\xf0\x91\x92\xf1\xbf", b"\xef\xbf\xbd"]
+    data = b" ".join(bad)
+    text = data.decode("utf-8", "replace")
+    clean_case("utf-8", {}, data, text, {0: text.count("\ufffd") - 1})  # the last is there already
+
+    everything = "".join(c for c in map(chr, [*range(1, 0x250), 0x2028, 0x200D, 0xFEFF, 0xFFFE]))
+    kept = "".join(c for c in everything if c in "\t\n\r" or unicodedata.category(c) != "Cc" and c != "\ufeff")
+    clean_case("controls", {"controls": True}, everything.encode(), kept, {2: len(everything) - len(kept)})
+
+
 def main():
     for make in (
         matmul_cases, linear_cases, rows_cases, layernorm_cases, embedding_cases, position_cases, loss_cases, attention_cases, mha_cases, ffn_cases,
         block_cases, gpt_cases, optimizer_cases, clip_cases, schedule_cases, init_cases, train_cases,
+        decoding_cases, text_cases,
     ):
         make()
     OUT.mkdir(parents=True, exist_ok=True)
@@ -585,7 +650,8 @@ def main():
         (OUT / f"{op}.json").write_text(text)
         files[f"{op}.json"] = {"cases": len(of), "bytes": len(text), "sha256": hashlib.sha256(text.encode()).hexdigest()}
     manifest = {
-        "oracle": "PyTorch, CPU, float64, one thread", "license_of_library": "BSD-3-Clause", "torch": torch.__version__, "numpy": numpy.__version__,
+        "oracle": "PyTorch, CPU, float64, one thread; text: Python's utf-8 codec and unicodedata", "license_of_library": "BSD-3-Clause",
+        "unicode": unicodedata.unidata_version, "torch": torch.__version__, "numpy": numpy.__version__,
         "python": platform.python_version(), "machine": platform.machine(), "command": "python tools/torchgen/generate.py",
         "generator_sha256": hashlib.sha256(pathlib.Path(__file__).read_bytes()).hexdigest(), "files": files,
     }
