@@ -36,6 +36,10 @@ func TestCost(t *testing.T) {
 		blockSize = 16 + 30 + 15 + 15 + 28 + 25 + 24
 		// The same over 1 token after 2: a third of everything but attention, which has 2 heads * 3 pairs.
 		step = (block-216)/3 + 2*3*18
+		// The block backward. Weights of q, k, v: twice the forward product and the bias once; dx is a sum of three; 12 pairs at 4*3 + 4*3 + 5.
+		mhaBack = 2*144 + 18 + 2*(2*72+9) + 12*29 + 24
+		// Besides: wo 288 and 12, ffn 240 and 15, GELU 17*15, 240 and 12; two norms 2*11*12, two sums.
+		blockBack = mhaBack + 300 + 255 + 255 + 252 + 264 + 24
 	)
 	inf := float32(math.Inf(-1))
 	gptAttrs := `{"heads":2,"kv_heads":1,"activation":"gelu_tanh"`
@@ -100,6 +104,43 @@ func TestCost(t *testing.T) {
 			2*step + 4 + 28 + 56, 4*(28+4+2*blockSize+8+7) + 8*2 + 2*24*3},
 		{"cross_entropy", "cross_entropy", "", nil, []op.Tensor{f32(3, 9), i64(0, -100, 8)}, 2*38 + 3, 4*27 + 8*3 + 4},
 		{"cross_entropy none", "cross_entropy", `{"reduction":"none"}`, nil, []op.Tensor{f32(3, 9), i64(0, 1, 8)}, 3 * 38, 4*27 + 8*3 + 4*3},
+		{"matmul.grad", "matmul.grad", "", nil, []op.Tensor{f32(2, 3, 5), f32(2, 5, 4), f32(2, 3, 4)}, 4 * 2 * 3 * 5 * 4, 4 * (30 + 40 + 24 + 30 + 40)},
+		{"linear.grad", "linear.grad", "", []op.Tensor{f32(5, 4), f32(4)}, []op.Tensor{f32(3, 5), f32(3, 4)}, 4*3*5*4 + 12, 4 * 2 * (20 + 4 + 15 + 6)},
+		{"softmax.grad", "softmax.grad", "", nil, []op.Tensor{f32(2, 9), f32(2, 9)}, 9 * 18, 4 * 54},
+		{"log_softmax.grad", "log_softmax.grad", "", nil, []op.Tensor{f32(2, 9), f32(2, 9)}, 8 * 18, 4 * 54},
+		{"relu.grad", "relu.grad", "", nil, []op.Tensor{f32(9), f32(9)}, 9, 4 * 27},
+		{"gelu.grad", "gelu.grad", "", nil, []op.Tensor{f32(9), f32(9)}, 99, 4 * 27},
+		{"gelu.grad tanh", "gelu.grad", `{"approximate":"tanh"}`, nil, []op.Tensor{f32(9), f32(9)}, 153, 4 * 27},
+		{"layernorm.grad", "layernorm.grad", "", []op.Tensor{f32(5), f32(5)}, []op.Tensor{f32(3, 5), f32(3, 5)}, 16 * 15, 4 * (20 + 45)},
+		{"embedding.grad", "embedding.grad", "", []op.Tensor{f32(100, 6)}, []op.Tensor{i64(1, 2, 3), f32(3, 6)}, 18, 8*3 + 4*18 + 4*600},
+		// 30 pairs as above: 6 D + 4 Dv + 11 = 59 each.
+		{"attention.grad", "attention.grad", "", nil, []op.Tensor{f32(1, 2, 3, 4), f32(1, 1, 5, 4), f32(1, 1, 5, 6), {}, f32(1, 2, 3, 6)}, 30 * 59, 4 * (2*74 + 36)},
+		{"attention.grad soft cap", "attention.grad", `{"softcap":2,"causal":true}`, nil,
+			[]op.Tensor{f32(1, 2, 3, 4), f32(1, 1, 5, 4), f32(1, 1, 5, 6), {}, f32(1, 2, 3, 6)}, 24 * 65, 4 * (2*74 + 36)},
+		{"mha.grad", "mha.grad", `{"heads":2,"kv_heads":1,"causal":true}`, append(append([]op.Tensor{}, blockConst()[2:9]...), op.Tensor{}),
+			[]op.Tensor{f32(1, 3, 4), {}, f32(1, 3, 4)}, 162 + 81 + 81 + 216 + mhaBack + 288, 4 * (2*(30+15+15+24) + 3*12)},
+		{"ffn.grad", "ffn.grad", `{"activation":"relu"}`, []op.Tensor{f32(4, 5), f32(5), f32(5, 4), {}}, []op.Tensor{f32(3, 4), f32(3, 4)},
+			135 + 15 + 255 + 15 + 240, 4 * (2*(25+20) + 3*12)},
+		{"block.grad", "block.grad", `{"heads":2,"kv_heads":1,"activation":"gelu_tanh","causal":true}`, blockConst(), []op.Tensor{f32(1, 3, 4), f32(1, 3, 4)},
+			block - 132 - 12 + blockBack, 4 * (2*blockSize + 36)},
+		// Backward beyond the blocks: final norm 11*12, positions and embeddings 12 each, logits 4*12*7, and 2*7 for each of two rows of p.
+		{"gpt.loss.grad", "gpt.loss.grad", gptAttrs + "}", gptConst(f32(8, 4), op.Tensor{}),
+			[]op.Tensor{op.Int64(make([]int64, 3), 1, 3), op.Int64([]int64{1, -100, 2}, 1, 3), f32()},
+			2*block + 12 + 84 + 168 + 63 + 2*blockBack + 132 + 24 + 336 + 28, 4*(28+12+2*blockSize+8+1+28+32+2*blockSize+8) + 8*6},
+		{"cross_entropy.grad", "cross_entropy.grad", "", nil, []op.Tensor{f32(3, 9), i64(0, -100, 8), f32()}, 2 * 55, 4*27 + 8*3 + 4 + 4*27},
+		{"init", "init", `{"scheme":"xavier_uniform"}`, nil, []op.Tensor{op.New(op.I64, 2, 3)}, 12, 8*6 + 4*6},
+		{"init normal", "init", `{"scheme":"normal"}`, nil, []op.Tensor{op.New(op.I64, 2, 3, 2)}, 36, 8*12 + 4*6},
+		{"adam", "adam", "", []op.Tensor{f32(9), {}, {}}, []op.Tensor{f32(9), f32()}, 14 * 9, 4 * (9 + 9 + 1 + 27)},
+		{"adam with decay", "adam", `{"weight_decay":0.1}`, []op.Tensor{f32(9), f32(9), f32(9)}, []op.Tensor{f32(9), f32()}, 16 * 9, 4 * (27 + 9 + 1 + 27)},
+		{"sgd", "sgd", "", []op.Tensor{f32(9), {}}, []op.Tensor{f32(9), f32()}, 2 * 9, 4 * (9 + 9 + 1 + 18)},
+		{"sgd with everything", "sgd", `{"momentum":0.9,"nesterov":true,"weight_decay":0.1}`, []op.Tensor{f32(9), {}}, []op.Tensor{f32(9), f32()}, 9 * 9, 4 * (9 + 9 + 1 + 18)},
+		{"clip_norm", "clip_norm", `{"max_norm":1}`, nil, []op.Tensor{f32(9)}, 27, 4 * 19},
+		{"clip_value", "clip_value", `{"limit":1}`, nil, []op.Tensor{f32(9)}, 18, 4 * 18},
+		{"learning_rate", "learning_rate", "", nil, []op.Tensor{i64(1, 2, 3)}, 15, 8*3 + 4*3},
+		// Two micro-batches of the model above; 28 + 32 + 2*blockSize + 8 parameters: norm 2, clipping 1, Adam 14 each, read and written three times.
+		{"gpt.train", "gpt.train", gptAttrs + `,"max_norm":1}`, gptConst(f32(8, 4), op.Tensor{}),
+			[]op.Tensor{op.Int64(make([]int64, 6), 2, 1, 3), op.Int64([]int64{1, -100, 2, 1, -100, 2}, 2, 1, 3)},
+			2*(2*block+12+84+168+63+2*blockBack+132+24+336+28) + 17*(68+2*blockSize), 4*(6*(68+2*blockSize)+3) + 8*12},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			flops, bytes, err := Cost(op.Spec{Op: tt.op, Attrs: []byte(tt.attrs), Const: tt.consts}, tt.src)

@@ -14,7 +14,7 @@ import (
 func TestEstimateAgreesWithMonteCarlo(t *testing.T) {
 	for _, w := range testWorkloads() {
 		switch w.Op {
-		case "mha", "ffn", "block", "gpt", "gpt.loss":
+		case "mha", "ffn", "block", "gpt", "gpt.loss", "mha.grad", "ffn.grad", "block.grad", "gpt.loss.grad", "gpt.train":
 		default:
 			continue
 		}
@@ -42,10 +42,19 @@ func TestEstimateAgreesWithMonteCarlo(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if ratio := rms(p.want[0][0].want.e) / rms(measured[0].Acc); !(ratio > 0.5 && ratio < 2) {
-				t.Errorf("the gauge is %.3g times the measured one, want from 0.5 to 2", ratio)
-			} else {
-				t.Logf("%.3g times the measured gauge", ratio)
+			factor := 2.0
+			if w.Op == "gpt.loss.grad" || w.Op == "gpt.train" { // a row of one input is nearly constant, and what its normalization does to errors is not independent
+				factor = 5
+			}
+			for i, want := range p.want[0] {
+				if want.want.e == nil {
+					continue
+				}
+				if ratio := rms(want.want.e) / rms(measured[i].Acc); !(ratio > 1/factor && ratio < factor) {
+					t.Errorf("result %d: the gauge is %.3g times the measured one, want within a factor of %v", i, ratio, factor)
+				} else {
+					t.Logf("result %d: %.3g times the measured gauge", i, ratio)
+				}
 			}
 		})
 	}

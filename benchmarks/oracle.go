@@ -159,7 +159,7 @@ func (o *oracle) implementation() op.Implementation {
 	each := func(x op.Tensor, f func(estimate) estimate) error {
 		return o.set(f(exact(x).gather(o.sample.rows, span(0, o.sample.width))))
 	}
-	return op.Set(
+	return op.Set(slices.Concat([]op.Implementation{
 		op.MatMul(func(a op.MatMulArgs) error {
 			if a.TransposeA || a.TransposeB || len(a.C.Shape) != 2 {
 				return op.Unsupported("matmul", "workloads multiply two matrices as they are")
@@ -191,7 +191,7 @@ func (o *oracle) implementation() op.Implementation {
 			return runner[op.GPTCachedArgs](o.gptCached), nil
 		}),
 		op.CrossEntropy(func(a op.CrossEntropyArgs) error { return o.loss(exact(a.Logits), a.Targets, a.CrossEntropyAttrs) }),
-	)
+	}, o.gradients(), o.training())...)
 }
 
 // set takes the first result: the sampled rows, with the sampled columns or all of them.
@@ -223,30 +223,33 @@ func softmax(x estimate) estimate {
 }
 
 func (o *oracle) loss(logits estimate, targets op.Tensor, a op.CrossEntropyAttrs) error {
-	if a.Reduction != "mean" {
-		return op.Unsupported("cross_entropy", "workloads take the mean")
+	if a.Reduction != "mean" || slices.Contains(targets.I64, int64(a.IgnoreIndex)) {
+		return op.Unsupported("cross_entropy", "workloads take the mean and ignore no target")
 	}
-	n := float64(logits.Rows)
-	losses, ts := make([]float64, logits.Rows), make([]int, logits.Rows)
+	return o.set(logits.meanLoss(targets.I64))
+}
+
+// meanLoss returns the mean of the rows' cross-entropies.
+func (x estimate) meanLoss(targets []int64) estimate {
+	const ignoreNone = -1
+	n := float64(x.Rows)
+	losses, ts := make([]float64, x.Rows), make([]int, x.Rows)
 	own, incoming := 0.0, 0.0
 	for i := range ts {
-		ts[i] = int(targets.I64[i])
-		if ts[i] == a.IgnoreIndex {
-			return op.Unsupported("cross_entropy", "workloads ignore no target")
-		}
-		row := logits.Row(i)
+		ts[i] = int(targets[i])
+		row := x.Row(i)
 		losses[i] = reference.CrossEntropy(row, ts[i])
 		own += (gauge.Random.CrossEntropy(row, ts[i], nil).Acc[0] + math.Abs(losses[i])) / n // of one sign in all rows, at worst
 		for j, p := range reference.Softmax(row) {                                           // dloss/dx_j = p_j - 1_jt
 			if j == ts[i] {
 				p--
 			}
-			e := p * logits.e[i*logits.Cols+j] / n
+			e := p * x.e[i*x.Cols+j] / n
 			incoming += e * e
 		}
 	}
 	mean := newEstimate(1, 1)
-	copy(mean.Data, reference.Reduce(losses, ts, a.IgnoreIndex, reference.ReduceMean))
+	copy(mean.Data, reference.Reduce(losses, ts, ignoreNone, reference.ReduceMean))
 	mean.e[0] = own*own + incoming
-	return o.set(mean.finish(gauge.Random.Reduce(losses, ts, a.IgnoreIndex, reference.ReduceMean).Acc))
+	return mean.finish(gauge.Random.Reduce(losses, ts, ignoreNone, reference.ReduceMean).Acc)
 }

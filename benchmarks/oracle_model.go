@@ -75,22 +75,30 @@ func join(a, b op.Tensor) op.Tensor {
 
 // selfAttention returns columns cols of the given rows of multi-head self-attention of x, one causal sequence.
 func selfAttention(x estimate, rows []int, a op.MHAArgs, cols []int) estimate {
-	headDim := a.Wq.Shape[1] / a.Heads
-	k := x.linear(a.Wk, a.Bk, span(0, a.Wk.Shape[1]))
-	v := x.linear(a.Wv, a.Bv, span(0, a.Wv.Shape[1]))
-	q := x.gather(rows, span(0, x.Cols)).linear(a.Wq, a.Bq, span(0, a.Wq.Shape[1]))
-	out := newEstimate(len(rows), q.Cols)
+	q, k, v := project(x, rows, a)
+	return attend(q, k, v, rows, a).linear(a.Wo, a.Bo, cols)
+}
+
+// project returns the given rows of the queries, and all keys and values.
+func project(x estimate, rows []int, a op.MHAArgs) (q, k, v estimate) {
+	q = x.gather(rows, span(0, x.Cols)).linear(a.Wq, a.Bq, span(0, a.Wq.Shape[1]))
+	return q, x.linear(a.Wk, a.Bk, span(0, a.Wk.Shape[1])), x.linear(a.Wv, a.Bv, span(0, a.Wv.Shape[1]))
+}
+
+// attend returns what the heads of the queries at the given rows make of keys and values.
+func attend(q, k, v estimate, rows []int, a op.MHAArgs) estimate {
+	out, headDim := newEstimate(len(rows), q.Cols), q.Cols/a.Heads
 	parallel(a.Heads, func(h int) {
 		g := h / (a.Heads / a.KVHeads)
 		keyCols, cols := span(g*headDim, (g+1)*headDim), span(h*headDim, (h+1)*headDim)
 		for n, r := range rows {
-			lo, hi := visible(r, x.Rows, a.Causal, a.Window)
+			lo, hi := visible(r, k.Rows, a.Causal, a.Window)
 			o := q.gather([]int{n}, cols).attend(k.gather(span(lo, hi), keyCols), v.gather(span(lo, hi), keyCols), a.EffectiveScale())
 			copy(out.Data[n*out.Cols+h*headDim:], o.Data)
 			copy(out.e[n*out.Cols+h*headDim:], o.e)
 		}
 	})
-	return out.linear(a.Wo, a.Bo, cols)
+	return out
 }
 
 func (o *oracle) mha(a op.MHAArgs) error {
@@ -111,10 +119,7 @@ func decoderBlock(x estimate, rows []int, a op.BlockArgs) estimate {
 	norm1 := func(x estimate) estimate { return x.layerNorm(floats(a.LN1Gamma), floats(a.LN1Beta), a.Eps) }
 	norm2 := func(x estimate) estimate { return x.layerNorm(floats(a.LN2Gamma), floats(a.LN2Beta), a.Eps) }
 	attn := func(x estimate) estimate {
-		return selfAttention(x, rows, op.MHAArgs{
-			MHAAttrs:   op.MHAAttrs{Heads: a.Heads, KVHeads: a.KVHeads, Causal: a.Causal, Window: a.Window},
-			MHAWeights: op.MHAWeights{Wq: a.Wq, Bq: a.Bq, Wk: a.Wk, Bk: a.Bk, Wv: a.Wv, Bv: a.Bv, Wo: a.Wo, Bo: a.Bo},
-		}, all)
+		return selfAttention(x, rows, attentionOf(a.BlockAttrs, a.BlockWeights), all)
 	}
 	feed := func(x estimate) estimate {
 		return feedForward(x, op.FFNArgs{FFNAttrs: op.FFNAttrs{Activation: a.Activation}, W1: a.W1, B1: a.B1, W2: a.W2, B2: a.B2}, all)
@@ -127,6 +132,14 @@ func decoderBlock(x estimate, rows []int, a op.BlockArgs) estimate {
 	return middle.plus(feed(norm2(middle)))
 }
 
+// attentionOf returns a block's layer of attention.
+func attentionOf(a op.BlockAttrs, w op.BlockWeights) op.MHAArgs {
+	return op.MHAArgs{
+		MHAAttrs:   op.MHAAttrs{Heads: a.Heads, KVHeads: a.KVHeads, Causal: a.Causal, Window: a.Window},
+		MHAWeights: op.MHAWeights{Wq: w.Wq, Bq: w.Bq, Wk: w.Wk, Bk: w.Bk, Wv: w.Wv, Bv: w.Bv, Wo: w.Wo, Bo: w.Bo},
+	}
+}
+
 func (o *oracle) block(a op.BlockArgs) error {
 	if a.X.Shape[0] != 1 {
 		return op.Unsupported("block", "workloads have one sequence")
@@ -136,6 +149,25 @@ func (o *oracle) block(a op.BlockArgs) error {
 
 // decoder returns columns cols of the logits of the given rows of ids, one sequence.
 func decoder(ids []int64, rows []int, a op.GPTAttrs, w op.GPTWeights, cols []int) (estimate, error) {
+	x, err := input(ids, a, w)
+	if err != nil {
+		return estimate{}, err
+	}
+	for l := range w.Wq.Shape[0] {
+		needed := span(0, x.Rows)
+		if l == w.Wq.Shape[0]-1 {
+			needed = rows
+		}
+		x = decoderBlock(x, needed, layer(a, w, l))
+	}
+	if a.Norm == string(reference.PreNorm) {
+		x = x.layerNorm(floats(w.LNfGamma), floats(w.LNfBeta), a.Eps)
+	}
+	return x.logits(w, cols), nil
+}
+
+// input returns the sums of embeddings and positions.
+func input(ids []int64, a op.GPTAttrs, w op.GPTWeights) (estimate, error) {
 	if a.ScaleEmbedding || a.Positions != string(reference.PositionsLearned) {
 		return estimate{}, op.Unsupported("gpt", "workloads have learned positions and embeddings as they are")
 	}
@@ -146,41 +178,39 @@ func decoder(ids []int64, rows []int, a op.GPTAttrs, w op.GPTWeights, cols []int
 			x.Data[t*d+i], positions.Data[t*d+i] = w.Wte.At(int(id)*d+i), w.Wpe.At(t*d+i)
 		}
 	}
-	x = x.plus(positions)
-	layers := w.Wq.Shape[0]
-	for l := range layers {
-		of := func(t op.Tensor) op.Tensor {
-			n := t.Len() / layers
-			return op.Float32(t.F32[l*n:(l+1)*n], t.Shape[1:]...)
-		}
-		needed := span(0, x.Rows)
-		if l == layers-1 {
-			needed = rows
-		}
-		x = decoderBlock(x, needed, op.BlockArgs{
-			BlockAttrs: op.BlockAttrs{
-				Norm: a.Norm, Heads: a.Heads, KVHeads: a.KVHeads, Activation: a.Activation, Eps: a.Eps, Causal: true, Window: window(a.Windows, l),
-			},
-			BlockWeights: op.BlockWeights{
-				LN1Gamma: of(w.LN1Gamma), LN1Beta: of(w.LN1Beta), LN2Gamma: of(w.LN2Gamma), LN2Beta: of(w.LN2Beta),
-				Wq: of(w.Wq), Bq: of(w.Bq), Wk: of(w.Wk), Bk: of(w.Bk), Wv: of(w.Wv), Bv: of(w.Bv), Wo: of(w.Wo), Bo: of(w.Bo),
-				W1: of(w.W1), B1: of(w.B1), W2: of(w.W2), B2: of(w.B2),
-			},
-		})
+	return x.plus(positions), nil
+}
+
+// layer returns the attributes and weights of block l.
+func layer(a op.GPTAttrs, w op.GPTWeights, l int) op.BlockArgs {
+	of := func(t op.Tensor) op.Tensor {
+		n := t.Len() / t.Shape[0]
+		return op.Float32(t.F32[l*n:(l+1)*n], t.Shape[1:]...)
 	}
-	if a.Norm == string(reference.PreNorm) {
-		x = x.layerNorm(floats(w.LNfGamma), floats(w.LNfBeta), a.Eps)
+	return op.BlockArgs{
+		BlockAttrs: op.BlockAttrs{
+			Norm: a.Norm, Heads: a.Heads, KVHeads: a.KVHeads, Activation: a.Activation, Eps: a.Eps, Causal: true, Window: window(a.Windows, l),
+		},
+		BlockWeights: op.BlockWeights{
+			LN1Gamma: of(w.LN1Gamma), LN1Beta: of(w.LN1Beta), LN2Gamma: of(w.LN2Gamma), LN2Beta: of(w.LN2Beta),
+			Wq: of(w.Wq), Bq: of(w.Bq), Wk: of(w.Wk), Bk: of(w.Bk), Wv: of(w.Wv), Bv: of(w.Bv), Wo: of(w.Wo), Bo: of(w.Bo),
+			W1: of(w.W1), B1: of(w.B1), W2: of(w.W2), B2: of(w.B2),
+		},
 	}
+}
+
+// logits returns columns of x times the output weights.
+func (x estimate) logits(w op.GPTWeights, cols []int) estimate {
 	if w.Wout.Present() {
-		return x.linear(w.Wout, op.Tensor{}, cols), nil
+		return x.linear(w.Wout, op.Tensor{}, cols)
 	}
-	tied := op.New(op.F32, d, len(cols)) // the rows of wte that stand for cols, as columns
+	tied := op.New(op.F32, x.Cols, len(cols)) // the rows of wte that stand for cols, as columns
 	for j, c := range cols {
-		for i := range d {
-			tied.F32[i*len(cols)+j] = w.Wte.F32[c*d+i]
+		for i := range x.Cols {
+			tied.F32[i*len(cols)+j] = w.Wte.F32[c*x.Cols+i]
 		}
 	}
-	return x.linear(tied, op.Tensor{}, span(0, len(cols))), nil
+	return x.linear(tied, op.Tensor{}, span(0, len(cols)))
 }
 
 func (o *oracle) gpt(a op.GPTArgs) error {

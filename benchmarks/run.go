@@ -177,7 +177,9 @@ func (s *session) report(elapsed time.Duration, n int, metric func(float64, stri
 	perSecond := float64(n) / elapsed.Seconds()
 	metric(s.flops*perSecond/1e9, "GFLOP/s")
 	metric(s.bytes*perSecond/1e9, "GB/s")
-	metric(float64(s.Tokens)*perSecond, "tok/s")
+	if s.Tokens > 0 {
+		metric(float64(s.Tokens)*perSecond, "tok/s")
+	}
 }
 
 // header describes the machine in the lines that go test prints.

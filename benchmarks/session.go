@@ -80,6 +80,10 @@ type session struct {
 	dst     []op.Tensor
 	first   [sets][]op.Tensor // the results before timing
 	moved   int               // how often the contents of src were exchanged
+
+	impl   op.Implementation
+	shadow shadow
+	taken  int // steps of a stateful op
 }
 
 // open opens a kernel, fills its cache, and verifies its results on every set of inputs. Its error wraps ErrWrong where they are wrong,
@@ -92,6 +96,7 @@ func (p *prepared) open(impl op.Implementation) (*session, error) {
 	}
 	spec := p.spec
 	spec.Const = clone(p.spec.Const, storage.DType())
+	s.impl = impl
 	var err error
 	if s.kernel, err = impl.Open(spec); err != nil {
 		return nil, err
@@ -115,6 +120,12 @@ func (s *session) begin(spec op.Spec, storage op.DType) (err error) {
 		return err
 	}
 	for i := range sets {
+		if s.Stateful {
+			if err := s.reopen(spec); err != nil {
+				return err
+			}
+			s.taken = i
+		}
 		if err := s.runFresh(i); err != nil {
 			return err
 		}
@@ -122,6 +133,9 @@ func (s *session) begin(spec op.Spec, storage op.DType) (err error) {
 			return fmt.Errorf("before timing: %w", err)
 		}
 		s.first[i] = clone(s.dst, storage)
+	}
+	if s.Stateful {
+		return s.follow(spec, storage)
 	}
 	return nil
 }
@@ -146,7 +160,13 @@ func clone(ts []op.Tensor, d op.DType) []op.Tensor {
 }
 
 // step is what is timed: one Run, on each set of inputs in turn.
-func (s *session) step(i int) error { return s.kernel.Run(s.dst, s.src[i%sets]) }
+func (s *session) step(i int) error {
+	if s.Stateful { // a state is what all steps made it, so they are counted
+		i = s.taken
+		s.taken++
+	}
+	return s.kernel.Run(s.dst, s.src[i%sets])
+}
 
 // runFresh is step into destinations that hold nothing but NaN, and integers that no result has.
 func (s *session) runFresh(i int) error {
@@ -168,6 +188,9 @@ func (s *session) runFresh(i int) error {
 // kernel which computes only into a fresh destination leaves the wrong one; then into a destination of NaN, after the contents of the
 // sets were exchanged between their buffers, so that a kernel which knows its inputs by their address gives another set's result.
 func (s *session) verify() error {
+	if s.Stateful {
+		return s.verifyState()
+	}
 	for i := range sets {
 		if err := s.again(s.step, i); err != nil {
 			return err
@@ -216,7 +239,11 @@ func (s *session) exchange() {
 }
 
 func (s *session) close() error {
-	if c, ok := s.kernel.(io.Closer); ok {
+	return errors.Join(closeKernel(s.kernel), closeKernel(s.shadow.kernel))
+}
+
+func closeKernel(k op.Kernel) error {
+	if c, ok := k.(io.Closer); ok {
 		return c.Close()
 	}
 	return nil

@@ -14,8 +14,10 @@ import (
 type Workload struct {
 	Name   string // in benchproc's form, without the implementation: op=attention/model=gpt3-small/seq=1024
 	Op     string
-	Tokens int  // that one Run processes
-	Small  bool // small enough for an implementation that is not made for speed
+	Tokens int // that one Run processes; 0 where that means nothing
+	// Stateful: a Run begins where the one before it ended. Results before timing are those of first steps.
+	Stateful bool
+	Small    bool // small enough for an implementation that is not made for speed
 	// Spec returns the op with its weights.
 	Spec func() op.Spec
 	// Context returns the sources of a Run that comes first and is not timed: it fills a cache. Nil where there is none.
@@ -31,7 +33,7 @@ func Workloads(pattern string) ([]Workload, error) {
 	if err != nil {
 		return nil, fmt.Errorf("workload pattern: %w", err)
 	}
-	all := slices.Concat(tinyWorkloads(), gpt3Workloads())
+	all := slices.Concat(tinyWorkloads(), gpt3Workloads(), gpt3Gradients(), trainingWorkloads())
 	example := all[len(all)-1].Name
 	chosen := slices.DeleteFunc(all, func(w Workload) bool { return !re.MatchString(w.Name) })
 	if len(chosen) == 0 {
@@ -105,14 +107,19 @@ func (c config) workload(opName, key string, seq int, attrs any, dims map[string
 		Op:     opName,
 		Tokens: seq,
 		Spec: func() op.Spec {
-			raw, err := json.Marshal(attrs)
-			if err != nil {
-				panic(err) // an attribute that is not finite: there is none here
-			}
-			return op.Spec{Op: opName, Attrs: raw, Const: draw(name+" const").weights(opName, dims, absent)}
+			return op.Spec{Op: opName, Attrs: raw(attrs), Const: draw(name+" const").weights(opName, dims, absent)}
 		},
 		Inputs: func(set int) []op.Tensor { return inputs(draw(fmt.Sprint(name, " inputs ", set))) },
 	}
+}
+
+// raw returns attributes as a Spec has them.
+func raw(attrs any) json.RawMessage {
+	text, err := json.Marshal(attrs)
+	if err != nil {
+		panic(err) // an attribute that is not finite: there is none here
+	}
+	return text
 }
 
 type none struct{} // the attributes of an op that has none
