@@ -189,6 +189,23 @@ func TestPreconditions(t *testing.T) {
 		{"CrossEntropyRows: 2 rows of logits, 1 targets", func() { _, _ = CrossEntropyRows(m(2, 3), []int{0}, -100) }},
 		{"Reduce: 1 losses, 2 targets", func() { Reduce([]float64{1}, []int{1, 1}, -100, ReduceSum) }},
 		{`unknown reduction "max": use none, mean or sum`, func() { Reduce([]float64{1}, []int{1}, -100, "max") }},
+		{"MatMulGrad: a is 2x3, b is 3x5, dc is 2x3", func() { MatMulGrad(m(2, 3), m(3, 5), m(2, 3)) }},
+		{"SoftmaxGrad: x has 2 elements, dy 1", func() { SoftmaxGrad(filled(2, 1), filled(1, 1)) }},
+		{"LogSoftmaxGrad: x has 2 elements, dy 1", func() { LogSoftmaxGrad(filled(2, 1), filled(1, 1)) }},
+		{`ApplyGrad: unknown activation "swish"`, func() { Activation("swish").ApplyGrad(m(1, 1), m(1, 1)) }},
+		{"ApplyGrad: x is 1x2, dy is 2x1", func() { ActReLU.ApplyGrad(m(1, 2), m(2, 1)) }},
+		{"LayerNormGrad: x has 2 elements, gamma 2, dy 1", func() { LayerNormGrad(filled(2, 1), filled(2, 1), 0, filled(1, 1)) }},
+		{"LayerNormRowsGrad: x has 2 rows, dy 1", func() { LayerNormRowsGrad(m(2, 2), filled(2, 1), 0, m(1, 2)) }},
+		{"EmbeddingGrad: 1 ids, dy has 2 rows", func() { _, _ = EmbeddingGrad([]int{0}, 3, m(2, 2)) }},
+		{"AttentionGrad: do is 1x2, the output is 1x3", func() { AttentionGrad(m(1, 3), m(2, 3), m(2, 3), m(1, 2), 1, Mask{}) }},
+		{"AttentionGrad: q has head dim 3, k has 2", func() { AttentionGrad(m(1, 3), m(1, 2), m(1, 2), m(1, 2), 1, Mask{}) }},
+		{"GroupedAttentionGrad: 2 query heads, 1 gradients", func() {
+			GroupedAttentionGrad(make([]Matrix, 2), make([]Matrix, 1), make([]Matrix, 1), make([]Matrix, 1), 1, one)
+		}},
+		{`BlockGrad: norm is "middle"`, func() { Exact.BlockGrad(m(1, 1), BlockWeights{}, BlockConfig{Norm: "middle"}, m(1, 1)) }},
+		{"CrossEntropyRowsGrad: 2 rows of logits, 1 targets, 2 gradients", func() { _, _ = CrossEntropyRowsGrad(m(2, 3), []int{0}, -100, filled(2, 1)) }},
+		{"ReduceGrad: 1 gradients, 2 targets", func() { ReduceGrad([]float64{1}, []int{1, 1}, -100, ReduceNone) }},
+		{`ReduceGrad: unknown reduction "max"`, func() { ReduceGrad([]float64{1}, []int{1}, -100, "max") }},
 	}
 	for _, tt := range tests {
 		if got := panics(tt.f); !strings.HasPrefix(got, "reference: ") || !strings.Contains(got, tt.want) {

@@ -1,9 +1,12 @@
 package gauge
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
+	"testing"
 
+	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/refimpl"
 	"github.com/assaykit/assay/reference"
 )
@@ -83,4 +86,201 @@ func gradientSamples(rng *rand.Rand) []sample {
 		}
 	}
 	return all
+}
+
+// Bugs in gradients must be outside, computed in float64: only the bug speaks.
+func TestGradientBugsAreOutside(t *testing.T) {
+	rng := rand.New(rand.NewPCG(13, 4))
+	row := func(mean float64, n int) []float64 { return random(rng, mean, 1, 1, n).Data }
+	x, dy, gamma := row(0, 20), row(0.5, 20), row(1, 20)
+	small := random(rng, 0, 0.1, 1, 20)
+	m, up := random(rng, 0, 2, 4, 30), random(rng, 0.5, 1, 4, 30)
+	q, k, v, do := random(rng, 0, 1.5, 3, 8), random(rng, 0, 1.5, 6, 8), random(rng, 0, 1, 6, 4), random(rng, 0.5, 1, 3, 4)
+	scale := 1 / math.Sqrt(8)
+	scaled := func(x []float64, s float64) []float64 {
+		y := make([]float64, len(x))
+		for i, v := range x {
+			y[i] = s * v
+		}
+		return y
+	}
+	dx := func(eps float64) []float64 {
+		dx, _, _ := reference.LayerNormGrad(small.Data, gamma, eps, dy)
+		return dx
+	}
+	attention := func(scale float64, mask reference.Mask) []float64 {
+		dq, dk, dv := reference.AttentionGrad(q, k, v, do, scale, mask)
+		return slices.Concat(dq.Data, dk.Data, dv.Data)
+	}
+	gx, _, _ := Random.LayerNormGrad(small, gamma, 1e-5, reference.Matrix{Rows: 1, Cols: 20, Data: dy})
+	attentionGauges := func(mask reference.Mask) Gauges {
+		gq, gk, gv := Random.AttentionGrad(q, k, v, do, scale, mask)
+		return concat(gq, gk, gv)
+	}
+	diagonal := reference.Softmax(x)
+	for i, p := range diagonal {
+		diagonal[i] = p * (1 - p) * dy[i]
+	}
+	capped := reference.Mask{Softcap: 30}
+	for _, c := range []struct {
+		name      string
+		got, want []float64
+		gauges    Gauges
+	}{
+		{"softmax's diagonal alone", diagonal, reference.SoftmaxGrad(x, dy), Random.SoftmaxGrad(x, dy)},
+		{"softmax plus 1e-5 below the line", scaled(reference.SoftmaxGrad(x, dy), 1-1e-5), reference.SoftmaxGrad(x, dy), Random.SoftmaxGrad(x, dy)},
+		{"log-softmax off by 1e-5", scaled(reference.LogSoftmaxGrad(x, dy), 1-1e-5), reference.LogSoftmaxGrad(x, dy), Random.LogSoftmaxGrad(x, dy)},
+		{"cross-entropy off by 1e-5", scaled(reference.CrossEntropyGrad(x, 3, 2), 1-1e-5), reference.CrossEntropyGrad(x, 3, 2), Random.CrossEntropyGrad(x, 3, 2)},
+		{"tanh for erf", reference.ActGELUTanh.ApplyGrad(m, up).Data, reference.ActGELU.ApplyGrad(m, up).Data, ActivateGrad(reference.ActGELU, m, up)},
+		{"erf for tanh", reference.ActGELU.ApplyGrad(m, up).Data, reference.ActGELUTanh.ApplyGrad(m, up).Data, ActivateGrad(reference.ActGELUTanh, m, up)},
+		{"eps 1e-6 for 1e-5", dx(1e-6), dx(1e-5), gx},
+		{"scale of another dimension", attention(0.5, reference.Mask{}), attention(scale, reference.Mask{}), attentionGauges(reference.Mask{})},
+		{"no soft cap", attention(scale, reference.Mask{}), attention(scale, capped), attentionGauges(capped)},
+	} {
+		if r := worst(c.got, c.want, c.gauges); !(r > 2) {
+			t.Errorf("%s: error only %.3g times the bound", c.name, r)
+		}
+	}
+}
+
+// In must cover the rounding of inputs to bfloat16, with everything else in float64.
+func TestGradientInputRoundingIsInside(t *testing.T) {
+	rng := rand.New(rand.NewPCG(15, 6))
+	const u = 0x1p-8
+	round := func(m reference.Matrix) reference.Matrix {
+		r := reference.NewMatrix(m.Rows, m.Cols)
+		for i, v := range m.Data {
+			r.Data[i] = float64(math.Float32frombits((math.Float32bits(float32(v)) + 0x8000) &^ 0xffff))
+		}
+		return r
+	}
+	join3 := func(a, b reference.Matrix, c []float64) []float64 { return slices.Concat(a.Data, b.Data, c) }
+	for trial := range 20 {
+		x, w, dy := random(rng, 0, 1, 5, 30), random(rng, 0, 1, 30, 4), random(rng, 0.3, 1, 5, 4)
+		row, up, gamma := random(rng, 0, 2, 1, 30), random(rng, 0.3, 1, 1, 30), random(rng, 1, 0.3, 1, 30)
+		q, k, v, do := random(rng, 0, 1.5, 3, 8), random(rng, 0, 1.5, 6, 8), random(rng, 0, 1, 6, 4), random(rng, 0.3, 1, 3, 4)
+		mask := reference.Mask{Softcap: 4, Bias: random(rng, 0, 2, 3, 6).Data}
+		rounded := reference.Mask{Softcap: 4, Bias: round(reference.Matrix{Rows: 3, Cols: 6, Data: mask.Bias}).Data}
+		bias := make([]float64, 4)
+		linear := func(x, w, dy reference.Matrix) []float64 { return join3(reference.LinearGrad(x, w, bias, dy)) }
+		norm := func(x, gamma, dy reference.Matrix) []float64 {
+			dx, dgamma, dbeta := reference.LayerNormRowsGrad(x, gamma.Data, 1e-5, dy)
+			return slices.Concat(dx.Data, dgamma, dbeta)
+		}
+		attention := func(q, k, v, do reference.Matrix, mask reference.Mask) []float64 {
+			dq, dk, dv := reference.AttentionGrad(q, k, v, do, 0.3, mask)
+			return join3(dq, dk, dv.Data)
+		}
+		in := func(a, b, c Gauges) []float64 { return concat(a, b, c).In }
+		for name, c := range map[string]struct {
+			got, want, in []float64
+		}{
+			"linear":        {linear(round(x), round(w), round(dy)), linear(x, w, dy), in(Random.LinearGrad(x, w, dy))},
+			"softmax":       {reference.SoftmaxGrad(round(row).Data, round(up).Data), reference.SoftmaxGrad(row.Data, up.Data), Random.SoftmaxGrad(row.Data, up.Data).In},
+			"log":           {reference.LogSoftmaxGrad(round(row).Data, round(up).Data), reference.LogSoftmaxGrad(row.Data, up.Data), Random.LogSoftmaxGrad(row.Data, up.Data).In},
+			"cross-entropy": {reference.CrossEntropyGrad(round(row).Data, 3, 1.5), reference.CrossEntropyGrad(row.Data, 3, 1.5), Random.CrossEntropyGrad(row.Data, 3, 1.5).In},
+			"layernorm":     {norm(round(row), round(gamma), round(up)), norm(row, gamma, up), in(Random.LayerNormGrad(row, gamma.Data, 1e-5, up))},
+			"gelu":          {reference.ActGELU.ApplyGrad(round(row), round(up)).Data, reference.ActGELU.ApplyGrad(row, up).Data, ActivateGrad(reference.ActGELU, row, up).In},
+			"gelu_tanh": {reference.ActGELUTanh.ApplyGrad(round(row), round(up)).Data, reference.ActGELUTanh.ApplyGrad(row, up).Data,
+				ActivateGrad(reference.ActGELUTanh, row, up).In},
+			"attention": {attention(round(q), round(k), round(v), round(do), rounded), attention(q, k, v, do, mask), in(Random.AttentionGrad(q, k, v, do, 0.3, mask))},
+		} {
+			for i := range c.want {
+				if diff, bound := math.Abs(c.got[i]-c.want[i]), 2*u*(c.in[i]+math.Abs(c.want[i])); !(diff <= bound) {
+					t.Errorf("trial %d: %s[%d]: rounding the inputs moves it by %.3g, the bound is %.3g", trial, name, i, diff, bound)
+				}
+			}
+		}
+	}
+}
+
+// What no rounding reaches has gauge 0, and no gauge of a finite gradient is negative or infinite.
+func TestEdgesOfGradientGauges(t *testing.T) {
+	inf, nan := math.Inf(1), math.NaN()
+	column := func(x ...float64) reference.Matrix { return reference.Matrix{Rows: len(x), Cols: 1, Data: x} }
+	q, k, v := Random.AttentionGrad(column(nan, 1), column(nan, 2), column(inf, 3), column(nan, 1), 1, reference.Mask{Allow: []bool{false, false, false, true}})
+	for name, g := range map[string]Gauges{"dq": q, "dk": k, "dv": v} {
+		if g.Acc[0] != 0 || g.In[0] != 0 || g.Eta[0] != 0 {
+			t.Errorf("attention.grad, %s where nothing is seen: gauges %v", name, g)
+		}
+	}
+	if g := Random.EmbeddingGrad([]int{1, 1, 2}, 4, column(1, 2, 3)); g.Acc[0] != 0 || g.Acc[1] == 0 || g.Acc[2] != 0 || g.In[0] != 0 {
+		t.Errorf("embedding.grad: gauges %v", g)
+	}
+	wide := reference.Matrix{Rows: 1, Cols: 6, Data: []float64{-inf, inf, 0, 1e30, -1e30, math.MaxFloat32}}
+	ones := reference.Matrix{Rows: 1, Cols: 6, Data: []float64{1, 1, 1, 1, 1, 1}}
+	for name, g := range map[string]Gauges{
+		"softmax":       Random.SoftmaxGrad([]float64{-inf, 1, 3, -inf, -1e30}, ones.Data[:5]),
+		"log_softmax":   Random.LogSoftmaxGrad([]float64{-inf, 1, 3, -1e30}, ones.Data[:4]),
+		"cross_entropy": Random.CrossEntropyGrad([]float64{-inf, 1, 2}, 0, 2),
+		"gelu":          ActivateGrad(reference.ActGELU, wide, ones),
+		"tanh":          ActivateGrad(reference.ActGELUTanh, wide, ones),
+	} {
+		for i := range g.Acc {
+			for _, v := range []float64{g.Acc[i], g.In[i], g.Eta[i]} {
+				if !(v >= 0) || math.IsInf(v, 0) {
+					t.Errorf("%s: element %d has gauges %v, %v, %v", name, i, g.Acc[i], g.In[i], g.Eta[i])
+				}
+			}
+		}
+	}
+}
+
+// evalModelGrad is evalModel for the gradients with respect to all weights.
+func evalModelGrad(w reference.GPTWeights, cfg reference.Config) Evaluation {
+	return func(f refimpl.Functions, _ func(op.Tensor) op.Tensor) ([]op.Tensor, error) {
+		dw, err := f.GPTLossGrad([]int{3, 1, 4, 1, 5}, []int{1, 4, -100, 5, 0}, -100, []float64{1.5, -0.7, 9, 0.4, 2}, w, cfg)
+		if err != nil {
+			return nil, err
+		}
+		var out []op.Tensor
+		for _, g := range dw.Parameters() {
+			if g != nil {
+				out = append(out, op.Float64(g, len(g)))
+			}
+		}
+		return out, nil
+	}
+}
+
+func TestMonteCarloAdmitsFloat32Gradients(t *testing.T) {
+	largest := 0.0
+	for seed := range uint64(3) {
+		eval := evalModelGrad(tinyModel(rand.New(rand.NewPCG(seed, 17))))
+		gauges, err := Random.MonteCarlo(seed, eval)
+		if err != nil {
+			t.Fatal(err)
+		}
+		exact, err := eval(refimpl.Exact, keep)
+		if err != nil {
+			t.Fatal(err)
+		}
+		silent := noise{model: Random, rng: rand.New(rand.NewPCG(1, 1)), pick: Acc, own: 1}
+		same, err := eval(silent.functions(), keep)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range exact {
+			if !slices.Equal(same[i].F64, exact[i].F64) {
+				t.Errorf("result %d differs without noise", i)
+			}
+		}
+		for order, sum := range summations {
+			got, err := eval(sum.float32s(), keep)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range exact {
+				r := worst(got[i].F64, exact[i].F64, gauges[i])
+				if !(r < 1) {
+					t.Errorf("seed %d, result %d, summed %s: error %.3g times the bound", seed, i, order, r)
+				}
+				largest = max(largest, r)
+			}
+		}
+	}
+	t.Logf("largest ratio %.3f", largest)
+	if largest < 0.05 {
+		t.Errorf("no float32 evaluation comes nearer than %.3g of the bound: it is too wide to mean much", largest)
+	}
 }
