@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// binary is the compiled tests of one package.
+type binary struct{ pkg, path, dir string }
+
+// unit is what is run together: a test, or one subtest of a test that takes long.
+type unit struct {
+	binary
+	test    string // the argument of -test.run
+	name    string // to print
+	took    time.Duration
+	reaches map[int]bool // the mutants that it runs into
+}
+
+// slow is how long a test takes that is cut into its subtests.
+const slow = 300 * time.Millisecond
+
+var passed = regexp.MustCompile(`(?m)^ *--- (PASS|FAIL): (\S+) \(([0-9.]+)s\)`)
+
+// units runs the tests of a binary without a mutant, all of which must pass, and then each unit for the mutants that it reaches.
+func (b binary) units(tmp string) ([]unit, error) {
+	out, err := b.run(".", time.Hour, nil, "-test.v")
+	if err != nil {
+		return nil, fmt.Errorf("the tests of %s fail without a mutant: %w\n%s", b.pkg, err, tail(out, 2000))
+	}
+	var all []unit
+	took := map[string]time.Duration{}
+	subtests := map[string][]string{}
+	for _, m := range passed.FindAllSubmatch(out, -1) {
+		name := string(m[2])
+		seconds, _ := strconv.ParseFloat(string(m[3]), 64)
+		took[name] = time.Duration(seconds * float64(time.Second))
+		if parent, sub, ok := strings.Cut(name, "/"); ok && !strings.Contains(sub, "/") {
+			subtests[parent] = append(subtests[parent], name)
+		}
+	}
+	for name, d := range took {
+		switch parent, sub, isSub := strings.Cut(name, "/"); {
+		case isSub && took[parent] >= slow && !strings.Contains(sub, "/"):
+			all = append(all, unit{binary: b, test: exactly(parent) + "/" + exactly(sub), name: name, took: d})
+		case !isSub && (d < slow || len(subtests[name]) == 0):
+			all = append(all, unit{binary: b, test: exactly(name), name: name, took: d})
+		}
+	}
+	for i := range all {
+		if err := all[i].trace(filepath.Join(tmp, "trace")); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func exactly(name string) string { return "^" + regexp.QuoteMeta(name) + "$" }
+
+// trace finds out which mutants the unit reaches.
+func (u *unit) trace(file string) error {
+	defer os.Remove(file)
+	start := time.Now()
+	if out, err := u.run(u.test, time.Hour, []string{"ASSAY_MUTANT_TRACE=" + file}); err != nil {
+		return fmt.Errorf("%s fails when it is run alone: %w\n%s", u.name, err, tail(out, 2000))
+	}
+	u.took = max(u.took, time.Since(start)/2)
+	u.reaches = map[int]bool{}
+	list, err := os.ReadFile(file)
+	if os.IsNotExist(err) {
+		return nil
+	}
+	for _, field := range bytes.Fields(list) {
+		id, err := strconv.Atoi(string(field))
+		if err != nil {
+			return err
+		}
+		u.reaches[id] = true
+	}
+	return err
+}
+
+// run runs tests of the binary in its package's directory.
+func (b binary) run(test string, limit time.Duration, env []string, flags ...string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, b.path, append([]string{"-test.run", test, "-test.failfast"}, flags...)...)
+	cmd.Dir = b.dir
+	// Numbers that others computed are not everywhere: a mutant has to die without them.
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "ASSAY_") }), env...)
+	out, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		return out, fmt.Errorf("not done after %v", limit)
+	}
+	return out, err
+}
+
+// kill runs the units that reach a mutant, the quickest first, until one fails, and returns its name; empty: the mutant survives.
+func kill(units []unit, m mutant) string {
+	var reaching []unit
+	for _, u := range units {
+		if u.reaches[m.ID] {
+			reaching = append(reaching, u)
+		}
+	}
+	slices.SortStableFunc(reaching, func(a, b unit) int { return int(a.took - b.took) })
+	env := []string{"ASSAY_MUTANT=" + strconv.Itoa(m.ID)}
+	for len(reaching) > 0 {
+		// Whole tests of one binary that are quick go together.
+		n := 1
+		batch := reaching[0].took
+		for n < len(reaching) && reaching[n].path == reaching[0].path && batch+reaching[n].took < slow &&
+			!strings.Contains(reaching[0].test+reaching[n].test, "/") {
+			batch += reaching[n].took
+			n++
+		}
+		var tests []string
+		for _, u := range reaching[:n] {
+			tests = append(tests, u.test)
+		}
+		out, err := reaching[0].run(strings.Join(tests, "|"), 10*time.Second+20*batch, env)
+		if err != nil {
+			if failed := passed.FindSubmatch(out); failed != nil {
+				return string(failed[2])
+			}
+			return reaching[0].name + " (" + reason(out, err) + ")"
+		}
+		reaching = reaching[n:]
+	}
+	return ""
+}
+
+// reason says in a few words why tests ended without a failed one.
+func reason(out []byte, err error) string {
+	if line, _, ok := strings.Cut(string(out), "\n"); ok && strings.HasPrefix(line, "panic: ") {
+		return line
+	}
+	return err.Error()
+}
+
+func tail(out []byte, n int) []byte { return out[max(0, len(out)-n):] }
