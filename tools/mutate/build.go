@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -97,6 +98,8 @@ func build(module string, files map[string][]byte, packages []string, tmp string
 		if _, err := os.Stat(b.path); err != nil {
 			return nil, errors.Join(fmt.Errorf("%s has no tests", pkg), err)
 		}
+		usage, _ := exec.Command(b.path, "-help").CombinedOutput()
+		b.rapid = bytes.Contains(usage, []byte("-rapid.nofailfile"))
 		binaries = append(binaries, b)
 	}
 	return binaries, nil

@@ -15,7 +15,10 @@ import (
 )
 
 // binary is the compiled tests of one package.
-type binary struct{ pkg, path, dir string }
+type binary struct {
+	pkg, path, dir string
+	rapid          bool // its tests import pgregory.net/rapid
+}
 
 // unit is what is run together: a test, or one subtest of a test that takes long.
 type unit struct {
@@ -29,13 +32,15 @@ type unit struct {
 // slow is how long a test takes that is cut into its subtests.
 const slow = 300 * time.Millisecond
 
+var failures = regexp.MustCompile(`(?m)^(panic:| *--- FAIL:|\s+\S+_test\.go:\d+:).*$`)
+
 var passed = regexp.MustCompile(`(?m)^ *--- (PASS|FAIL): (\S+) \(([0-9.]+)s\)`)
 
 // units runs the tests of a binary without a mutant, all of which must pass, and then each unit for the mutants that it reaches.
 func (b binary) units(tmp string) ([]unit, error) {
 	out, err := b.run(".", time.Hour, nil, "-test.v")
 	if err != nil {
-		return nil, fmt.Errorf("the tests of %s fail without a mutant: %w\n%s", b.pkg, err, tail(out, 2000))
+		return nil, fmt.Errorf("the tests of %s fail without a mutant: %w\n%s", b.pkg, err, bytes.Join(failures.FindAll(out, -1), []byte("\n")))
 	}
 	var all []unit
 	took := map[string]time.Duration{}
@@ -93,7 +98,11 @@ func (u *unit) trace(file string) error {
 func (b binary) run(test string, limit time.Duration, env []string, flags ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, b.path, append([]string{"-test.run", test, "-test.failfast"}, flags...)...)
+	flags = append([]string{"-test.run", test, "-test.failfast"}, flags...)
+	if b.rapid { // a failing property is expected here, and not to be kept
+		flags = append(flags, "-rapid.nofailfile")
+	}
+	cmd := exec.CommandContext(ctx, b.path, flags...)
 	cmd.Dir = b.dir
 	// Numbers that others computed are not everywhere: a mutant has to die without them.
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "ASSAY_") }), env...)
