@@ -75,52 +75,53 @@ func norm(f func(gamma []float64, eps *float64)) func(x reference.Matrix, gamma,
 }
 
 // What these vectors catch of errors that are planted in the reference, with bounds that follow from the ops: the figures of the package's
-// documentation. With a relative tolerance of 1e-3, as ONNX has it, the denominators and the eps of normalizations pass everywhere.
+// documentation, and, where many cases are within a quarter of the bound, a range around them. With a relative tolerance of 1e-3, as ONNX has it, the denominators and the eps of normalizations pass everywhere.
 func TestPlantedErrors(t *testing.T) {
 	cases := thirdParty(t)
 	for _, tt := range []struct {
-		name, op       string
-		plant          func(f *refimpl.Functions)
-		caught, judged int
+		name, op    string
+		plant       func(f *refimpl.Functions)
+		least, most int // cases that catch it
+		judged      int
 	}{
-		{"1e-5 added to the denominator", "Attention", func(f *refimpl.Functions) { f.Attention = dilutedAttention(1e-5) }, 33, 43},
-		{"1e-6 added to the denominator", "Attention", func(f *refimpl.Functions) { f.Attention = dilutedAttention(1e-6) }, 5, 43},
-		{"the offset of the causal mask ignored", "Attention", func(f *refimpl.Functions) { f.Attention = topLeft }, 5, 43},
+		{"1e-5 added to the denominator", "Attention", func(f *refimpl.Functions) { f.Attention = dilutedAttention(1e-5) }, 25, 43, 43},
+		{"1e-6 added to the denominator", "Attention", func(f *refimpl.Functions) { f.Attention = dilutedAttention(1e-6) }, 0, 12, 43},
+		{"the offset of the causal mask ignored", "Attention", func(f *refimpl.Functions) { f.Attention = topLeft }, 5, 5, 43},
 		{"the soft cap ignored", "Attention", func(f *refimpl.Functions) {
 			f.Attention = func(q, k, v reference.Matrix, scale float64, mask reference.Mask) reference.Matrix {
 				mask.Softcap = 0
 				return reference.Attention(q, k, v, scale, mask)
 			}
-		}, 5, 43},
-		{"1e-5 added to the denominator", "Softmax", func(f *refimpl.Functions) { f.Softmax = diluted(1e-5) }, 4, 4},
-		{"1e-6 added to the denominator", "Softmax", func(f *refimpl.Functions) { f.Softmax = diluted(1e-6) }, 0, 4},
+		}, 5, 5, 43},
+		{"1e-5 added to the denominator", "Softmax", func(f *refimpl.Functions) { f.Softmax = diluted(1e-5) }, 4, 4, 4},
+		{"1e-6 added to the denominator", "Softmax", func(f *refimpl.Functions) { f.Softmax = diluted(1e-6) }, 0, 2, 4},
 		{"tanh for erf", "Gelu", func(f *refimpl.Functions) {
 			f.Activate = func(_ reference.Activation, x reference.Matrix) reference.Matrix {
 				return reference.ActGELUTanh.Apply(x)
 			}
-		}, 1, 3},
+		}, 1, 1, 3},
 		{"eps 1e-6 for 1e-5", "LayerNormalization", func(f *refimpl.Functions) {
 			f.LayerNorm = norm(func(_ []float64, eps *float64) {
 				if *eps < 1e-4 {
 					*eps = 1e-6
 				}
 			})
-		}, 10, 12},
+		}, 10, 10, 12},
 		{"eps outside the root", "LayerNormalization", func(f *refimpl.Functions) {
 			f.LayerNorm = norm(func(_ []float64, eps *float64) { *eps *= *eps })
-		}, 12, 12},
+		}, 12, 12, 12},
 		{"eps 1e-6 for 1e-5", "RMSNormalization", func(f *refimpl.Functions) {
 			f.LayerNorm = norm(func(_ []float64, eps *float64) {
 				if *eps < 1e-4 {
 					*eps = 1e-6
 				}
 			})
-		}, 8, 12},
+		}, 5, 8, 12},
 		{"bias correction of Adam ignored", "Adam", func(f *refimpl.Functions) {
 			f.Adam = func(s reference.AdamState, grad []float64, lr float64, _ int, c reference.AdamConfig) reference.AdamState {
 				return reference.Adam(s, grad, lr, 1<<40, c)
 			}
-		}, 0, 1},
+		}, 0, 0, 1},
 	} {
 		f := refimpl.Exact
 		tt.plant(&f)
@@ -134,8 +135,8 @@ func TestPlantedErrors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(r.Failed) != tt.caught || r.Cases != tt.judged {
-			t.Errorf("%s: %s: %d of %d cases catch it, want %d of %d", tt.op, tt.name, len(r.Failed), r.Cases, tt.caught, tt.judged)
+		if n := len(r.Failed); n < tt.least || n > tt.most || r.Cases != tt.judged {
+			t.Errorf("%s: %s: %d of %d cases catch it, want %d to %d of %d", tt.op, tt.name, n, r.Cases, tt.least, tt.most, tt.judged)
 		}
 		t.Logf("%d of %d cases catch %s: %s", len(r.Failed), r.Cases, tt.op, tt.name)
 	}
