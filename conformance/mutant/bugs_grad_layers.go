@@ -51,7 +51,7 @@ var gradLayerBugs = []bug{
 	{"attention-grad-scale-twice", "attention.grad", "GRAD-17", "Scales the gradient of the queries twice.", "", func(p *plain) {
 		p.scaleGrads = func(scale float32) (dq, dk float32) { return scale * scale, scale }
 	}},
-	{"attention-grad-scale-default", "attention.grad", "GRAD-2", "Ignores the scale attribute.", "", func(p *plain) {
+	{"attention-grad-scale-default", "attention.grad", "GRAD-17", "Ignores the scale attribute.", "", func(p *plain) {
 		p.scale = func(_ *float64, s scaling) float64 { return attentionScale(nil, s) }
 	}},
 	{"attention-grad-sees-future", "attention.grad", "GRAD-19", "Is not causal in the backward pass.", "", backwards(func(s *setting) { s.causal = false })},
@@ -193,8 +193,8 @@ var gradLayerBugs = []bug{
 	{"block-grad-normalizations-exchanged", "block.grad", "GRAD-25", "Exchanges the gradients of the two normalizations.", "", amended(func(_ *plain, g *blockGrads) {
 		g.ln1Gamma, g.ln1Beta, g.ln2Gamma, g.ln2Beta = g.ln2Gamma, g.ln2Beta, g.ln1Gamma, g.ln1Beta
 	})},
-	{"block-grad-causal-ignored", "block.grad", "GRAD-2", "Is not causal in the backward pass.", "", backwards(func(s *setting) { s.causal = false })},
-	{"block-grad-window-ignored", "block.grad", "GRAD-2", "Ignores the window in the backward pass.", "", backwards(func(s *setting) { s.window = 0 })},
+	{"block-grad-causal-ignored", "block.grad", "GRAD-25", "Is not causal in the backward pass.", "", backwards(func(s *setting) { s.causal = false })},
+	{"block-grad-window-ignored", "block.grad", "GRAD-25", "Ignores the window in the backward pass.", "", backwards(func(s *setting) { s.window = 0 })},
 }
 
 var gradLossBugs = []bug{
@@ -345,7 +345,7 @@ var gradLossBugs = []bug{
 			return out
 		}
 	}},
-	{"gpt-loss-grad-not-causal", "gpt.loss.grad", "GRAD-19", "Is not causal in the backward pass.", "", backwards(func(s *setting) { s.causal = false })},
-	{"gpt-loss-grad-windows-ignored", "gpt.loss.grad", "GRAD-19", "Ignores the windows in the backward pass.", "", backwards(func(s *setting) { s.window = 0 })},
+	{"gpt-loss-grad-not-causal", "gpt.loss.grad", "GRAD-30", "Is not causal in the backward pass.", "", backwards(func(s *setting) { s.causal = false })},
+	{"gpt-loss-grad-windows-ignored", "gpt.loss.grad", "GRAD-30", "Ignores the windows in the backward pass.", "", backwards(func(s *setting) { s.window = 0 })},
 	{"gpt-loss-grad-weights-first-position", "gpt.loss.grad", "GRAD-30", "Takes the gradients of all weights at the first position.", "", everyRow(firstRow)},
 }

@@ -52,7 +52,7 @@ func Catalogue() []Mutant {
 	}
 	add(false, matrixBugs, rowBugs, lookupBugs, attentionBugs, scoreBugs, cacheBugs, modelBugs, lossBugs)
 	add(true, bufferBugs)
-	add(false, gradBugs, gradLayerBugs, gradLossBugs, trainBugs, scheduleBugs, trainerBugs, decodeBugs, textBugs)
+	add(false, gradBugs, gradLayerBugs, gradLossBugs, trainBugs, scheduleBugs, trainerBugs, decodeBugs, beamBugs, textBugs)
 	return mutants
 }
 
