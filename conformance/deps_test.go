@@ -21,7 +21,7 @@ func TestDependencies(t *testing.T) {
 		{"corpus", []string{module + "conformance/op", module + "corpus/philox", "golang.org/x/text/transform", "golang.org/x/text/unicode/norm"}},
 		{"optimized", []string{module + "conformance/op", module + "optimized/internal/kernel", module + "corpus", module + "corpus/philox",
 			"golang.org/x/text/transform", "golang.org/x/text/unicode/norm"}},
-		{"conformance/mutant", []string{module + "conformance", module + "conformance/op", module + "conformance/vector", module + "golden", "github.com/nlpodyssey/safetensors"}},
+		{"conformance/mutant", []string{"golang.org/x/text/transform", "golang.org/x/text/unicode/norm", module + "conformance", module + "conformance/op", module + "conformance/vector", module + "golden", "github.com/nlpodyssey/safetensors"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.pkg, func(t *testing.T) {

@@ -18,6 +18,7 @@ var groups = [][]string{
 	{"attention", "attention.scores", "mha"},
 	{"attention.cached", "gpt.cached"},
 	{"ffn", "block", "gpt", "gpt.loss"},
+	{"greedy", "distribution", "sample", "beam_search", "gpt.generate"},
 }
 
 // shownFailures is how many failures WriteText prints unless verbose.

@@ -101,6 +101,8 @@ type plain struct {
 
 	gradientParts
 	trainingParts
+	decodingParts
+	textParts
 
 	// around wraps each kernel, for bugs that are not in the mathematics.
 	around func(k op.Kernel) op.Kernel
@@ -155,6 +157,8 @@ func correct() *plain {
 	p.wire = p.residual
 	p.setGradients()
 	p.setTraining()
+	p.setDecoding()
+	p.setText()
 	return p
 }
 

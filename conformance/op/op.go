@@ -140,6 +140,9 @@ type set []Implementation
 
 func (s set) Open(spec Spec) (Kernel, error) {
 	for _, impl := range s {
+		if !Offers(impl, spec.Op) {
+			continue
+		}
 		if k, err := impl.Open(spec); !errors.Is(err, ErrUnsupported) {
 			return k, err
 		}

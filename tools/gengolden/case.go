@@ -34,6 +34,8 @@ type testCase struct {
 	accumulate op.Format
 	// or are changes to the case under each of which the reference's results are as right: the attributes that it names, and the sources.
 	or []change
+	// settled: rounding does not decide here, though the numbers that decide are close. They are equal in every correct order of operations.
+	settled bool
 	// samples gives the positions to store of a result of some shape; nil for all.
 	samples func(shape []int) []int64
 	// prepare, where it is not nil, sets steps and results of a case that is too large for the usual evaluation.

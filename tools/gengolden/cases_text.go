@@ -176,6 +176,30 @@ func newton() args {
 	return args{"bytes": ids(bytes...), "merges": idsOf(merges, len(merges)/2, 2)}
 }
 
+// crossing is a table of the pairs of bytes that a text holds, those that lie across the ends of its pieces first: a piece that ends
+// elsewhere is then encoded otherwise.
+func crossing(s string) args {
+	bytes := gpt2Bytes()
+	ends := map[int]bool{}
+	at := 0
+	for _, piece := range reference.Pretokenize([]byte(s)) {
+		at += len(piece)
+		ends[at] = true
+	}
+	var merges []int64
+	listed := map[[2]int64]bool{}
+	for _, across := range []bool{true, false} {
+		for i := 1; i < len(s); i++ {
+			pair := [2]int64{bytes[s[i-1]], bytes[s[i]]}
+			if ends[i] == across && !listed[pair] {
+				listed[pair] = true
+				merges = append(merges, pair[:]...)
+			}
+		}
+	}
+	return args{"bytes": ids(bytes...), "merges": idsOf(merges, len(merges)/2, 2)}
+}
+
 // inOrder is a table whose bytes are their own ids.
 func inOrder(merges ...int64) args {
 	bytes := make([]int64, 256)
@@ -210,7 +234,9 @@ func textEncodeFamily() family {
 	none := func(name, comment, clauses, flags string, table args, s string) {
 		with(name, comment, clauses, flags, "none", table, s)
 	}
-	words := func(name, comment, flags, s string) { with(name, comment, "TXT-11 TXT-12", flags, "gpt2", table, s) }
+	words := func(name, comment, flags, s string) {
+		with(name, comment, "TXT-11 TXT-12", flags, "gpt2", crossing(s), s)
+	}
 
 	every := make([]byte, 256)
 	for b := range every {
@@ -230,19 +256,19 @@ func textEncodeFamily() family {
 	none("across-words", "Without pretokenization merges cross words and white space.", "TXT-12", "words", inOrder(' ', ' ', 'e', ' ', 257, 't'), "the tree  the\n")
 	none("opticks-whole", "A passage of Opticks as one piece.", "TXT-11", "rank chain", table, corpus.Opticks[20_000:20_400])
 
-	words("opticks", "A passage of Opticks, word by word.", "rank chain words", corpus.Opticks[20_000:20_400])
-	words("title", "The title page, with its white space.", "white-space", corpus.Opticks[:500])
+	with("opticks", "A passage of Opticks, word by word.", "TXT-11 TXT-12", "rank chain words", "gpt2", table, corpus.Opticks[20_000:20_400])
+	with("title", "The title page, with its white space.", "TXT-11 TXT-12", "white-space", "gpt2", table, corpus.Opticks[:500])
 	words("contractions", "'s 't 're 've 'm 'll 'd, and what only looks like them.", "contractions",
 		"we've don't I'll he'd it's I'm they're CAN'T I'LL 'tis 'twas 'lend 'vast 'red 's' rock'n'roll ''s")
 	words("apostrophes", "An apostrophe behind a SPACE, at the end, or one of Unicode's.", "contractions", "the 's the ' s the\u2019s 'r 'v 'l '")
-	words("spaces", "A run of spaces leaves its last to the word.", "white-space", "a b  c   d    e     ")
+	words("spaces", "A run of spaces leaves its last to the word.", "white-space", "a b  c   d    e    ")
 	words("newlines", "A line end is no part of the word behind it.", "white-space", "a\nb\n\nc\r\nd \ne\n f \n g\n\n\n")
 	words("tabs", "TAB, VT and FF are white space; only SPACE joins a word.", "white-space", "a\tb\t\tc \td\t e\v\ff")
 	words("unicode-spaces", "White space beyond ASCII is white space, and joins no word.", "white-space unicode",
 		"a\u00a0b\u00a0 c \u00a0d\u2003\u2003e\u3000f\u2028g\u0085h\u1680i")
 	words("not-spaces", "Zero width spaces and the separators of ASCII are others.", "white-space unicode", "a\u200bb\x1c\x1dc\ufeffd\u180ee \x1f f")
 	words("only-space", "White space to the end is one piece.", "white-space", " \n \t\u00a0 ")
-	words("numbers", "Digits, fractions and Roman numerals are numbers, apart from letters.", "words unicode", "3.14159 1st 2nd x2y \u00bd \u2167 \u0663\u0664 \u00b2")
+	words("numbers", "Digits, fractions and Roman numerals are numbers, apart from letters.", "words unicode", "3.14159 1st 2nd x2y 10\u00bd! m\u00b2; \u00bd \u2167 \u0663\u0664 \u00b2")
 	words("letters", "Letters of all scripts.", "unicode", "na\u00efve \u03b3\u03b5\u03b9\u03ac \u4f60\u597d\u3002 \u05e9\u05dc\u05d5\u05dd \u1e9e")
 	words("marks", "Combining marks are no letters.", "unicode", "re\u0301sume\u0301 \u0928\u092e\u0938\u094d\u0924\u0947")
 	words("others", "Runs of punctuation and symbols.", "words", "wait... what?! (a+b) -- _x_ $5 #1 \U0001f642\u200d\U0001f642 ,,  ;;")
@@ -288,7 +314,7 @@ func textDecodeFamily() family {
 	}
 	add("every-id", "Every id of the table.", "TXT-13", "merges bytes", "", 700, table, ids(every...))
 	add("bytes", "Without merges, ids are bytes in another order.", "TXT-13", "bytes", "", 256, args{"bytes": table["bytes"]}, ids(every[:256]...))
-	add("nested", "A merge of merges of merges.", "TXT-13", "merges", "", 20, inOrder('a', 'b', 256, 'c', 'd', 257, 258, 256), ids(259, 257, 'x', 258))
+	add("nested", "A merge of merges of merges.", "TXT-1 TXT-13", "merges", "", 20, inOrder('a', 'b', 256, 'c', 'd', 257, 258, 256), ids(259, 257, 'x', 258))
 	add("invalid", "Bytes that are no text.", "TXT-13", "bytes", "", 9, inOrder(0xC3, 0xA9), ids(0xFF, 256, 0xC3, 0x80))
 	add("room-exact", "A text that fills its room.", "TXT-14", "room", "", 5, inOrder('a', 'b'), ids(256, 'c', 256))
 	add("room-short", "A text with one byte too many.", "TXT-14", "room", "capacity", 4, inOrder('a', 'b'), ids(256, 'c', 256))

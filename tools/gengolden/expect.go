@@ -16,7 +16,8 @@ import (
 // composites are the ops whose gauges are measured and not derived.
 var composites = []string{"mha", "ffn", "block", "gpt", "gpt.loss", "gpt.cached",
 	"mha.grad", "ffn.grad", "block.grad", "gpt.loss.grad",
-	"adam", "sgd", "gpt.train"}
+	"adam", "sgd", "gpt.train",
+	"beam_search", "gpt.generate"}
 
 // finish computes the results of a case and their gauges, and admits it or says why it cannot be judged.
 func (t *testCase) finish(opName string) (*vector.Case, error) {
@@ -40,6 +41,11 @@ func (t *testCase) finish(opName string) (*vector.Case, error) {
 	if err := t.alternatives(c, opName); err != nil {
 		return nil, fmt.Errorf("%s: alternative %w", c.ID, err)
 	}
+	if !t.settled {
+		if err := decidable(c, opName); err != nil {
+			return nil, fmt.Errorf("%s: %w", c.ID, err)
+		}
+	}
 	for i, s := range c.Steps {
 		for _, e := range slices.Concat(s.Results()...) {
 			if err := admit(c, &e); err != nil {
@@ -54,7 +60,8 @@ func (t *testCase) finish(opName string) (*vector.Case, error) {
 func (t *testCase) alternatives(c *vector.Case, opName string) error {
 	for n, change := range t.or {
 		other := *t
-		other.or, other.attrs = nil, maps.Clone(t.attrs)
+		other.or, other.settled, other.attrs = nil, true, attrs{}
+		maps.Copy(other.attrs, t.attrs)
 		maps.Copy(other.attrs, change.attrs)
 		if change.src != nil {
 			other.src = maps.Clone(t.src)

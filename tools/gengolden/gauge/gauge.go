@@ -72,6 +72,10 @@ func (m Model) Functions(pick func(Gauges) []float64) refimpl.Functions {
 				return matrix(len(pos), dModel, Sinusoid(pos, dModel)), nil
 			},
 		},
+		Distribution: func(logits []float64, s reference.Sampling) ([]float64, error) {
+			g, err := m.Distribution(logits, s)
+			return pick(g), err
+		},
 		MatMul:           func(a, b reference.Matrix) reference.Matrix { return matrix(a.Rows, b.Cols, m.Linear(a, b, nil)) },
 		Softmax:          func(x []float64) []float64 { return pick(m.Softmax(x)) },
 		LearnedPositions: reference.LearnedPositions,

@@ -54,6 +54,11 @@ func (m Model) MonteCarlo(seed uint64, eval Evaluation) ([]Gauges, error) {
 
 func keep(t op.Tensor) op.Tensor { return t }
 
+// Perturbed returns the functions of composites with errors of size times their gauges.
+func (m Model) Perturbed(seed uint64, size float64) refimpl.Functions {
+	return noise{model: m, pick: Acc, own: 1, size: size, rng: rand.New(rand.NewPCG(seed, 0))}.functions()
+}
+
 // noise perturbs functions and inputs.
 type noise struct {
 	model  Model
@@ -201,6 +206,16 @@ func (n noise) functions() refimpl.Functions {
 			return y, err
 		}
 		return matrix(y, func() Gauges { return Sinusoid(pos, dModel) }), nil
+	}
+	f.LogSoftmax = func(x []float64) []float64 {
+		y := reference.LogSoftmax(x)
+		n.perturb(y, func() Gauges { return n.model.LogSoftmax(x) })
+		return y
+	}
+	f.Score = func(logs []float64, length int, p reference.LengthPenalty) float64 {
+		score := []float64{reference.Score(logs, length, p)}
+		n.perturb(score, func() Gauges { return n.model.Score(logs, length, p) })
+		return score[0]
 	}
 	f.CrossEntropy = func(logits []float64, target int) float64 {
 		loss := []float64{reference.CrossEntropy(logits, target)}

@@ -1,0 +1,54 @@
+package gauge
+
+import (
+	"math"
+
+	"github.com/assaykit/assay/reference"
+)
+
+// Distribution gauges the probabilities of sampling, with y = (x - m)/T of the tokens that are left.
+//
+//	Acc = softmax of y with E_j = 2 |y_j|, and 2 p_i more        the division, the rounding of T; another normalization
+//	In  = softmax of y with |x_j|/T in the place of |y_j|
+//	Eta = that of softmax
+//
+// Tokens that are dropped are exact zeros, and a token that is left alone is an exact one.
+func (m Model) Distribution(x []float64, s reference.Sampling) (Gauges, error) {
+	p, err := reference.Distribution(x, s)
+	if err != nil {
+		return Gauges{}, err
+	}
+	var left []int
+	top := math.Inf(-1)
+	for i, v := range p {
+		if v > 0 {
+			left, top = append(left, i), math.Max(top, x[i])
+		}
+	}
+	g := newGauges(len(x))
+	if len(left) == 1 {
+		return g, nil
+	}
+	y, acc, in := make([]float64, len(left)), make([]float64, len(left)), make([]float64, len(left))
+	for n, i := range left {
+		y[n] = (x[i] - top) / s.Temperature
+		acc[n], in[n] = 2*math.Abs(y[n]), math.Abs(x[i])/s.Temperature
+	}
+	own := m.softmax(y, acc, in)
+	for n, i := range left {
+		g.Acc[i], g.In[i], g.Eta[i] = own.Acc[n]+2*p[i], own.In[n], own.Eta[n]
+	}
+	return g, nil
+}
+
+// Elementary returns the part of a probability's relative error that does not grow with its logit's distance from the maximum: that of exp,
+// and of the sums and divisions over a vocabulary.
+func (m Model) Elementary(vocab int) float64 { return eps + m.c(vocab) + 3 }
+
+// Score gauges the score of a sequence, given the logarithms of its tokens' probabilities.
+//
+//	Acc = (c(n) sum |l_i|) / divisor + 2 |score|        the sum; the power and the division
+func (m Model) Score(logs []float64, n int, p reference.LengthPenalty) Gauges {
+	sum := reference.Score(magnitude(logs), n, p) // of terms of one sign
+	return Gauges{Acc: []float64{(m.c(len(logs)) + 2) * sum}, In: []float64{0}, Eta: []float64{1}}
+}
