@@ -166,3 +166,128 @@ func TestClipNormGauge(t *testing.T) {
 		}
 	}
 }
+
+// ratio64 is the largest error in units of the bound of numbers that are computed and stored in float64, as INIT-6 and LR-7 want.
+func ratio64(got, want []float64, g Gauges) float64 {
+	largest := 0.0
+	for i, w := range want {
+		if diff := math.Abs(got[i] - w); diff > 0 {
+			largest = max(largest, diff/(2*0x1p-53*(g.Acc[i]/double+math.Abs(w))))
+		}
+	}
+	return largest
+}
+
+// Rates in the forms that they are printed in, which cancel and multiply, stay inside the bound in float64; in float32 they do not.
+func TestRateGauge(t *testing.T) {
+	printed := func(s reference.Schedule, t int) float64 {
+		switch s.Name {
+		case reference.ScheduleCosine:
+			return s.MinLR + (s.LR-s.MinLR)*(1+math.Cos(math.Pi*float64(t)/float64(s.Total)))/2
+		case reference.ScheduleExponential:
+			y := s.LR
+			for range t {
+				y *= s.Gamma
+			}
+			return y
+		}
+		return s.LR * math.Sqrt(float64(s.Warmup)) * min(math.Pow(float64(t+1), -0.5), float64(t+1)*math.Pow(float64(s.Warmup), -1.5))
+	}
+	for _, s := range []reference.Schedule{
+		{Name: reference.ScheduleCosine, LR: 0.1, MinLR: 0.003, Total: 999}, {Name: reference.ScheduleCosine, LR: 0.7, Total: 998},
+		{Name: reference.ScheduleExponential, LR: 0.3, Gamma: 0.997}, {Name: reference.ScheduleInverseSqrt, LR: 0.01, Warmup: 77},
+	} {
+		inside, outside := 0.0, 0.0
+		for step := range 999 {
+			want, err := s.Rate(step)
+			g, gaugeErr := Rate(s, step)
+			if err != nil || gaugeErr != nil {
+				t.Fatal(err, gaugeErr)
+			}
+			y := printed(s, step)
+			inside = max(inside, ratio64([]float64{y}, []float64{want}, g))
+			outside = max(outside, ratio64([]float64{float64(float32(y))}, []float64{want}, g))
+		}
+		t.Logf("%-12s %.2f times the bound", s.Name, inside)
+		if !(inside < 1) || !(outside > 1000) {
+			t.Errorf("%s: as printed %.3g times the bound, want less than 1; rounded to float32 %.3g, want much more", s.Name, inside, outside)
+		}
+	}
+}
+
+func TestInitGauge(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 12))
+	const in, out = 30, 40
+	draws := make([]int, 2*in*out)
+	for i := range draws {
+		draws[i] = int(rng.Uint32())
+	}
+	for _, c := range []reference.InitConfig{
+		{Scheme: reference.XavierUniform, Gain: 1.7, Layers: 3}, {Scheme: reference.KaimingNormal, Gain: 1, A: 0.3}, {Scheme: reference.InitNormal, Gain: 1, Std: 0.02},
+	} {
+		n, normal := in*out, c.Scheme != reference.XavierUniform
+		if normal {
+			n *= 2
+		}
+		want, err := reference.Init(draws[:n], in, out, c)
+		g, gaugeErr := Init(draws[:n], in, out, c)
+		if err != nil || gaugeErr != nil {
+			t.Fatal(err, gaugeErr)
+		}
+		got := make([]float64, in*out)
+		for i := range got {
+			if !normal { // from the ends of the interval
+				limit := c.Gain * math.Sqrt(6/(float64(in+out)*2*float64(c.Layers)))
+				u := float64(draws[i]>>8) * 0x1p-24
+				got[i] = u*limit - (1-u)*limit
+				continue
+			}
+			sigma := c.Std
+			if c.Scheme == reference.KaimingNormal {
+				sigma = math.Sqrt(2/(1+c.A*c.A)) / math.Sqrt(in)
+			}
+			u1, u2 := (float64(draws[2*i]>>8)+1)*0x1p-24, float64(draws[2*i+1]>>8)*0x1p-24
+			got[i] = sigma * math.Sqrt(-2*math.Log(u1)) * math.Sin(math.Pi/2-2*math.Pi*u2)
+		}
+		if r := ratio64(got, want.Data, g); !(r < 1) {
+			t.Errorf("%s: %.3g times the bound", c.Scheme, r)
+		} else {
+			t.Logf("%-16s %.2f times the bound", c.Scheme, r)
+		}
+	}
+}
+
+// Steps of SGD in float32 are inside the bound, and a velocity that holds the rate, or a step that is not Nesterov's, is outside.
+func TestSGDGauge(t *testing.T) {
+	rng := rand.New(rand.NewPCG(13, 14))
+	const n = 60
+	for _, c := range []reference.SGDConfig{{}, {Momentum: 0.9}, {Momentum: 0.9, Dampening: 0.3, WeightDecay: 0.2}, {Momentum: 0.8, Nesterov: true, WeightDecay: 0.2}} {
+		s := reference.SGDState{Param: random(rng, 0, 1, 1, n).Data, Velocity: random(rng, 0, 2, 1, n).Data}
+		grad, lr := random(rng, 0, 1, 1, n).Data, float64(float32(0.05))
+		want := reference.SGD(s, grad, lr, c)
+		param, velocity := SGD(s, grad, lr, c)
+		form := func(nesterov bool) (p1, v1 []float64) {
+			for i, g64 := range grad {
+				p, g := float32(s.Param[i]), float32(g64)
+				g += float32(float32(c.WeightDecay) * p)
+				v := g
+				if c.Momentum != 0 {
+					v = float32(float32(c.Momentum)*float32(s.Velocity[i])) + float32(float32(1-c.Dampening)*g)
+				}
+				step := v
+				if nesterov {
+					step = g + float32(float32(c.Momentum)*v)
+				}
+				p1, v1 = append(p1, float64(p-float32(float32(lr)*step))), append(v1, float64(v))
+			}
+			return p1, v1
+		}
+		p, v := form(c.Nesterov)
+		if r := max(worst(p, want.Param, param), worst(v, want.Velocity, velocity)); !(r < 1) {
+			t.Errorf("%+v: %.3g times the bound", c, r)
+		}
+		if p, _ := form(!c.Nesterov); c.Momentum != 0 && !(worst(p, want.Param, param) > 1000) {
+			t.Errorf("%+v: a step along the other vector is only %.3g times the bound", c, worst(p, want.Param, param))
+		}
+	}
+}
