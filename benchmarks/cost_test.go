@@ -128,6 +128,16 @@ func TestCost(t *testing.T) {
 			[]op.Tensor{op.Int64(make([]int64, 3), 1, 3), op.Int64([]int64{1, -100, 2}, 1, 3), f32()},
 			2*block + 12 + 84 + 168 + 63 + 2*blockBack + 132 + 24 + 336 + 28, 4*(28+12+2*blockSize+8+1+28+32+2*blockSize+8) + 8*6},
 		{"cross_entropy.grad", "cross_entropy.grad", "", nil, []op.Tensor{f32(3, 9), i64(0, -100, 8), f32()}, 2 * 55, 4*27 + 8*3 + 4 + 4*27},
+		{"greedy", "greedy", "", nil, []op.Tensor{f32(3, 9)}, 27, 4*27 + 8*3},
+		{"distribution", "distribution", "", nil, []op.Tensor{f32(3, 9)}, 6 * 27, 4 * 54},
+		{"sample", "sample", "", nil, []op.Tensor{f32(3, 9), i64(0, 0, 0)}, 7 * 27, 4*27 + 8*6},
+		// Two searches of 1 + 3*3 rows.
+		{"beam_search", "beam_search", `{"beams":3,"max_length":4}`, nil, []op.Tensor{f32(5, 9), op.New(op.I64, 5, 9), i64(0, 1)},
+			2 * 10 * 5 * 9, 4*45 + 8*45 + 8*2 + 8*24 + 8*6 + 4*6},
+		// A prompt of 2, then one step of 3 beams after it: logits of one row each, 2*4*7, and 5*7 for the choice.
+		{"gpt.generate", "gpt.generate", gptAttrs + `,"strategy":"beam","beams":3,"max_new":2}`, gptConst(f32(8, 4), op.Tensor{}),
+			[]op.Tensor{op.Int64(make([]int64, 2), 1, 2), {}},
+			2*(2*(block-216)/3+3*36) + 2*(4+28) + 56 + 35 + 3*(2*step+4+28+56+35), 4*2*(28+32+2*blockSize+8) + 8*2 + 8*6 + 8*3 + 4*3},
 		{"init", "init", `{"scheme":"xavier_uniform"}`, nil, []op.Tensor{op.New(op.I64, 2, 3)}, 12, 8*6 + 4*6},
 		{"init normal", "init", `{"scheme":"normal"}`, nil, []op.Tensor{op.New(op.I64, 2, 3, 2)}, 36, 8*12 + 4*6},
 		{"adam", "adam", "", []op.Tensor{f32(9), {}, {}}, []op.Tensor{f32(9), f32()}, 14 * 9, 4 * (9 + 9 + 1 + 27)},
@@ -154,10 +164,10 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// TestCostOfEveryOp holds the cost model to the op table.
+// TestCostOfEveryOp holds the cost model to the op table. Text is bytes and tables: there is nothing to count.
 func TestCostOfEveryOp(t *testing.T) {
 	offered := new(cost).implementation()
-	for _, name := range op.Names() {
+	for _, name := range op.Names("forward", "gradients", "training", "decoding") {
 		if !op.Offers(offered, name) {
 			t.Errorf("%s has no cost", name)
 		}

@@ -191,7 +191,7 @@ func (o *oracle) implementation() op.Implementation {
 			return runner[op.GPTCachedArgs](o.gptCached), nil
 		}),
 		op.CrossEntropy(func(a op.CrossEntropyArgs) error { return o.loss(exact(a.Logits), a.Targets, a.CrossEntropyAttrs) }),
-	}, o.gradients(), o.training())...)
+	}, o.gradients(), o.training(), o.decoding())...)
 }
 
 // set takes the first result: the sampled rows, with the sampled columns or all of them.

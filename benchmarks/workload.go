@@ -33,7 +33,7 @@ func Workloads(pattern string) ([]Workload, error) {
 	if err != nil {
 		return nil, fmt.Errorf("workload pattern: %w", err)
 	}
-	all := slices.Concat(tinyWorkloads(), gpt3Workloads(), gpt3Gradients(), trainingWorkloads())
+	all := slices.Concat(tinyWorkloads(), gpt3Workloads(), gpt3Gradients(), trainingWorkloads(), decodingWorkloads())
 	example := all[len(all)-1].Name
 	chosen := slices.DeleteFunc(all, func(w Workload) bool { return !re.MatchString(w.Name) })
 	if len(chosen) == 0 {

@@ -11,12 +11,14 @@ func (c config) training(seq int) []Workload {
 	return []Workload{c.adam(), c.gptTrain(2, seq)}
 }
 
-// trainingWorkloads are the update of one matrix of gpt3-small, and steps of a model of the size that two processors train.
+// mini is a model of the size that two processors train.
+var mini = config{reference.Config{
+	Name: "mini", Vocab: 512, Ctx: 128, DModel: 128, Layers: 4, Heads: 4, KVHeads: 4, HeadDim: 32, FFN: 512,
+	Norm: reference.PreNorm, Activation: reference.ActGELUTanh, Eps: 1e-5, Positions: reference.PositionsLearned, Tied: true,
+}}
+
+// trainingWorkloads are the update of one matrix of gpt3-small, and steps of mini.
 func trainingWorkloads() []Workload {
-	mini := config{reference.Config{
-		Name: "mini", Vocab: 512, Ctx: 128, DModel: 128, Layers: 4, Heads: 4, KVHeads: 4, HeadDim: 32, FFN: 512,
-		Norm: reference.PreNorm, Activation: reference.ActGELUTanh, Eps: 1e-5, Positions: reference.PositionsLearned, Tied: true,
-	}}
 	return append(small(model("gpt3-small").adam()), mini.gptTrain(2, 128))
 }
 
