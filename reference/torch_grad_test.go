@@ -194,9 +194,14 @@ func torchGPTGrads(c torchCase) map[string][]float64 {
 }
 
 func torchCrossEntropyGrads(c torchCase) map[string][]float64 {
-	targets, ignore := c.find("target").ints(), c.integer("ignore_index")
-	dlosses := ReduceGrad(c.upstream(), targets, ignore, Reduction(c.Attributes["reduction"].(string)))
-	dlogits := must(CrossEntropyRowsGrad(c.logits(), targets, ignore, dlosses))
+	var dlogits Matrix
+	if m, ok := c.mixture(); ok {
+		dlogits = m.grad(c.upstream())
+	} else {
+		targets, ignore := c.find("target").ints(), c.integer("ignore_index")
+		dlosses := ReduceGrad(c.upstream(), targets, ignore, Reduction(c.Attributes["reduction"].(string)))
+		dlogits = must(CrossEntropyRowsGrad(c.logits(), targets, ignore, dlosses))
+	}
 	shape := c.find("logits").Shape
 	if len(shape) == 2 {
 		return map[string][]float64{"d_logits": dlogits.Data}

@@ -2,7 +2,6 @@ package reference
 
 import (
 	"encoding/json"
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -55,22 +54,6 @@ func readTorchCase(t *testing.T, file string) torchCase {
 		c.Outputs = append(c.Outputs, r.scale(i))
 	}
 	return c
-}
-
-// notApplicable says why the reference has nothing to compare with, or "" when it has.
-func (c torchCase) notApplicable() string {
-	if torchOps[c.Op] == nil {
-		return fmt.Sprintf("op %s is not an operation of this package", c.Op)
-	}
-	if c.Op == "cross_entropy" {
-		if c.find("weight") != nil {
-			return "SPEC.md has no class weights"
-		}
-		if c.Attributes["label_smoothing"].(float64) != 0 {
-			return "SPEC.md has no label smoothing"
-		}
-	}
-	return ""
 }
 
 func (c torchCase) find(name string) *torchTensor {
