@@ -2,6 +2,7 @@ package optimized
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/assaykit/assay/conformance/op"
 )
@@ -127,6 +128,24 @@ func (c *kvCache) keep(n int, beam []int64) {
 		c.seqs[b] = seq[:0]
 	}
 	c.seqs, c.spare = c.spare, c.seqs
+}
+
+// restart empties the cache for so many sequences. Its pages stay.
+func (c *kvCache) restart(sequences int) {
+	if c.seqs != nil {
+		c.length = 0
+		c.fork(make([]int64, sequences))
+	}
+}
+
+// fork makes sequence b a copy of the old sequence parents[b], of any number of them. Copies share pages: what is copied now is the table of
+// pages, and a page that is not full when it is written to next.
+func (c *kvCache) fork(parents []int64) {
+	n := len(parents)
+	c.spare = slices.Grow(c.spare[:0], n)[:n]
+	c.keep(pages(c.length), parents)
+	c.spare = slices.Grow(c.spare[:0], n)[:n] // it was the old table, of another length
+	c.batch = n
 }
 
 func (c *kvCache) release(p *page) {

@@ -120,7 +120,7 @@ func nucleus(ranked []float64, topP float64) int {
 // and the last token that is left where rounding leaves no such sum. A draw outside [0, 2^32) is an error that wraps ErrIndex; other
 // errors are those of Rank.
 func Sample(logits []float64, s Sampling, draw int) (int, error) {
-	if draw < 0 || draw >= 1<<32 {
+	if draw < 0 || int64(draw) > math.MaxUint32 {
 		return 0, fmt.Errorf("reference: Sample: the draw is %d, want a number of 32 bits: %w", draw, ErrIndex)
 	}
 	p, err := Distribution(logits, s)
