@@ -28,6 +28,15 @@ func DecodeSafetensors(data []byte) (map[string]op.Tensor, error) {
 	return out, nil
 }
 
+// Metadata returns the texts that a safetensors file holds beside its tensors.
+func Metadata(data []byte) (map[string]string, error) {
+	_, m, err := safetensors.ReadMetadata(data)
+	if err != nil {
+		return nil, err
+	}
+	return m.Metadata(), nil
+}
+
 func fromView(v safetensors.TensorView) (op.Tensor, error) {
 	shape := make([]int, len(v.Shape()))
 	for i, d := range v.Shape() {
@@ -70,6 +79,11 @@ func fromView(v safetensors.TensorView) (op.Tensor, error) {
 
 // EncodeSafetensors returns a safetensors file that holds the tensors. Equal tensors give equal bytes.
 func EncodeSafetensors(tensors map[string]op.Tensor) ([]byte, error) {
+	return EncodeWithMetadata(tensors, nil)
+}
+
+// EncodeWithMetadata returns a safetensors file that holds the tensors, and texts about them.
+func EncodeWithMetadata(tensors map[string]op.Tensor, metadata map[string]string) ([]byte, error) {
 	views := make(map[string]view, len(tensors))
 	for name, t := range tensors {
 		if err := t.Check(); err != nil {
@@ -77,7 +91,7 @@ func EncodeSafetensors(tensors map[string]op.Tensor) ([]byte, error) {
 		}
 		views[name] = view{t}
 	}
-	return safetensors.Serialize(views, nil)
+	return safetensors.Serialize(views, metadata)
 }
 
 // view shows a tensor to the safetensors library as bytes.

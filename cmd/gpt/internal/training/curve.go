@@ -1,0 +1,89 @@
+package training
+
+import (
+	"bytes"
+	"fmt"
+	"image/color"
+	"os"
+	"path/filepath"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+)
+
+var (
+	trainColor      = color.RGBA{R: 0x9e, G: 0xb9, B: 0xd6, A: 0xff}
+	validationColor = color.RGBA{R: 0xc4, G: 0x3c, B: 0x2c, A: 0xff}
+	entropyColor    = color.RGBA{R: 0x60, G: 0x60, B: 0x60, A: 0xff}
+)
+
+// mostPoints is how many training losses are drawn: beyond it each point is a mean.
+const mostPoints = 2000
+
+// WriteCurve draws the losses of the run, and the unigram entropy of the validation text, into a file: a PNG, SVG or PDF by its name.
+func (r *Run) WriteCurve(path string) error {
+	p := plot.New()
+	p.X.Label.Text = "step"
+	p.Y.Label.Text = "loss, nats a token"
+	p.Legend.Top, p.Legend.XOffs = true, -4*vg.Millimeter
+	p.Add(plotter.NewGrid())
+
+	var losses plotter.XYs
+	width := max(1, (len(r.Losses)+mostPoints-1)/mostPoints)
+	for from := 0; from < len(r.Losses); from += width {
+		until := min(from+width, len(r.Losses))
+		sum := 0.0
+		for _, loss := range r.Losses[from:until] {
+			sum += loss
+		}
+		losses = append(losses, plotter.XY{X: float64(from+until+1) / 2, Y: sum / float64(until-from)})
+	}
+	if err := addLine(p, "training", losses, trainColor, nil); err != nil {
+		return err
+	}
+	var validated plotter.XYs
+	for _, v := range r.Validated {
+		validated = append(validated, plotter.XY{X: float64(v.Steps), Y: v.Loss})
+	}
+	if err := addLine(p, "validation", validated, validationColor, nil); err != nil {
+		return err
+	}
+	entropy := UnigramEntropy(r.Text.Validation)
+	flat := plotter.XYs{{X: 0, Y: entropy}, {X: float64(max(1, r.Steps())), Y: entropy}}
+	if err := addLine(p, fmt.Sprintf("unigram entropy, %.3f", entropy), flat, entropyColor, []vg.Length{vg.Points(5), vg.Points(4)}); err != nil {
+		return err
+	}
+
+	format := filepath.Ext(path)
+	if format == "" {
+		return fmt.Errorf("%s: want a name that ends in .png, .svg or .pdf", path)
+	}
+	w, err := p.WriterTo(20*vg.Centimeter, 12*vg.Centimeter, format[1:])
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	var out bytes.Buffer
+	if _, err := w.WriteTo(&out); err != nil {
+		return err
+	}
+	return os.WriteFile(path, out.Bytes(), 0o644)
+}
+
+func addLine(p *plot.Plot, name string, points plotter.XYs, c color.Color, dashes []vg.Length) error {
+	if len(points) == 0 {
+		return nil
+	}
+	line, marks, err := plotter.NewLinePoints(points)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err) // a loss that is not finite
+	}
+	line.Color, line.Width, line.Dashes = c, vg.Points(1.2), dashes
+	p.Add(line)
+	if len(points) == 1 { // which a line does not show
+		marks.Color = c
+		p.Add(marks)
+	}
+	p.Legend.Add(name, line)
+	return nil
+}

@@ -1,0 +1,317 @@
+package training
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/assaykit/assay/cmd/gpt/internal/checkpoint"
+	"github.com/assaykit/assay/conformance/op"
+	"github.com/assaykit/assay/corpus"
+	"github.com/assaykit/assay/corpus/tokenizer"
+)
+
+// tiny is a run of seconds at most.
+func tiny(t *testing.T) (Config, *Text) {
+	t.Helper()
+	c := Config{Layers: 2, Width: 8, FFN: 16, Context: 6, Batch: 3, Accumulate: 2, Steps: 8, Seed: 5, Fraction: 0.2, EvalTokens: 60}
+	c.Attrs = op.GPTTrainAttrs{
+		GPTAttrs:      op.GPTAttrs{Heads: 2, Norm: "pre", Activation: "gelu_tanh", Eps: 1e-5, Positions: "learned"},
+		ScheduleAttrs: op.ScheduleAttrs{Schedule: "warmup_cosine", LR: 3e-3, MinLR: 3e-4, Warmup: 2, WarmupOffset: 1, Total: 8},
+		IgnoreIndex:   -100, Beta1: 0.9, Beta2: 0.95, AdamEps: 1e-8, WeightDecay: 0.1, Decoupled: true, MaxNorm: 1, NoDecay: []string{"biases", "norms"},
+	}
+	documents := []string{corpus.Opticks[5000:6000], corpus.Opticks[9000:9500]}
+	tok, err := tokenizer.Char(documents...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := Tokenize(tok, documents, c.Fraction, c.Context)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, text
+}
+
+// train trains r to its end, or until stop steps have been taken in all, into a file.
+func train(t *testing.T, r *Run, file string, stop int) error {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	check := func(steps int) {
+		if steps == stop {
+			cancel()
+		}
+	}
+	check(r.Steps())
+	return r.Train(ctx, Plan{Steps: r.Config.Steps, EvalEvery: 3, SaveEvery: 4, Progress: func(p Progress) { check(p.Steps) },
+		Save: func() error { return r.Save(file) }})
+}
+
+func read(t *testing.T, file string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// A run that is stopped after k steps, for every k, and resumed, with another number of workers, ends in the same file as one that never
+// stopped.
+func TestResumedIsUninterrupted(t *testing.T) {
+	c, text := tiny(t)
+	dir := t.TempDir()
+	whole := filepath.Join(dir, "whole")
+	r, err := New(c, text, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := train(t, r, whole, -1); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Losses) != 8 || len(r.Validated) != 3 {
+		t.Fatalf("%d losses and %d validations, want 8 and 3", len(r.Losses), len(r.Validated))
+	}
+	for k := range c.Steps {
+		file := filepath.Join(dir, "stopped")
+		r, err := New(c, text, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := train(t, r, file, k); !errors.Is(err, ErrStopped) {
+			t.Fatalf("stopped after %d steps: got %v", k, err)
+		}
+		saved, err := checkpoint.Read(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if saved.Steps != k {
+			t.Fatalf("the checkpoint has taken %d steps, want %d", saved.Steps, k)
+		}
+		if r, err = Resume(saved, text, 1); err != nil {
+			t.Fatal(err)
+		}
+		if err := train(t, r, file, -1); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(read(t, file), read(t, whole)) {
+			t.Errorf("stopped after %d steps and resumed: the last checkpoint is not that of the run that did not stop", k)
+		}
+	}
+}
+
+func TestTrainingLearns(t *testing.T) {
+	c, text := tiny(t)
+	c.Steps, c.Attrs.Total, c.Attrs.LR = 60, 60, 1e-2
+	r, err := New(c, text, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first, err := r.Validate(); err != nil || math.Abs(first-math.Log(float64(text.Tokenizer.Vocab()))) > 0.1 {
+		t.Errorf("before training the loss is %v, %v, want about log of the vocabulary", first, err)
+	}
+	if err := train(t, r, filepath.Join(t.TempDir(), "c"), -1); err != nil {
+		t.Fatal(err)
+	}
+	last := r.Validated[len(r.Validated)-1].Loss
+	if first := r.Validated[0].Loss; last > first-0.5 {
+		t.Errorf("the validation loss was %v and is %v", first, last)
+	}
+	for _, name := range []string{"c.png", "c.svg"} {
+		file := filepath.Join(t.TempDir(), name)
+		if err := r.WriteCurve(file); err != nil {
+			t.Fatal(err)
+		}
+		if data := read(t, file); len(data) < 1000 || !bytes.Contains(data[:100], []byte(map[string]string{"c.png": "PNG", "c.svg": "svg"}[name])) {
+			t.Errorf("%s: %d bytes that begin with %q", name, len(data), data[:20])
+		}
+	}
+	if err := r.WriteCurve("curve"); err == nil {
+		t.Error("a curve was written into a file of no format")
+	}
+}
+
+// A step that fails leaves a checkpoint of the state before it.
+func TestDivergedRunKeepsItsState(t *testing.T) {
+	c, text := tiny(t)
+	c.Attrs.LR, c.Attrs.MinLR, c.Attrs.MaxNorm = 1e30, 1e29, 0
+	file := filepath.Join(t.TempDir(), "c")
+	r, err := New(c, text, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := train(t, r, file, -1); !errors.Is(err, op.ErrNumber) {
+		t.Fatalf("got %v, want an error about a number", err)
+	}
+	if saved, err := checkpoint.Read(file); err != nil || saved.Steps != r.Steps() || saved.Steps == c.Steps {
+		t.Errorf("got %+v, %v", saved, err)
+	}
+}
+
+func TestResumeRefuses(t *testing.T) {
+	c, text := tiny(t)
+	r, err := New(c, text, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "c")
+	if err := r.Save(file); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		says string
+		edit func(c *checkpoint.Checkpoint, text *Text)
+	}{
+		{"not the one that this checkpoint was trained on", func(_ *checkpoint.Checkpoint, text *Text) { text.Digest = "other" }},
+		{"configuration in the checkpoint", func(c *checkpoint.Checkpoint, _ *Text) { c.Config = []byte(`{"layers":"many"}`) }},
+		{"width is 0", func(c *checkpoint.Checkpoint, _ *Text) {
+			c.Config = bytes.Replace(c.Config, []byte(`"width":8`), []byte(`"width":0`), 1)
+		}},
+		{"wq has 8 columns", func(c *checkpoint.Checkpoint, _ *Text) {
+			c.Config = bytes.Replace(bytes.Replace(c.Config, []byte(`"heads":2`), []byte(`"heads":3`), 1), []byte(`"width":8`), []byte(`"width":9`), 1)
+		}},
+		{"wte is missing", func(c *checkpoint.Checkpoint, _ *Text) { c.W.Wte = op.Tensor{} }},
+		{"second moment of", func(c *checkpoint.Checkpoint, _ *Text) { c.V.W1 = op.Tensor{} }},
+	} {
+		saved, err := checkpoint.Read(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := *text
+		tt.edit(saved, &other)
+		if _, err := Resume(saved, &other, 1); err == nil || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("got %v, want an error that says %q", err, tt.says)
+		}
+	}
+}
+
+// Matrices have the deviation of GPT-2, and those that end in the residual stream are smaller by sqrt(2 layers).
+func TestInitialWeights(t *testing.T) {
+	c, _ := tiny(t)
+	c.Layers, c.Width, c.FFN = 3, 64, 256
+	w, err := c.InitialWeights(300)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deviation := func(x op.Tensor) float64 {
+		sum := 0.0
+		for _, v := range x.F32 {
+			sum += float64(v) * float64(v)
+		}
+		return math.Sqrt(sum / float64(x.Len()))
+	}
+	for name, tt := range map[string]struct {
+		got  op.Tensor
+		want float64
+	}{
+		"wte": {w.Wte, 0.02}, "wq": {w.Wq, 0.02}, "wv": {w.Wv, 0.02}, "w1": {w.W1, 0.02}, "wo": {w.Wo, 0.02 / math.Sqrt(6)}, "w2": {w.W2, 0.02 / math.Sqrt(6)},
+		"bq": {w.Bq, 0}, "ln1_gamma": {w.LN1Gamma, 1}, "lnf_beta": {w.LNfBeta, 0},
+	} {
+		if got := deviation(tt.got); math.Abs(got-tt.want) > 0.03*tt.want {
+			t.Errorf("%s: the deviation is %v, want %v", name, got, tt.want)
+		}
+	}
+	if slices.Equal(w.Wq.F32, w.Wk.F32) || slices.Equal(w.Wq.F32[:4096], w.Wq.F32[4096:8192]) {
+		t.Error("two matrices have the same weights")
+	}
+	again, err := c.InitialWeights(300)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Seed++
+	other, err := c.InitialWeights(300)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(w.W2.F32, again.W2.F32) || slices.Equal(w.W2.F32, other.W2.F32) {
+		t.Error("weights are not a function of the seed")
+	}
+	if large, err := c.InitialWeights(2 * drawRows); err != nil || slices.Equal(large.Wte.F32[:64], large.Wte.F32[drawRows*64:drawRows*64+64]) {
+		t.Errorf("rows repeat where the drawing is cut, %v", err)
+	}
+}
+
+func TestUnigramEntropy(t *testing.T) {
+	for _, tt := range []struct {
+		ids  []int64
+		want float64
+	}{
+		{[]int64{7, 7, 7}, 0}, {[]int64{1, 2, 3, 4}, math.Log(4)}, {[]int64{0, 0, 0, 1}, -0.75*math.Log(0.75) - 0.25*math.Log(0.25)},
+	} {
+		if got := UnigramEntropy(tt.ids); math.Abs(got-tt.want) > 1e-15 {
+			t.Errorf("%v: got %v, want %v", tt.ids, got, tt.want)
+		}
+	}
+}
+
+// Validation is the mean loss over windows that lie one behind the other.
+func TestValidate(t *testing.T) {
+	c, text := tiny(t)
+	c.EvalTokens = 1 << 20
+	r, err := New(c, text, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum, n := 0.0, 0
+	for at := 0; at+c.Context < len(text.Validation); at += c.Context {
+		x, y := text.Validation[at:at+c.Context], text.Validation[at+1:at+c.Context+1]
+		loss, err := r.trainer.Loss(op.Int64(x, 1, c.Context), op.Int64(y, 1, c.Context))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += loss
+		n++
+	}
+	if got, err := r.Validate(); err != nil || math.Abs(got-sum/float64(n)) > 1e-6 {
+		t.Errorf("got %v, %v, want %v", got, err, sum/float64(n))
+	}
+}
+
+func TestTextFaults(t *testing.T) {
+	c, text := tiny(t)
+	empty := filepath.Join(t.TempDir(), "blank")
+	if err := os.WriteFile(empty, []byte(" \n \n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	_, _, blank := Documents([]string{empty}, corpus.AllRules)
+	_, short := Tokenize(text.Tokenizer, []string{"the rays"}, 0.5, c.Context)
+	_, fraction := Tokenize(text.Tokenizer, []string{"the rays"}, 1, c.Context)
+	_, unknown := Tokenizer("word", nil)
+	for says, err := range map[string]error{
+		"nothing is left after cleaning": blank, "the text is too short": short, "want a fraction between 0 and 1": fraction, `tokenizer "word"`: unknown,
+	} {
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("got %v, want an error that says %q", err, says)
+		}
+	}
+}
+
+// Each step has a batch of its own, and another seed other batches.
+func TestBatches(t *testing.T) {
+	c, text := tiny(t)
+	seen := map[string]string{}
+	for _, seed := range []uint64{1, 2} {
+		c.Seed = seed
+		r, err := New(c, text, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 4 {
+			if _, err := r.Step(); err != nil {
+				t.Fatal(err)
+			}
+			key, at := fmt.Sprint(r.x.I64), fmt.Sprintf("seed %d, step %d", seed, r.Steps())
+			if before, ok := seen[key]; ok {
+				t.Errorf("%s has the batch of %s", at, before)
+			}
+			seen[key] = at
+		}
+	}
+}

@@ -1,0 +1,302 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/assaykit/assay/cmd/gpt/internal/checkpoint"
+	"github.com/assaykit/assay/cmd/gpt/internal/generation"
+	"github.com/assaykit/assay/cmd/gpt/internal/training"
+	"github.com/assaykit/assay/conformance/op"
+)
+
+// trainFlags are the flags of gpt train. Those in Config are what a checkpoint remembers.
+type trainFlags struct {
+	training.Config
+	tokenizer, clean     string
+	steps, warmup        int // steps: when to stop
+	minLR, minutes       float64
+	evalEvery, saveEvery int
+	out, resume, curve   string
+	overwrite, asJSON    bool
+	workers, sample      int
+}
+
+// free are the flags that a resumed run may have. All others are settled by its checkpoint.
+var free = []string{"resume", "steps", "out", "overwrite", "eval-every", "save-every", "curve", "workers", "sample", "json"}
+
+func trainCommand() *cobra.Command {
+	var t trainFlags
+	cmd := &cobra.Command{
+		Use:   "train [FILE ...]",
+		Short: "Train a GPT on text",
+		Long: `Train a GPT on the text of files, each a document, or on the embedded text, Newton's Opticks. The end of the text
+is kept to validate with. The losses are in nats a token; unigram entropy is the least that a model can reach which
+does not look at what comes before.
+
+A checkpoint is written at intervals, at the end, and when the run is stopped (Ctrl-C). A run that is stopped and
+resumed is, bit for bit, the run that was never stopped.`,
+		Example: `  gpt train
+  gpt train --minutes 10 --layers 6 --width 192 book.txt
+  gpt train --resume gpt.safetensors`,
+		RunE: func(cmd *cobra.Command, files []string) error {
+			t.Files = files
+			return t.run(cmd)
+		},
+	}
+	t.define(cmd.Flags())
+	cmd.MarkFlagsMutuallyExclusive("steps", "minutes")
+	return cmd
+}
+
+func (t *trainFlags) define(f *pflag.FlagSet) {
+	a := &t.Attrs
+	a.GPTAttrs = op.GPTAttrs{Norm: "pre", Eps: 1e-5}
+	a.IgnoreIndex, a.AdamEps, a.Decoupled, a.NoDecay = -100, 1e-8, true, []string{"biases", "norms"}
+
+	f.StringVar(&t.tokenizer, "tokenizer", "char", "what becomes a token: char, or r50k, the byte-pair encoding of GPT-2 and GPT-3")
+	f.StringVar(&t.clean, "clean", "all", "how to clean the text: none, all, or a list of "+strings.Join(ruleNames, ", "))
+	f.Float64Var(&t.Fraction, "validation", 0.1, "the fraction of the text, at its end, to validate with")
+
+	f.IntVar(&t.Layers, "layers", 4, "blocks of the model")
+	f.IntVar(&t.Width, "width", 128, "its width")
+	f.IntVar(&a.Heads, "heads", 4, "its attention heads")
+	f.IntVar(&t.FFN, "ffn", 0, "the width of its feed-forward layers; 0: four times the model's")
+	f.IntVar(&t.Context, "seq", 128, "the tokens in a window of training, and the most that the model can see")
+	f.StringVar(&a.Activation, "activation", "gelu_tanh", "relu, gelu or gelu_tanh")
+	f.StringVar(&a.Positions, "positions", "learned", "learned, sinusoidal or none")
+
+	f.IntVar(&t.steps, "steps", 1000, "train until so many steps have been taken")
+	f.Float64Var(&t.minutes, "minutes", 0, "take as many steps as fit in this time, from the speed of the first")
+	f.IntVar(&t.Batch, "batch", 16, "windows in a micro-batch")
+	f.IntVar(&t.Accumulate, "accumulate", 1, "micro-batches in a step")
+	f.Uint64Var(&t.Seed, "seed", 1, "the seed of weights and batches")
+
+	f.StringVar(&a.Schedule, "schedule", "warmup_cosine", "of the learning rate: constant, cosine, warmup_cosine, step, exponential or inverse_sqrt")
+	f.Float64Var(&a.LR, "lr", 1e-3, "the highest learning rate")
+	f.Float64Var(&t.minLR, "min-lr", -1, "the lowest; -1: a tenth of it under cosines, else 0")
+	f.IntVar(&t.warmup, "warmup", -1, "the steps in which the rate rises; -1: a twentieth of all under warmup_cosine")
+	f.Float64Var(&a.Gamma, "gamma", 0, "the factor of the schedules step and exponential")
+	f.IntVar(&a.StepSize, "step-size", 0, "the steps between two factors of the schedule step")
+	f.Float64Var(&a.Beta1, "beta1", 0.9, "AdamW's decay of the first moment")
+	f.Float64Var(&a.Beta2, "beta2", 0.95, "AdamW's decay of the second moment")
+	f.Float64Var(&a.WeightDecay, "weight-decay", 0.1, "AdamW's weight decay, of matrices and tables")
+	f.Float64Var(&a.MaxNorm, "clip", 1, "the largest norm of a gradient; 0: any")
+
+	f.IntVar(&t.evalEvery, "eval-every", 100, "the steps between two validations; 0: at the end only")
+	f.IntVar(&t.EvalTokens, "eval-tokens", 1<<16, "the most tokens to validate with")
+	f.IntVar(&t.saveEvery, "save-every", 100, "the steps between two checkpoints; 0: at the end only")
+	f.StringVar(&t.out, "out", "gpt.safetensors", "the checkpoint to write")
+	f.StringVar(&t.resume, "resume", "", "go on from this checkpoint, and write to it")
+	f.BoolVar(&t.overwrite, "overwrite", false, "replace a checkpoint of another run")
+	f.StringVar(&t.curve, "curve", "", "draw the losses into this file, a .png, .svg or .pdf")
+	f.IntVar(&t.sample, "sample", 200, "the tokens of a sample at the end")
+	f.IntVar(&t.workers, "workers", runtime.GOMAXPROCS(0), "how many goroutines compute; results do not depend on it")
+	f.BoolVar(&t.asJSON, "json", false, "print the result as JSON")
+}
+
+func (t *trainFlags) run(cmd *cobra.Command) error {
+	status := cmd.ErrOrStderr()
+	open := t.begin
+	if t.resume != "" {
+		open = t.goOn
+	}
+	if err := t.checkPaths(cmd.Flags()); err != nil {
+		return err
+	}
+	r, err := open(cmd.Flags(), status)
+	if err != nil {
+		return err
+	}
+	if r.Steps() > t.steps {
+		return fmt.Errorf("--steps is %d, and %s has taken %d already", t.steps, t.resume, r.Steps())
+	}
+	fmt.Fprintf(status, "%d parameters, %d tokens to train on, %d to validate with, a vocabulary of %d (%s); %d steps of %d tokens\n", r.Parameters(),
+		len(r.Text.Train), len(r.Text.Validation), r.Text.Tokenizer.Vocab(), r.Text.Tokenizer.Name(), t.steps, r.Config.Accumulate*r.Config.Batch*r.Config.Context)
+	start := time.Now()
+	line := newStatusLine(status)
+	err = r.Train(cmd.Context(), training.Plan{Steps: t.steps, EvalEvery: t.evalEvery, SaveEvery: t.saveEvery, Progress: line.progress,
+		Save: func() error { return r.Save(t.out) }})
+	line.end()
+	if errors.Is(err, training.ErrStopped) {
+		return begun(fmt.Errorf("%w\nnothing is lost: gpt train --resume %s goes on", err, t.out))
+	}
+	if err != nil {
+		return begun(err)
+	}
+	return begun(t.report(cmd.Context(), cmd.OutOrStdout(), r, time.Since(start)))
+}
+
+// checkPaths reports an output that cannot be written, before the time is spent that makes it.
+func (t *trainFlags) checkPaths(f *pflag.FlagSet) error {
+	if t.resume != "" && !f.Changed("out") {
+		t.out = t.resume
+	}
+	if _, err := os.Stat(t.out); err == nil && t.out != t.resume && !t.overwrite {
+		return fmt.Errorf("%s exists: go on with --resume %[1]s, or replace it with --overwrite", t.out)
+	}
+	for _, path := range []string{t.out, t.curve} {
+		if info, err := os.Stat(filepath.Dir(path)); path != "" && (err != nil || !info.IsDir()) {
+			return fmt.Errorf("%s: there is no directory %s", path, filepath.Dir(path))
+		}
+	}
+	if ext := filepath.Ext(t.curve); t.curve != "" && !slices.Contains([]string{".png", ".svg", ".pdf"}, ext) {
+		return fmt.Errorf("--curve %s: want a name that ends in .png, .svg or .pdf", t.curve)
+	}
+	return nil
+}
+
+// begin makes a new run from the flags.
+func (t *trainFlags) begin(_ *pflag.FlagSet, status io.Writer) (*training.Run, error) {
+	var err error
+	if t.Rules, err = rules(t.clean); err != nil {
+		return nil, err
+	}
+	if t.FFN == 0 {
+		t.FFN = 4 * t.Width
+	}
+	if err := t.Validate(); err != nil {
+		return nil, err
+	}
+	if t.steps < 1 || t.minutes < 0 {
+		return nil, fmt.Errorf("--steps is %d and --minutes %v: want one step at least", t.steps, t.minutes)
+	}
+	documents, report, err := training.Documents(t.Files, t.Rules)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(status, "cleaning: %d line ends, %d controls, %d lines normalized, %d lines of white space, %d repeated paragraphs\n",
+		report.LineEndings, report.Controls, report.NFC, report.Whitespace, report.Duplicates)
+	tok, err := training.Tokenizer(t.tokenizer, documents)
+	if err != nil {
+		return nil, err
+	}
+	text, err := training.Tokenize(tok, documents, t.Fraction, t.Context)
+	if err != nil {
+		return nil, err
+	}
+	t.schedule()
+	if t.minutes > 0 {
+		if t.steps, err = training.StepsWithin(time.Duration(t.minutes*float64(time.Minute)), t.Config, text, t.workers); err != nil {
+			return nil, err
+		}
+		t.schedule()
+	}
+	return training.New(t.Config, text, t.workers)
+}
+
+// schedule sets what depends on the number of steps.
+func (t *trainFlags) schedule() {
+	a := &t.Attrs
+	t.Steps = t.steps
+	cosine := strings.HasSuffix(a.Schedule, "cosine")
+	if cosine {
+		a.Total = t.steps
+	}
+	if a.Warmup = max(0, t.warmup); t.warmup < 0 && a.Schedule == "warmup_cosine" {
+		a.Warmup = t.steps / 20
+	}
+	a.WarmupOffset = 0
+	if a.Warmup > 0 && a.Schedule != "inverse_sqrt" {
+		a.WarmupOffset = 1 // the first step is not wasted on a rate of 0
+	}
+	if a.MinLR = max(0, t.minLR); t.minLR < 0 && cosine {
+		a.MinLR = a.LR / 10
+	}
+}
+
+// goOn returns the run of the checkpoint.
+func (t *trainFlags) goOn(f *pflag.FlagSet, _ io.Writer) (*training.Run, error) {
+	var settled []string
+	f.Visit(func(flag *pflag.Flag) {
+		if !slices.Contains(free, flag.Name) {
+			settled = append(settled, "--"+flag.Name)
+		}
+	})
+	if len(settled) > 0 {
+		return nil, fmt.Errorf("%s with --resume: the checkpoint settles it", strings.Join(settled, ", "))
+	}
+	c, err := checkpoint.Read(t.resume)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := training.ConfigOf(c)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", t.resume, err)
+	}
+	if !f.Changed("steps") {
+		t.steps = cfg.Steps
+	}
+	if len(t.Files) == 0 {
+		t.Files = cfg.Files
+	}
+	documents, _, err := training.Documents(t.Files, cfg.Rules)
+	if err != nil {
+		return nil, err
+	}
+	text, err := training.Tokenize(c.Tokenizer, documents, cfg.Fraction, cfg.Context)
+	if err != nil {
+		return nil, err
+	}
+	r, err := training.Resume(c, text, t.workers)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", t.resume, err)
+	}
+	return r, nil
+}
+
+// result is what a finished run prints.
+type result struct {
+	Checkpoint     string  `json:"checkpoint"`
+	Steps          int     `json:"steps"`
+	Parameters     int     `json:"parameters"`
+	TrainLoss      float64 `json:"train_loss"` // of the last step
+	ValidationLoss float64 `json:"validation_loss"`
+	UnigramEntropy float64 `json:"unigram_entropy"`
+	Seconds        float64 `json:"seconds"`
+	Sample         string  `json:"sample,omitempty"`
+}
+
+func (t *trainFlags) report(ctx context.Context, w io.Writer, r *training.Run, took time.Duration) error {
+	if t.curve != "" {
+		if err := r.WriteCurve(t.curve); err != nil {
+			return err
+		}
+	}
+	out := result{Checkpoint: t.out, Steps: r.Steps(), Parameters: r.Parameters(), TrainLoss: r.Losses[r.Steps()-1],
+		ValidationLoss: r.Validated[len(r.Validated)-1].Loss, UnigramEntropy: training.UnigramEntropy(r.Text.Validation), Seconds: took.Seconds()}
+	if t.sample > 0 {
+		var text strings.Builder
+		m := generation.Model{Attrs: r.Config.Attrs.GPTAttrs, Weights: r.Weights(), Context: r.Config.Context}
+		d := r.Text.Tokenizer.Delimiters()
+		o := generation.Options{Strategy: "sample", SamplingAttrs: op.SamplingAttrs{Temperature: 0.8, TopP: 0.95}, MaxNew: t.sample, End: d.End, Seed: r.Config.Seed}
+		writer := generation.Writer{W: &text, Decode: r.Text.Tokenizer.Decode}
+		if err := m.Generate(ctx, []int64{d.Start}, o, writer.Emit); err != nil {
+			return err
+		}
+		if err := writer.Close(); err != nil {
+			return err
+		}
+		out.Sample = text.String()
+	}
+	if t.asJSON {
+		return writeJSON(w, out)
+	}
+	_, err := fmt.Fprintf(w, "%s: %d steps in %v\nvalidation loss %.4f nats a token; unigram entropy %.4f\n", t.out, out.Steps, took.Round(time.Second),
+		out.ValidationLoss, out.UnigramEntropy)
+	if err == nil && out.Sample != "" {
+		_, err = fmt.Fprintf(w, "\n%s\n", out.Sample)
+	}
+	return err
+}
