@@ -120,6 +120,9 @@ func beamSearchFamily() family {
 			hf(1, 4, stop, 1, 2), table(0, [][]float64{{.35, .05, .6}, {.97, .02, .01}}, chain(2, 3)))
 		add("stop-negative-"+stop, "A penalty below 0 favours what is short: "+stop+".", "DEC-21", "early-stopping length-penalty", hf(2, 5, stop, -0.5, 1), machine(20, 4, 7))
 	}
+	// Beside a poor second result, what goes on is better as it is, and worse at the greatest length.
+	add("never-favours-short", "Never, with a penalty below 0: the present length counts.", "DEC-21", "early-stopping length-penalty", hf(2, 8, "never", -0.2, 2),
+		table(0, [][]float64{{.3, .1, .6}, {.6, 0, .4}, {.03, .02, .95}}, chain(3, 3)))
 
 	ties := func(name, comment string, a attrs, src args) {
 		add(name, comment, "DEC-16 DEC-23", "ties", a, src).settled = true

@@ -49,6 +49,8 @@ func generateFamily() family {
 	add("greedy-one", "One token after one.", "DEC-26", "greedy positions", m, greedy(1), prompt(16))
 	add("greedy-vaswani", "The original Transformer's decoder.", "DEC-26", "greedy positions cache", vaswani(), greedy(7), prompt(3, 14))
 	add("greedy-banded", "Dense and banded layers, grouped heads: longer than the window.", "DEC-26", "greedy cache", banded(), greedy(5), prompt(3, 14, 1, 5))
+	ties := add("greedy-ties", "A model whose logits are all 0: the first token, each time.", "DEC-4 DEC-26 DEC-29", "greedy", m, greedy(3), prompt(3, 14))
+	ties.consts, ties.settled = m.weights().with("w_out", all(0, m.d, m.vocab)), true
 	add("start", "Without a prompt: from the start token.", "DEC-27", "start greedy", m, attrs{"max_new": 5, "start": 16}, nil)
 	add("end", "The third new token ends.", "DEC-28", "end padding", m, greedy(7, 6), prompt(3, 14, 1))
 	add("end-batch", "Two items end after different numbers of tokens.", "DEC-28", "end batch padding", m, greedy(6, 1, 8), args{"prompt": idsOf([]int64{3, 14, 1, 5, 9, 2}, 2, 3)})

@@ -68,6 +68,8 @@ func sampleFamily() family {
 		idsOf([]int64{1<<32 - 1, 1<<32 - 1, 1<<32 - 1}, 3))
 	add("last-three", "The largest u over three equal tokens: their sum may round to less than 1.", "DEC-13", "last minus-inf bits", nil,
 		all(1, 1, 6).set(-inf, 1, 4, 5), ids(1<<32-1))
+	add("last-of-61", "The same over 61 equal tokens, whose sum in float32 stays below u.", "DEC-13", "last minus-inf bits", nil,
+		all(1, 1, 64).set(-inf, 61, 62, 63), ids(1<<32-1))
 	exactly("low-bits", "The eight low bits of a draw do not count.", "DEC-12", "bits strict", nil, all(0, 4, 2),
 		idsOf([]int64{0xff, 1<<31 - 1, 1 << 31, 1<<31 + 0xff}, 4))
 	exactly("high-bits", "The high bits count: low ones that are all set do not make u large.", "DEC-12", "bits", nil, all(0, 4, 4),
