@@ -39,7 +39,8 @@ type Worst struct {
 	Name  string // of the case
 }
 
-// Check judges an implementation by the cases. progress, where it is not nil, is called after each case.
+// Check judges an implementation by the cases. progress, where it is not nil, is called after each case. A case whose parts contradict
+// each other is an error that wraps ErrCorrupt.
 func Check(ctx context.Context, open func() op.Implementation, cases []Case, progress func(done, total int)) (*Report, error) {
 	r := &Report{Failed: []string{}, Unsupported: []Unsupported{}}
 	worst := map[string]*Worst{}
@@ -52,6 +53,8 @@ func Check(ctx context.Context, open func() op.Implementation, cases []Case, pro
 		switch {
 		case errors.Is(err, errUnsupported):
 			r.Unsupported = append(r.Unsupported, Unsupported{c.Name, reason(err)})
+		case errors.Is(err, ErrCorrupt):
+			return nil, fmt.Errorf("%s: %w", c.Name, err)
 		default:
 			r.Cases++
 			w := worst[c.Op]

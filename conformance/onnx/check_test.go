@@ -230,6 +230,19 @@ func TestLoadErrors(t *testing.T) {
 	}
 }
 
+// A test whose parts contradict each other says nothing about an implementation.
+func TestContradictionsAreNotVerdicts(t *testing.T) {
+	fsys := fstest.MapFS{}
+	nodeTest{op: "MatMul", version: 13, inputs: []message{float32s([]float32{1, 2}, 1, 2), float32s([]float32{1}, 1, 1)}, outputs: []message{float32s([]float32{1}, 1, 1)}}.write(fsys, "test_x")
+	cases, err := Load(fsys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := Check(context.Background(), refimpl.New, cases, nil); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("got %+v, %v, want ErrCorrupt", r, err)
+	}
+}
+
 // Every prefix of every file, and every file with one byte changed, is an error, a verdict or unsupported: never a panic.
 func TestDamagedFiles(t *testing.T) {
 	for name, n := range suite() {

@@ -104,12 +104,23 @@ func reduceLogSumExp(c *call) []op.Tensor {
 	}
 	flat := rows(transposed(x, append(perm, last...)...), len(perm))
 	n := flat.Shape[1]
-	at := c.one("greedy", nil, nil, flat).I64
+	at := c.greedy(flat).I64
 	for i := range at {
 		at[i] += int64(i * n)
 	}
 	column := func(t op.Tensor) op.Tensor { return c.lookup(reshaped(t, t.Len(), 1), at) }
 	return []op.Tensor{reshaped(c.combined([]float64{1, -1}, column(flat), column(c.one("log_softmax", nil, nil, flat))), kept...)}
+}
+
+// greedy returns the largest element of each row.
+func (c *call) greedy(logits op.Tensor) op.Tensor {
+	y := c.one("greedy", nil, nil, logits)
+	for _, token := range y.I64 {
+		if token < 0 || token >= int64(logits.Shape[1]) {
+			fail("greedy gives token %d of %d", token, logits.Shape[1])
+		}
+	}
+	return y
 }
 
 // argMax is greedy decoding along an axis. The last of equal elements is the first of the reversed row.
@@ -123,7 +134,7 @@ func argMax(c *call) []op.Tensor {
 	if reversed {
 		flat = picked(flat, flat.Shape, func(i int) int { return i/n*n + n - 1 - i%n })
 	}
-	y := c.one("greedy", nil, nil, flat)
+	y := c.greedy(flat)
 	for i := range y.I64 {
 		if reversed {
 			y.I64[i] = int64(n) - 1 - y.I64[i]
@@ -160,8 +171,7 @@ func topK(c *call) []op.Tensor {
 	}
 	indices := op.New(op.I64, bounded(flat.Shape[0], k)...)
 	for found := range k {
-		for r, token := range c.one("greedy", nil, nil, logits).I64 {
-			require(0 <= token && token < int64(n), "greedy gives token %d of %d", token, n)
+		for r, token := range c.greedy(logits).I64 {
 			indices.I64[r*k+found] = token
 			logits.F64[r*n+int(token)] = math.Inf(-1)
 		}
