@@ -6,6 +6,13 @@
 // A matrix is row-major, a weight is stored [in, out], so that y = x W + b. Each function takes one sequence, or one head
 // of it; batches are loops at the boundary where operations are served.
 //
+// # Gradients
+//
+// FGrad stands below F. It takes what F takes, and the gradient dy of some number with respect to F's result, and returns
+// those with respect to F's arguments: the product of dy and F's Jacobian, written out by hand. Gradients of weights are
+// weights. A composite's gradient evaluates the composite again, for the values on its way, and goes back from the last
+// step to the first.
+//
 // # Faults
 //
 // Shapes are preconditions. A mismatch is a programming error and panics with a message such as

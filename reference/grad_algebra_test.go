@@ -56,7 +56,8 @@ func TestRowGradientsAlgebra(t *testing.T) {
 
 		// A shift of the logits changes nothing, so their gradients sum to 0.
 		size := 1 + maximum(rowOf(math.Abs)(dy))
-		for name, dx := range map[string][]float64{"Softmax": SoftmaxGrad(x, dy), "LogSoftmax": LogSoftmaxGrad(x, dy), "CrossEntropy": CrossEntropyGrad(x, n/2, 1.7)} {
+		for name, dx := range map[string][]float64{"Softmax": SoftmaxGrad(x, dy), "LogSoftmax": LogSoftmaxGrad(x, dy),
+			"CrossEntropy": CrossEntropyGrad(x, n/2, 1.7)} {
 			if sum, _ := sumOf(dx); !(math.Abs(sum) <= 0x1p-53*64*float64(n)*size) {
 				t.Fatalf("%s: the gradient sums to %v", name, sum)
 			}
@@ -127,7 +128,8 @@ func TestAttentionGradAlgebra(t *testing.T) {
 
 		// Permuting keys with their values and mask permutes their gradients, and no other changes.
 		perm := s.Perm(seqK)
-		moved := attentionCase{c.q, NewMatrix(seqK, c.k.Cols), NewMatrix(seqK, c.v.Cols), c.scale, Mask{Allow: make([]bool, len(visible)), Softcap: c.mask.Softcap}}
+		moved := attentionCase{c.q, NewMatrix(seqK, c.k.Cols), NewMatrix(seqK, c.v.Cols), c.scale,
+			Mask{Allow: make([]bool, len(visible)), Softcap: c.mask.Softcap}}
 		if c.mask.Bias != nil {
 			moved.mask.Bias = make([]float64, len(visible))
 		}

@@ -126,7 +126,8 @@ func torchMultiHeadGrads(c torchCase) map[string][]float64 {
 			dx, dw = Exact.MultiHeadGrad(x, w, MHAConfig{Heads: heads, Causal: c.Attributes["mask"] == "causal"}, nil, dys[b])
 		} else { // cross-attention is outside SPEC.md; its parts are not
 			from, none := kv.matrices()[b], func(int) Mask { return Mask{} }
-			q, k, v := SplitHeads(Linear(x, w.Wq, w.Bq), heads), SplitHeads(Linear(from, w.Wk, w.Bk), heads), SplitHeads(Linear(from, w.Wv, w.Bv), heads)
+			q, k, v := SplitHeads(Linear(x, w.Wq, w.Bq), heads), SplitHeads(Linear(from, w.Wk, w.Bk), heads),
+				SplitHeads(Linear(from, w.Wv, w.Bv), heads)
 			o := MergeHeads(GroupedAttention(q, k, v, Scale(q[0].Cols), none))
 			var do, dk, dv Matrix
 			do, dw.Wo, dw.Bo = LinearGrad(o, w.Wo, w.Bo, dys[b])
@@ -147,7 +148,8 @@ func torchBlockNames(prefix string, w BlockWeights) map[string][]float64 {
 	names := map[string][]float64{
 		prefix + "linear1.weight": w.FFN.W1.T().Data, prefix + "linear1.bias": w.FFN.B1,
 		prefix + "linear2.weight": w.FFN.W2.T().Data, prefix + "linear2.bias": w.FFN.B2,
-		prefix + "norm1.weight": w.LN1Gamma, prefix + "norm1.bias": w.LN1Beta, prefix + "norm2.weight": w.LN2Gamma, prefix + "norm2.bias": w.LN2Beta,
+		prefix + "norm1.weight": w.LN1Gamma, prefix + "norm1.bias": w.LN1Beta, prefix + "norm2.weight": w.LN2Gamma,
+		prefix + "norm2.bias": w.LN2Beta,
 	}
 	addGrads(names, torchMHA(prefix+"self_attn.", w.Attn))
 	return names

@@ -11,7 +11,8 @@ import (
 // of dp_j = do.v_j:
 //
 //	E_ds   = jacobian, with errors F and magnitudes A
-//	E_dx   = (1 - t^2) E_ds + |ds| (2|t| ((1 - t^2) (E_x + |x|)/c + eps |t|) + t^2 + (1 - t^2)) + |dx|        t = tanh(x/c); E_ds without a soft cap
+//	E_dx   = E_ds, and with a soft cap c and t = tanh(x/c)
+//	         (1 - t^2) E_ds + |ds| (2|t| ((1 - t^2) (E_x + |x|)/c + eps |t|) + 1) + |dx|
 //	dq:      Acc = |scale| sum_j (E_dx |k_j| + (c(T) + 2) |dx k_j|)
 //	dk_j:    Acc = |scale| sum_i (E_dx |q_i| + (c(N) + 2) |dx q_i|)
 //	dv_j:    Acc = sum_i p_j |do_i| (rel_j + 1 + c(N))
@@ -98,13 +99,12 @@ func (m Model) scoreGrads(visible []int, scores []score, v reference.Matrix, do 
 		if c := mask.Softcap; c != 0 {
 			cosh := math.Cosh(s.x / c)
 			t, sech2 := math.Tanh(math.Abs(s.x)/c), 1/cosh/cosh
-			moved := 0.0 // by the error of x, which may be infinite where sech2 is 0
-			inMoved := 0.0
+			moved, inMoved := 0.0, 0.0 // by the error of x, which may be infinite where sech2 is 0
 			if sech2 > 0 {
 				moved, inMoved = sech2*(s.xAcc+math.Abs(s.x))/c, sech2*s.xIn/c
 			}
 			ds.size[at] = sech2 * size
-			ds.Acc[at] = sech2*ds.Acc[at] + size*(2*t*(moved+eps*t)+t*t+sech2) + ds.size[at]
+			ds.Acc[at] = sech2*ds.Acc[at] + size*(2*t*(moved+eps*t)+1) + ds.size[at]
 			ds.In[at] = sech2*ds.In[at] + size*2*t*inMoved
 			ds.Eta[at]++
 		}

@@ -49,7 +49,8 @@ func gradientSamples(rng *rand.Rand) []sample {
 			add("softmax.grad", Random.SoftmaxGrad(x, dy), func(f refimpl.Functions) []float64 { return f.SoftmaxGrad(x, dy) })
 			add("log_softmax.grad", Random.LogSoftmaxGrad(x, dy), func(f refimpl.Functions) []float64 { return f.LogSoftmaxGrad(x, dy) })
 			target, up := rng.IntN(n), 2*rng.NormFloat64()
-			add("cross_entropy.grad", Random.CrossEntropyGrad(x, target, up), func(f refimpl.Functions) []float64 { return f.CrossEntropyGrad(x, target, up) })
+			add("cross_entropy.grad", Random.CrossEntropyGrad(x, target, up),
+				func(f refimpl.Functions) []float64 { return f.CrossEntropyGrad(x, target, up) })
 		}
 	}
 	for _, d := range []int{2, 9, 64, 1000} {
@@ -128,11 +129,16 @@ func TestGradientBugsAreOutside(t *testing.T) {
 		gauges    Gauges
 	}{
 		{"softmax's diagonal alone", diagonal, reference.SoftmaxGrad(x, dy), Random.SoftmaxGrad(x, dy)},
-		{"softmax plus 1e-5 below the line", scaled(reference.SoftmaxGrad(x, dy), 1-1e-5), reference.SoftmaxGrad(x, dy), Random.SoftmaxGrad(x, dy)},
-		{"log-softmax off by 1e-5", scaled(reference.LogSoftmaxGrad(x, dy), 1-1e-5), reference.LogSoftmaxGrad(x, dy), Random.LogSoftmaxGrad(x, dy)},
-		{"cross-entropy off by 1e-5", scaled(reference.CrossEntropyGrad(x, 3, 2), 1-1e-5), reference.CrossEntropyGrad(x, 3, 2), Random.CrossEntropyGrad(x, 3, 2)},
-		{"tanh for erf", reference.ActGELUTanh.ApplyGrad(m, up).Data, reference.ActGELU.ApplyGrad(m, up).Data, ActivateGrad(reference.ActGELU, m, up)},
-		{"erf for tanh", reference.ActGELU.ApplyGrad(m, up).Data, reference.ActGELUTanh.ApplyGrad(m, up).Data, ActivateGrad(reference.ActGELUTanh, m, up)},
+		{"softmax plus 1e-5 below the line", scaled(reference.SoftmaxGrad(x, dy), 1-1e-5), reference.SoftmaxGrad(x, dy),
+			Random.SoftmaxGrad(x, dy)},
+		{"log-softmax off by 1e-5", scaled(reference.LogSoftmaxGrad(x, dy), 1-1e-5), reference.LogSoftmaxGrad(x, dy),
+			Random.LogSoftmaxGrad(x, dy)},
+		{"cross-entropy off by 1e-5", scaled(reference.CrossEntropyGrad(x, 3, 2), 1-1e-5), reference.CrossEntropyGrad(x, 3, 2),
+			Random.CrossEntropyGrad(x, 3, 2)},
+		{"tanh for erf", reference.ActGELUTanh.ApplyGrad(m, up).Data, reference.ActGELU.ApplyGrad(m, up).Data,
+			ActivateGrad(reference.ActGELU, m, up)},
+		{"erf for tanh", reference.ActGELU.ApplyGrad(m, up).Data, reference.ActGELUTanh.ApplyGrad(m, up).Data,
+			ActivateGrad(reference.ActGELUTanh, m, up)},
 		{"eps 1e-6 for 1e-5", dx(1e-6), dx(1e-5), gx},
 		{"scale of another dimension", attention(0.5, reference.Mask{}), attention(scale, reference.Mask{}), attentionGauges(reference.Mask{})},
 		{"no soft cap", attention(scale, reference.Mask{}), attention(scale, capped), attentionGauges(capped)},
@@ -175,15 +181,20 @@ func TestGradientInputRoundingIsInside(t *testing.T) {
 		for name, c := range map[string]struct {
 			got, want, in []float64
 		}{
-			"linear":        {linear(round(x), round(w), round(dy)), linear(x, w, dy), in(Random.LinearGrad(x, w, dy))},
-			"softmax":       {reference.SoftmaxGrad(round(row).Data, round(up).Data), reference.SoftmaxGrad(row.Data, up.Data), Random.SoftmaxGrad(row.Data, up.Data).In},
-			"log":           {reference.LogSoftmaxGrad(round(row).Data, round(up).Data), reference.LogSoftmaxGrad(row.Data, up.Data), Random.LogSoftmaxGrad(row.Data, up.Data).In},
-			"cross-entropy": {reference.CrossEntropyGrad(round(row).Data, 3, 1.5), reference.CrossEntropyGrad(row.Data, 3, 1.5), Random.CrossEntropyGrad(row.Data, 3, 1.5).In},
-			"layernorm":     {norm(round(row), round(gamma), round(up)), norm(row, gamma, up), in(Random.LayerNormGrad(row, gamma.Data, 1e-5, up))},
-			"gelu":          {reference.ActGELU.ApplyGrad(round(row), round(up)).Data, reference.ActGELU.ApplyGrad(row, up).Data, ActivateGrad(reference.ActGELU, row, up).In},
+			"linear": {linear(round(x), round(w), round(dy)), linear(x, w, dy), in(Random.LinearGrad(x, w, dy))},
+			"softmax": {reference.SoftmaxGrad(round(row).Data, round(up).Data), reference.SoftmaxGrad(row.Data, up.Data),
+				Random.SoftmaxGrad(row.Data, up.Data).In},
+			"log": {reference.LogSoftmaxGrad(round(row).Data, round(up).Data), reference.LogSoftmaxGrad(row.Data, up.Data),
+				Random.LogSoftmaxGrad(row.Data, up.Data).In},
+			"cross-entropy": {reference.CrossEntropyGrad(round(row).Data, 3, 1.5), reference.CrossEntropyGrad(row.Data, 3, 1.5),
+				Random.CrossEntropyGrad(row.Data, 3, 1.5).In},
+			"layernorm": {norm(round(row), round(gamma), round(up)), norm(row, gamma, up), in(Random.LayerNormGrad(row, gamma.Data, 1e-5, up))},
+			"gelu": {reference.ActGELU.ApplyGrad(round(row), round(up)).Data, reference.ActGELU.ApplyGrad(row, up).Data,
+				ActivateGrad(reference.ActGELU, row, up).In},
 			"gelu_tanh": {reference.ActGELUTanh.ApplyGrad(round(row), round(up)).Data, reference.ActGELUTanh.ApplyGrad(row, up).Data,
 				ActivateGrad(reference.ActGELUTanh, row, up).In},
-			"attention": {attention(round(q), round(k), round(v), round(do), rounded), attention(q, k, v, do, mask), in(Random.AttentionGrad(q, k, v, do, 0.3, mask))},
+			"attention": {attention(round(q), round(k), round(v), round(do), rounded), attention(q, k, v, do, mask),
+				in(Random.AttentionGrad(q, k, v, do, 0.3, mask))},
 		} {
 			for i := range c.want {
 				if diff, bound := math.Abs(c.got[i]-c.want[i]), 2*u*(c.in[i]+math.Abs(c.want[i])); !(diff <= bound) {
@@ -198,7 +209,8 @@ func TestGradientInputRoundingIsInside(t *testing.T) {
 func TestEdgesOfGradientGauges(t *testing.T) {
 	inf, nan := math.Inf(1), math.NaN()
 	column := func(x ...float64) reference.Matrix { return reference.Matrix{Rows: len(x), Cols: 1, Data: x} }
-	q, k, v := Random.AttentionGrad(column(nan, 1), column(nan, 2), column(inf, 3), column(nan, 1), 1, reference.Mask{Allow: []bool{false, false, false, true}})
+	q, k, v := Random.AttentionGrad(column(nan, 1), column(nan, 2), column(inf, 3), column(nan, 1), 1,
+		reference.Mask{Allow: []bool{false, false, false, true}})
 	for name, g := range map[string]Gauges{"dq": q, "dk": k, "dv": v} {
 		if g.Acc[0] != 0 || g.In[0] != 0 || g.Eta[0] != 0 {
 			t.Errorf("attention.grad, %s where nothing is seen: gauges %v", name, g)

@@ -71,7 +71,8 @@ func (sum summation) columns(m reference.Matrix) []float64 {
 	return y
 }
 
-func (sum summation) layerNormGrad(x reference.Matrix, gamma []float64, eps float64, dy reference.Matrix) (dx reference.Matrix, dgamma, dbeta []float64) {
+func (sum summation) layerNormGrad(x reference.Matrix, gamma []float64, eps float64, dy reference.Matrix) (dx reference.Matrix, dgamma,
+	dbeta []float64) {
 	dx = reference.NewMatrix(x.Rows, x.Cols)
 	products := reference.NewMatrix(x.Rows, x.Cols)
 	n := float32(x.Cols)
