@@ -171,7 +171,8 @@ func readPyTorch(t *testing.T) map[string][]pytorchCase {
 		return data
 	}
 	var manifest struct {
-		Files map[string]struct {
+		Generator string `json:"generator_sha256"`
+		Files     map[string]struct {
 			Cases  int
 			SHA256 string
 		}
@@ -179,10 +180,17 @@ func readPyTorch(t *testing.T) map[string][]pytorchCase {
 	if err := json.Unmarshal(read("MANIFEST.json"), &manifest); err != nil {
 		t.Fatal(err)
 	}
+	script, err := os.ReadFile(filepath.Join("..", "tools", "torchgen", "generate.py"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if hash(script) != manifest.Generator {
+		t.Error("tools/torchgen/generate.py is not the script that wrote testdata/torch: run it again")
+	}
 	files := map[string][]pytorchCase{}
 	for name, entry := range manifest.Files {
 		data := read(name)
-		if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != entry.SHA256 {
+		if hash(data) != entry.SHA256 {
 			t.Fatalf("%s is not the file of the manifest", name)
 		}
 		var file struct {
@@ -200,6 +208,11 @@ func readPyTorch(t *testing.T) map[string][]pytorchCase {
 		files[file.Op] = file.Cases
 	}
 	return files
+}
+
+func hash(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }
 
 // judge compares all that PyTorch computed for a case, and returns the largest difference.
