@@ -10,7 +10,6 @@ import (
 	"slices"
 
 	"github.com/assaykit/assay/conformance/op"
-	"github.com/assaykit/assay/conformance/refimpl"
 	"github.com/assaykit/assay/corpus/philox"
 	"github.com/assaykit/assay/optimized"
 )
@@ -57,103 +56,65 @@ func (m *Model) Generate(ctx context.Context, prompt []int64, o Options, emit fu
 	return nil
 }
 
-// window generates up to n tokens, behind which the context is full, and appends them to prompt. It reports whether End came.
+// window generates up to n tokens, behind which the context is full, and appends them to prompt. It reports whether End came. Draw i of a run
+// is a function of the seed and i.
 func (m *Model) window(ctx context.Context, prompt *[]int64, o Options, n int, drawn uint64, emit func(...int64) error) (ended bool, err error) {
-	vocab := m.Weights.Wte.Shape[0]
-	attrs, err := json.Marshal(op.GPTCachedAttrs{GPTAttrs: m.Attrs, Capacity: m.Context})
+	g, err := optimized.NewGenerator(m.Weights, m.attrs(o, n))
 	if err != nil {
 		return false, err
 	}
-	model, err := optimized.New().Open(op.Spec{Op: "gpt.cached", Attrs: attrs, Const: m.Weights.Tensors()})
-	if err != nil {
+	if err := g.Begin(*prompt); err != nil {
 		return false, err
 	}
-	ids, pos := *prompt, 0
 	for i := range uint64(n) {
 		if ctx.Err() != nil {
 			return false, ctx.Err()
 		}
-		logits := op.New(op.F32, 1, len(ids), vocab)
-		if err := model.Run([]op.Tensor{logits}, []op.Tensor{op.Int64(ids, 1, len(ids)), op.Int64([]int64{int64(pos)}), {}}); err != nil {
+		token, err := g.Next(philox.Block(o.Seed, [2]uint64{drawn + i, 0})[0])
+		if err != nil || token.End {
+			return token.End, err
+		}
+		if err := emit(token.ID); err != nil {
 			return false, err
 		}
-		pos += len(ids)
-		last := op.Float32(logits.F32[len(logits.F32)-vocab:], 1, vocab)
-		token, err := o.choose(last, drawn+i)
-		if err != nil {
-			return false, err
-		}
-		if token == o.End {
-			return true, nil
-		}
-		if err := emit(token); err != nil {
-			return false, err
-		}
-		ids = []int64{token}
-		*prompt = append(*prompt, token)
+		*prompt = append(*prompt, token.ID)
 	}
 	return false, nil
 }
 
-// choose chooses the next token by the op greedy or sample. Draw i of a run is a function of the seed and i.
-func (o *Options) choose(logits op.Tensor, i uint64) (int64, error) {
-	if o.Strategy == "greedy" {
-		dst, err := run(op.Spec{Op: "greedy"}, logits)
-		if err != nil {
-			return 0, err
-		}
-		return dst[0].I64[0], nil
+// attrs returns those of the op gpt.generate, with the ones that the strategy does not read at their defaults.
+func (m *Model) attrs(o Options, maxNew int) op.GPTGenerateAttrs {
+	a := op.GPTGenerateAttrs{GPTAttrs: m.Attrs, Strategy: o.Strategy, MaxNew: maxNew, End: []int{int(o.End)},
+		SamplingAttrs: op.SamplingAttrs{Temperature: 1, TopP: 1}, BeamAttrs: op.BeamAttrs{Form: "textbook", Beams: 1, Penalty: "length", EarlyStopping: "false"}}
+	switch o.Strategy {
+	case "sample":
+		a.SamplingAttrs = o.SamplingAttrs
+	case "beam":
+		a.BeamAttrs = o.BeamAttrs
 	}
-	attrs, err := json.Marshal(o.SamplingAttrs)
-	if err != nil {
-		return 0, err
-	}
-	draw := op.Int64([]int64{int64(philox.Block(o.Seed, [2]uint64{i, 0})[0])}, 1)
-	dst, err := run(op.Spec{Op: "sample", Attrs: attrs}, logits, draw)
-	if err != nil {
-		return 0, err
-	}
-	return dst[0].I64[0], nil
+	return a
 }
 
-// decoding serves the ops that choose tokens.
-var decoding = refimpl.New()
-
-// run runs an op of decoding once on sources of F32.
-func run(spec op.Spec, src ...op.Tensor) ([]op.Tensor, error) {
-	storage := op.FormatsOf(decoding).Storage.DType()
-	convert := func(ts []op.Tensor) []op.Tensor {
-		out := make([]op.Tensor, len(ts))
-		for i, t := range ts {
-			out[i] = t.Convert(storage)
-		}
-		return out
-	}
-	spec.Const, src = convert(spec.Const), convert(src)
-	dst, err := op.Shapes(spec, src, storage)
-	if err != nil {
-		return nil, err
-	}
-	k, err := decoding.Open(spec)
-	if err != nil {
-		return nil, err
-	}
-	return dst, k.Run(dst, src)
-}
-
+// beam gives the best of the sequences that a beam search finds.
 func (m *Model) beam(prompt []int64, o Options, emit func(...int64) error) error {
-	a := op.GPTGenerateAttrs{GPTAttrs: m.Attrs, SamplingAttrs: op.SamplingAttrs{Temperature: 1, TopP: 1}, BeamAttrs: o.BeamAttrs, Strategy: "beam",
-		MaxNew: o.MaxNew, End: []int{int(o.End)}}
 	if need := len(prompt) + o.MaxNew - 1; need > m.Context {
 		return fmt.Errorf("a prompt of %d tokens and %d new ones need %d positions, and the model has %d: beam search needs all of them at once",
 			len(prompt), o.MaxNew, need, m.Context)
 	}
-	attrs, err := json.Marshal(a)
+	attrs, err := json.Marshal(m.attrs(o, o.MaxNew))
 	if err != nil {
 		return err
 	}
-	dst, err := run(op.Spec{Op: "gpt.generate", Attrs: attrs, Const: m.Weights.Tensors()}, op.Int64(prompt, 1, len(prompt)), op.Tensor{})
+	spec, src := op.Spec{Op: "gpt.generate", Attrs: attrs, Const: m.Weights.Tensors()}, []op.Tensor{op.Int64(prompt, 1, len(prompt)), {}}
+	dst, err := op.Shapes(spec, src, op.F32)
 	if err != nil {
+		return err
+	}
+	k, err := optimized.New().Open(spec)
+	if err != nil {
+		return err
+	}
+	if err := k.Run(dst, src); err != nil {
 		return err
 	}
 	best := dst[0].I64[:dst[1].I64[0]]

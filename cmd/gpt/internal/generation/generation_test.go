@@ -64,6 +64,9 @@ func reference(t *testing.T, m *Model, attrs string, prompt []int64, draws op.Te
 	return dst[0].I64[:dst[1].I64[0]]
 }
 
+// none is a token that the vocabulary lacks.
+const none = 99
+
 var plain = op.BeamAttrs{Form: "textbook", Beams: 1, Penalty: "length", EarlyStopping: "false"}
 
 // Within its context a model gives the tokens of the op gpt.generate, without the one that ends them.
@@ -73,16 +76,13 @@ func TestStrategies(t *testing.T) {
 		name, attrs string
 		o           Options
 	}{
-		{"greedy", `{"heads":2,"max_new":10}`, Options{Strategy: "greedy", MaxNew: 10, End: -1}},
+		{"greedy", `{"heads":2,"max_new":10}`, Options{Strategy: "greedy", MaxNew: 10, End: none}},
 		{"textbook", `{"heads":2,"max_new":10,"strategy":"beam","beams":3}`,
-			Options{Strategy: "beam", BeamAttrs: op.BeamAttrs{Form: "textbook", Beams: 3, Penalty: "length", EarlyStopping: "false"}, MaxNew: 10}},
+			Options{Strategy: "beam", BeamAttrs: op.BeamAttrs{Form: "textbook", Beams: 3, Penalty: "length", EarlyStopping: "false"}, MaxNew: 10, End: none}},
 		{"hf", `{"heads":2,"max_new":8,"strategy":"beam","form":"hf","beams":2,"length_penalty":1,"end":[4]}`,
 			Options{Strategy: "beam", BeamAttrs: op.BeamAttrs{Form: "hf", Beams: 2, LengthPenalty: 1, Penalty: "length", EarlyStopping: "false"}, MaxNew: 8, End: 4}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if tt.name == "textbook" {
-				tt.o.End = 99 // which the vocabulary lacks
-			}
 			got, want := generate(t, m, prompt, tt.o), reference(t, m, tt.attrs, prompt, op.Tensor{})
 			if n := len(want); n > 0 && want[n-1] == tt.o.End {
 				want = want[:n-1]
@@ -96,7 +96,7 @@ func TestStrategies(t *testing.T) {
 
 func TestSamplesAreAFunctionOfTheSeed(t *testing.T) {
 	m, prompt := toy(), []int64{1}
-	o := Options{Strategy: "sample", SamplingAttrs: op.SamplingAttrs{Temperature: 3, TopP: 1}, BeamAttrs: plain, MaxNew: 30, End: -1, Seed: 1}
+	o := Options{Strategy: "sample", SamplingAttrs: op.SamplingAttrs{Temperature: 3, TopP: 1}, BeamAttrs: plain, MaxNew: 30, End: none, Seed: 1}
 	once, again := generate(t, m, prompt, o), generate(t, m, prompt, o)
 	if !slices.Equal(once, again) || len(once) != 30 {
 		t.Errorf("got %v, and then %v", once, again)
@@ -111,7 +111,7 @@ func TestSamplesAreAFunctionOfTheSeed(t *testing.T) {
 		t.Errorf("7 tokens are %v, want the first of %v", fewer, once)
 	}
 	o.TopK = 1
-	if only := generate(t, m, prompt, o); !slices.Equal(only, generate(t, m, prompt, Options{Strategy: "greedy", MaxNew: 7, End: -1})) {
+	if only := generate(t, m, prompt, o); !slices.Equal(only, generate(t, m, prompt, Options{Strategy: "greedy", MaxNew: 7, End: none})) {
 		t.Errorf("with top-k 1 the tokens are %v, want those of greedy", only)
 	}
 }
@@ -119,7 +119,7 @@ func TestSamplesAreAFunctionOfTheSeed(t *testing.T) {
 // Beyond its context a model goes on from the last half of it; what it gives there is what it gives to that half alone.
 func TestBeyondTheContext(t *testing.T) {
 	m := toy()
-	o := Options{Strategy: "greedy", MaxNew: 40, End: -1}
+	o := Options{Strategy: "greedy", MaxNew: 40, End: none}
 	all := generate(t, m, []int64{3}, o)
 	if len(all) != 40 {
 		t.Fatalf("%d tokens, want 40", len(all))
@@ -140,14 +140,14 @@ func TestBeyondTheContext(t *testing.T) {
 
 func TestGenerateStops(t *testing.T) {
 	m, prompt := toy(), []int64{1, 5, 2}
-	free := generate(t, m, prompt, Options{Strategy: "greedy", MaxNew: 10, End: -1})
+	free := generate(t, m, prompt, Options{Strategy: "greedy", MaxNew: 10, End: none})
 	at := slices.Index(free, free[9])
 	if got := generate(t, m, prompt, Options{Strategy: "greedy", MaxNew: 10, End: free[at]}); !slices.Equal(got, free[:at]) {
 		t.Errorf("got %v, want %v up to the first %d", got, free, free[at])
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	n := 0
-	err := m.Generate(ctx, prompt, Options{Strategy: "greedy", MaxNew: 10, End: -1}, func(...int64) error {
+	err := m.Generate(ctx, prompt, Options{Strategy: "greedy", MaxNew: 10, End: none}, func(...int64) error {
 		if n++; n == 3 {
 			cancel()
 		}
@@ -157,7 +157,7 @@ func TestGenerateStops(t *testing.T) {
 		t.Errorf("got %v after %d tokens", err, n)
 	}
 	full := errors.New("full")
-	if err := m.Generate(t.Context(), prompt, Options{Strategy: "greedy", MaxNew: 10, End: -1}, func(...int64) error { return full }); !errors.Is(err, full) {
+	if err := m.Generate(t.Context(), prompt, Options{Strategy: "greedy", MaxNew: 10, End: none}, func(...int64) error { return full }); !errors.Is(err, full) {
 		t.Errorf("got %v, want what emit returned", err)
 	}
 	if err := m.Generate(t.Context(), nil, Options{Strategy: "greedy", MaxNew: 1}, nil); err == nil {
