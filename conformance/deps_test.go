@@ -6,6 +6,11 @@ import (
 	"testing"
 )
 
+// gonumStat is what gonum.org/v1/gonum/stat/distuv brings with it.
+var gonumStat = strings.Fields("gonum.org/v1/gonum/" + strings.Join(strings.Fields(`floats/scalar internal/asm/f64 floats mathext/internal/amos
+	mathext/internal/gonum mathext/internal/cephes mathext blas internal/asm/c128 internal/math32 internal/cmplx64 internal/asm/c64 internal/asm/f32
+	blas/gonum blas/blas64 blas/cblas128 lapack lapack/gonum lapack/lapack64 mat optimize/convex/lp stat stat/combin stat/distuv`), " gonum.org/v1/gonum/"))
+
 // A kernel author who imports the suite gets the suite: no command-line library, no plots, no tokenizer, no schema validator, no generator.
 func TestDependencies(t *testing.T) {
 	const module = "github.com/assaykit/assay/"
@@ -17,6 +22,7 @@ func TestDependencies(t *testing.T) {
 		{"conformance/op", nil},
 		{"conformance/vector", []string{module + "conformance/op", "github.com/nlpodyssey/safetensors"}},
 		{"conformance", []string{module + "conformance/op", module + "conformance/vector", module + "golden", "github.com/nlpodyssey/safetensors"}},
+		{"conformance/sampling", append([]string{module + "conformance/op", module + "conformance/vector", module + "golden", "github.com/nlpodyssey/safetensors"}, gonumStat...)},
 		{"conformance/internal/precise", []string{module + "conformance/internal/bigmath", module + "conformance/op", module + "conformance/vector", "github.com/nlpodyssey/safetensors"}},
 		{"corpus", []string{module + "conformance/op", module + "corpus/philox", "golang.org/x/text/transform", "golang.org/x/text/unicode/norm"}},
 		{"optimized", []string{module + "conformance/op", module + "optimized/internal/kernel", module + "corpus", module + "corpus/philox",
