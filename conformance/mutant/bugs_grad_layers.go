@@ -37,13 +37,13 @@ func zeros(x []float32) []float32 { return make([]float32, len(x)) }
 
 var gradLayerBugs = []bug{
 	{"attention-grad-second-term-missing", "attention.grad", "GRAD-17", "Leaves sum p dp out of the softmax gradient.", "", func(p *plain) {
-		p.delta = func(_, _ []float32) float32 { return 0 }
+		p.delta = func(_, _ []float32, _ func() float32) float32 { return 0 }
 	}},
 	{"attention-grad-delta-unweighted", "attention.grad", "GRAD-17", "Subtracts the mean of dp, not weighted by p.", "", func(p *plain) {
-		p.delta = func(_, dp []float32) float32 { return p.sum(dp) / float32(len(dp)) }
+		p.delta = func(_, dp []float32, _ func() float32) float32 { return p.sum(dp) / float32(len(dp)) }
 	}},
 	{"attention-grad-delta-of-tile", "attention.grad", "GRAD-17", "Forms sum p dp over the first 16 keys.", "", func(p *plain) {
-		p.delta = func(probs, dp []float32) float32 { return p.dot(probs[:min(tile, len(probs))], dp) }
+		p.delta = func(probs, dp []float32, _ func() float32) float32 { return p.dot(probs[:min(tile, len(probs))], dp) }
 	}},
 	{"attention-grad-scale-missing", "attention.grad", "GRAD-17", "Does not scale the gradient of the keys.", "", func(p *plain) {
 		p.scaleGrads = func(scale float32) (dq, dk float32) { return scale, 1 }

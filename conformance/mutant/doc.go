@@ -80,7 +80,7 @@ func Variants() []Variant {
 		variant("fused", "fused multiply-add", func(p *plain) { p.dot = fused }),
 		variant("float64", "sums in float64, rounded once: better than it declares", func(p *plain) { p.dot = wide }),
 		variant("online", "attention in one pass over tiles of keys, with a running maximum", func(p *plain) { p.attend = p.online }),
-		variant("rearranged", "other forms of the same formulas: exp2, reciprocals, Welford's variance, erfc, scaled queries", rearrange),
+		variant("rearranged", "other forms of the same formulas: exp2, reciprocals, Welford's variance, erfc, dout . out, moments that move", rearrange),
 		variant("bfloat16", "inputs, weights and results in bfloat16, sums in float32", func(p *plain) {
 			p.store = func(x float32) float32 { return significant(x, 8) }
 			p.formats = op.Formats{Storage: op.BFloat16Format, Accumulate: op.Float32Format}

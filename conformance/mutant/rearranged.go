@@ -37,4 +37,24 @@ func rearrange(p *plain) {
 		return x / (1 + exp32(-2*u))
 	}
 	p.logProb = func(x, m, s float32) float32 { return (x - m) + log32(1/s) }
+	p.delta = func(_, _ []float32, doutO func() float32) float32 { return doutO() }
+	p.softmaxGrad = func(dx, probs, dy []float32) {
+		mean := p.dot(probs, dy)
+		for i := range dx {
+			dx[i] = float32(probs[i]*dy[i]) - float32(probs[i]*mean)
+		}
+	}
+	p.normGrad = func(dx, g, xhat []float32, sigma float32) {
+		inverse, mean, along := 1/sigma, p.sum(g)/float32(len(g)), p.dot(g, xhat)/float32(len(g))
+		for i := range dx {
+			dx[i] = (g[i] - (mean + float32(xhat[i]*along))) * inverse
+		}
+	}
+	// Moments as they move towards the gradient, and the corrections in the rate.
+	p.moments = func(m, v, g float32, c coefficients) (float32, float32) {
+		return m + float32(c.rest1*(g-m)), float32(c.beta2*v) + float32(float32(c.rest2*g)*g)
+	}
+	p.adamMove = func(m, v, lr, eps float32, c coefficients) float32 {
+		return float32(lr/c.correction1) * m / (float32(sqrt32(v)*(1/sqrt32(c.correction2))) + eps)
+	}
 }

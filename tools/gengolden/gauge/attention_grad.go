@@ -20,7 +20,7 @@ import (
 // N is the number of queries that see key j. The magnitudes A_j in the place of |dp_j| admit D = do.o in the place of sum p_j dp_j. In and
 // Eta follow likewise. A pair that is hidden adds nothing.
 func (m Model) AttentionGrad(q, k, v, do reference.Matrix, scale float64, mask reference.Mask) (dq, dk, dv Gauges) {
-	scale = math.Abs(scale)
+	magnitude := math.Abs(scale)
 	dq, dk, dv = newGauges(len(q.Data)), newGauges(len(k.Data)), newGauges(len(v.Data))
 	seen := make([]int, k.Rows)                                              // N
 	sumK, sumV := make([]float64, len(k.Data)), make([]float64, len(v.Data)) // of |scale dx q| and of p |do|
@@ -35,18 +35,18 @@ func (m Model) AttentionGrad(q, k, v, do reference.Matrix, scale float64, mask r
 			seen[j]++
 			for e, x := range k.Row(j) {
 				at := i*q.Cols + e
-				product := scale * math.Abs(ds.size[n]*x)
-				dq.Acc[at] += scale*ds.Acc[n]*math.Abs(x) + (c+2)*product
-				dq.In[at] += scale*ds.In[n]*math.Abs(x) + product
-				dq.Eta[at] += scale*ds.Eta[n]*math.Abs(x) + 2
+				product := magnitude * math.Abs(ds.size[n]*x)
+				dq.Acc[at] += magnitude*ds.Acc[n]*math.Abs(x) + (c+2)*product
+				dq.In[at] += magnitude*ds.In[n]*math.Abs(x) + product
+				dq.Eta[at] += magnitude*ds.Eta[n]*math.Abs(x) + 2
 			}
 			for e, x := range q.Row(i) {
 				at := j*k.Cols + e
-				product := scale * math.Abs(ds.size[n]*x)
+				product := magnitude * math.Abs(ds.size[n]*x)
 				sumK[at] += product
-				dk.Acc[at] += scale*ds.Acc[n]*math.Abs(x) + 2*product
-				dk.In[at] += scale*ds.In[n]*math.Abs(x) + product
-				dk.Eta[at] += scale*ds.Eta[n]*math.Abs(x) + 2
+				dk.Acc[at] += magnitude*ds.Acc[n]*math.Abs(x) + 2*product
+				dk.In[at] += magnitude*ds.In[n]*math.Abs(x) + product
+				dk.Eta[at] += magnitude*ds.Eta[n]*math.Abs(x) + 2
 			}
 			for e, x := range do.Row(i) {
 				at := j*v.Cols + e
