@@ -44,6 +44,20 @@ var attentionBugs = []bug{
 	{"attention-window-one-sided", "attention", "MSK-3", "Without causal, the window bounds the past only.", "", masking(func(i, j, tq, tk int, causal bool, window int) bool {
 		return visible(i, j, tq, tk, causal, 0) && within(i+tk-tq-j, true, window)
 	})},
+	{"attention-window-or-causal", "attention", "MSK-9", "Shows a key that the window or causal admits.", "", masking(func(i, j, tq, tk int, causal bool, window int) bool {
+		pos := i + tk - tq
+		return visible(i, j, tq, tk, causal, window) || causal && window > 0 && (j <= pos || within(pos-j, false, window))
+	})},
+	{"attention-nan-spreads", "attention", "ATT-8", "Does not reset a maximum of NaN for the next query.", "", func(p *plain) {
+		met := false
+		p.rowMax = func(x []float32) float32 {
+			m := rowMax(x)
+			if met = met || m != m; met {
+				return nan
+			}
+			return m
+		}
+	}},
 	{"attention-scale-missing", "attention", "ATT-2", "Does not scale by default.", "", func(p *plain) {
 		p.scale = func(attr *float64, s scaling) float64 {
 			if attr == nil {

@@ -1,6 +1,7 @@
 package mutant
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/assaykit/assay/conformance/op"
@@ -193,6 +194,9 @@ var decodeBugs = []bug{
 		ranked = ranked[:p.keepK(ranked, row, a.TopK)]
 		return ranked[:p.nucleus(p.probsOf(row, ranked, a.Temperature), float32(a.TopP))]
 	})},
+	{"distribution-temperature-magnitude", "distribution", "DEC-11", "Takes the magnitude of a negative temperature.", "", func(p *plain) {
+		p.attributes = func(a []byte) []byte { return bytes.ReplaceAll(a, []byte(`"temperature":-`), []byte(`"temperature":`)) }
+	}},
 
 	{"sample-at-least", "sample", "DEC-12", "Takes the first sum that is at least u: >= for >.", "", func(p *plain) {
 		p.inverse = func(probs []float32, u float32) int {

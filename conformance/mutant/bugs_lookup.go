@@ -71,6 +71,9 @@ var lookupBugs = []bug{
 			return positionRow(pos, limit)
 		}
 	}},
+	{"learned-positions-bfloat16", "learned_positions", "PE-4", "Rounds rows to bfloat16.", "", func(p *plain) {
+		p.copyRow = func(dst, table []float32, row int) { copy(dst, rounded(table[row*len(dst):(row+1)*len(dst)], 8)) }
+	}},
 	{"learned-positions-row-numbers", "learned_positions", "PE-3", "Takes row numbers for positions.", "", func(p *plain) {
 		p.position = func(_ int64, row int) int64 { return int64(row) }
 	}},
@@ -115,6 +118,9 @@ var lossBugs = []bug{
 	}},
 	{"cross-entropy-infinite-loss-clamped", "cross_entropy", "XE-7", "Clamps the loss of a target of -Inf to 100.", "", func(p *plain) {
 		p.logProb = func(x, m, s float32) float32 { return max(logProb(x, m, s), -100) }
+	}},
+	{"cross-entropy-nan-row-zero", "cross_entropy", "XE-8", "Gives 0 for a row that holds a NaN.", "", func(p *plain) {
+		p.logProb = func(x, m, s float32) float32 { return withoutNaN(logProb(x, m, s)) }
 	}},
 	{"cross-entropy-base-2", "cross_entropy", "XE-1", "Gives bits in place of nats.", "", func(p *plain) {
 		p.logProb = func(x, m, s float32) float32 { return logProb(x, m, s) / math.Ln2 }

@@ -25,6 +25,9 @@ var modelBugs = []bug{
 			return attentionScale(attr, scaling{headDim: s.headDim * s.heads})
 		}
 	}},
+	{"mha-head-dim-of-model", "mha", "MHA-3", "Takes d over the number of heads for the head dimension of the scale.", "", func(p *plain) {
+		p.amendMHA = func(w *projections, s *setting) { s.scale = attentionScale(nil, scaling{headDim: w.wq.rows / w.heads}) }
+	}},
 	{"mha-causal-ignored", "mha", "MHA-5", "Is not causal.", "", func(p *plain) {
 		p.amendMHA = func(_ *projections, s *setting) { s.causal = false }
 	}},
@@ -114,6 +117,13 @@ var modelBugs = []bug{
 	}},
 	{"gpt-final-normalization-missing", "gpt", "GPT-1", "Has no final normalization.", "", func(p *plain) {
 		p.amendGPT = func(m *model) { m.final = norm{} }
+	}},
+	{"gpt-post-norm-normalised-again", "gpt", "GPT-6", "Normalises the result of post-norm blocks.", "", func(p *plain) {
+		p.amendGPT = func(m *model) {
+			if m.final.gamma == nil {
+				m.final = norm{ones(m.wte.cols), make([]float32, m.wte.cols), m.Eps}
+			}
+		}
 	}},
 	{"gpt-tied-weights-reinterpreted", "gpt", "GPT-5", "Reads the tied weights as [d, V] without transposing them.", "", func(p *plain) {
 		p.right = func(m matrix, transpose bool) matrix {

@@ -151,6 +151,9 @@ var rowBugs = []bug{
 		p.logProb = func(x, m, s float32) float32 { return x - (log32(s) + m) }
 	}},
 	{"log-softmax-denominator-1e-5", "log_softmax", "SM-6", "Adds 1e-5 to the sum before its logarithm.", "", plusConstant(1e-5)},
+	{"log-softmax-hidden-finite", "log_softmax", "SM-7", "Gives the largest negative number in place of -Inf.", "", func(p *plain) {
+		p.logProb = func(x, m, s float32) float32 { return max(logProb(x, m, s), -math.MaxFloat32) }
+	}},
 
 	{"relu-leaky", "relu", "ACT-1", "Multiplies negative elements by 0.01.", "", func(p *plain) {
 		p.relu = func(x float32) float32 { return max(x, 0.01*x) }

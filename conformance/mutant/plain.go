@@ -104,6 +104,8 @@ type plain struct {
 	decodingParts
 	textParts
 
+	attributes func(a []byte) []byte // as they are understood
+
 	// around wraps each kernel, for bugs that are not in the mathematics.
 	around func(k op.Kernel) op.Kernel
 }
@@ -146,7 +148,7 @@ func correct() *plain {
 		ignored: func(target int64, ignoreIndex int) bool { return target == int64(ignoreIndex) }, classOf: classOf,
 		ignoredLoss: func([]float32) float32 { return 0 }, meanOf: meanOf, lossTargets: func(targets []int64, _ int) []int64 { return targets },
 
-		around: func(k op.Kernel) op.Kernel { return k },
+		attributes: func(a []byte) []byte { return a }, around: func(k op.Kernel) op.Kernel { return k },
 	}
 	// The parts that are made of other parts.
 	p.sum = func(x []float32) float32 { return p.dot(x, ones(len(x))) }
@@ -188,7 +190,7 @@ func (p *plain) Open(spec op.Spec) (op.Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	k, err := p.implementation().Open(op.Spec{Op: name, Attrs: spec.Attrs, Const: consts})
+	k, err := p.implementation().Open(op.Spec{Op: name, Attrs: p.attributes(spec.Attrs), Const: consts})
 	if err != nil {
 		return nil, err
 	}
