@@ -61,6 +61,7 @@ and --max-new must fit.`,
 		},
 	}
 	f := cmd.Flags()
+	f.SortFlags = false
 	f.StringVar(&from, "checkpoint", "gpt.safetensors", "the checkpoint of gpt train")
 	f.StringVar(&prompt, "prompt", "", "the text to continue; none: begin a document")
 	f.IntVar(&o.MaxNew, "max-new", 200, "the most tokens to generate")

@@ -49,6 +49,7 @@ The vocabulary of the tokenizer char is that of a checkpoint, or else the charac
 		},
 	}
 	f := cmd.Flags()
+	f.SortFlags = false
 	f.StringVar(&name, "tokenizer", "r50k", "the tokenizer: r50k, that of GPT-2 and GPT-3, or char")
 	f.StringVar(&from, "checkpoint", "", "use the tokenizer of this checkpoint")
 	f.BoolVar(&decode, "decode", false, "read ids and write their text")

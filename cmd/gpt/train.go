@@ -65,6 +65,7 @@ func (t *trainFlags) define(f *pflag.FlagSet) {
 	a.GPTAttrs = op.GPTAttrs{Norm: "pre", Eps: 1e-5}
 	a.IgnoreIndex, a.AdamEps, a.Decoupled, a.NoDecay = -100, 1e-8, true, []string{"biases", "norms"}
 
+	f.SortFlags = false
 	f.StringVar(&t.tokenizer, "tokenizer", "char", "what becomes a token: char, or r50k, the byte-pair encoding of GPT-2 and GPT-3")
 	f.StringVar(&t.clean, "clean", "all", "how to clean the text: none, all, or a list of "+strings.Join(ruleNames, ", "))
 	f.Float64Var(&t.Fraction, "validation", 0.1, "the fraction of the text, at its end, to validate with")
