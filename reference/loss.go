@@ -19,18 +19,21 @@ func CrossEntropy(logits []float64, target int) float64 {
 //
 //	dx_j = (p_j - 1[j=t]) dloss        p = softmax(x)
 //
-// At the target p_t - 1 = -sum_{j != t} p_j, which does not cancel where the prediction is confident.
+// At the target, where p_t - 1 would cancel because the prediction is confident, it is -sum_{j != t} p_j. Elsewhere it is p_t - 1, whose
+// rounding does not grow with the number of classes.
 //
 // Special cases: NaN throughout where p is NaN.
 func CrossEntropyGrad(logits []float64, target int, dloss float64) []float64 {
 	dx := Softmax(logits)
-	others := 0.0
-	for j, p := range dx {
-		if j != target {
-			others += p
+	if dx[target]--; dx[target] > -0.5 {
+		others := 0.0
+		for j, p := range dx {
+			if j != target {
+				others += p
+			}
 		}
+		dx[target] = -others
 	}
-	dx[target] = -others
 	for j := range dx {
 		dx[j] *= dloss
 	}

@@ -91,9 +91,12 @@ func pointwise(choose func(attributes) func(number) number) func(attributes, arr
 	}
 }
 
-// relu: ACT-1.
+// relu: ACT-1; its derivative is 0 at 0 and NaN at NaN, GRAD-8.
 func relu(x number) number {
-	if x.isNaN() || x.sign() > 0 {
+	switch {
+	case x.isNaN():
+		return record(nan, edge{x, nan})
+	case x.sign() > 0:
 		return x
 	}
 	return zero
@@ -108,13 +111,15 @@ var gelus = map[string]func(number) number{
 // activations are those that layers name.
 var activations = map[string]func(number) number{"relu": relu, "gelu": gelus["none"], "gelu_tanh": gelus["tanh"]}
 
-// atInfinities gives a form of GELU its values at what is not finite: ACT-4.
+// atInfinities gives a form of GELU its values and derivatives at what is not finite: ACT-4, GRAD-11.
 func atInfinities(f func(number) number) func(number) number {
 	return func(x number) number {
 		switch {
+		case x.isNaN():
+			return record(nan, edge{x, nan})
 		case x.isFinite():
 			return f(x)
-		case x.isNaN() || x.sign() > 0:
+		case x.sign() > 0:
 			return x
 		}
 		return zero

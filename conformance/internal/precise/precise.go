@@ -59,8 +59,8 @@ var ops = map[string]func(attributes, arrays) kernel{
 	"linear":               stateless(linear),
 	"softmax":              stateless(softmax),
 	"log_softmax":          stateless(logSoftmax),
-	"relu":                 stateless(pointwise(func(attributes) func(number) number { return relu })),
-	"gelu":                 stateless(pointwise(func(a attributes) func(number) number { return gelus[a.Approximate] })),
+	"relu":                 stateless(pointwise(reluOf)),
+	"gelu":                 stateless(pointwise(geluOf)),
 	"layernorm":            stateless(layerNorm),
 	"embedding":            stateless(embedding),
 	"sinusoidal_positions": stateless(sinusoidalPositions),
@@ -75,7 +75,25 @@ var ops = map[string]func(attributes, arrays) kernel{
 	"gpt.loss":             stateless(gptLoss),
 	"gpt.cached":           gptCached,
 	"cross_entropy":        stateless(crossEntropy),
+
+	"matmul.grad":        stateless(gradientOf(matmul)),
+	"linear.grad":        stateless(gradientOf(linear)),
+	"softmax.grad":       stateless(gradientOf(softmax)),
+	"log_softmax.grad":   stateless(gradientOf(logSoftmax)),
+	"relu.grad":          stateless(gradientOf(pointwise(reluOf))),
+	"gelu.grad":          stateless(gradientOf(pointwise(geluOf))),
+	"layernorm.grad":     stateless(gradientOf(layerNorm)),
+	"embedding.grad":     stateless(gradientOf(embedding)),
+	"attention.grad":     stateless(gradientOf(attention)),
+	"mha.grad":           stateless(gradientOf(multiHead)),
+	"ffn.grad":           stateless(gradientOf(feedForward)),
+	"block.grad":         stateless(gradientOf(block)),
+	"cross_entropy.grad": stateless(gradientOf(crossEntropy)),
+	"gpt.loss.grad":      stateless(gradientOf(gptLoss)),
 }
+
+func reluOf(attributes) func(number) number   { return relu }
+func geluOf(a attributes) func(number) number { return gelus[a.Approximate] }
 
 // stateless makes a kernel of a function of attributes and all arguments.
 func stateless(f func(attributes, arrays) Step) func(attributes, arrays) kernel {
@@ -155,6 +173,8 @@ func (as arrays) with(more arrays) arrays {
 	}
 	return all
 }
+
+func (a *array) isFloat() bool { return a.DType == op.F32 || a.DType == op.F64 }
 
 // at returns element i of a float array.
 func (a *array) at(i int) number {
