@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/assaykit/assay/conformance/op"
+	"github.com/assaykit/assay/conformance/vector"
 )
 
 // Report is what Check found.
@@ -38,11 +39,13 @@ type Skip struct {
 	NotApplicable bool `json:"not_applicable,omitempty"`
 }
 
-// Worst is the case of an op that came closest to its bound. Exact cases, whose bound is one ulp, are not counted here.
+// Worst is the case of an op that came closest to its bound, of those that passed. Exact cases, whose bound is one ulp, and integers are
+// not counted here.
 type Worst struct {
 	Op    string `json:"op"`
-	Case  string `json:"case"`
+	Case  string `json:"case,omitempty"` // empty where no case with a bound passed
 	Ratio Number `json:"ratio"`
+	Exact bool   `json:"exact,omitempty"` // no case of the op has a bound
 
 	cases   int // of the op, executed
 	clauses []string
@@ -84,12 +87,14 @@ func (r *Report) add(s selected, worst float64, err error) {
 	i := slices.IndexFunc(r.Worst, func(w Worst) bool { return w.Op == s.op })
 	if i < 0 {
 		i = len(r.Worst)
-		r.Worst = append(r.Worst, Worst{Op: s.op, Case: s.ID})
+		r.Worst = append(r.Worst, Worst{Op: s.op, Exact: true})
 	}
 	w := &r.Worst[i]
 	w.cases++
-	if err == nil && s.Compare == "bound" && worst > float64(w.Ratio) {
-		w.Case, w.Ratio = s.ID, Number(worst)
+	if bounded(s.Case) {
+		if w.Exact = false; err == nil && (w.Case == "" || worst > float64(w.Ratio)) {
+			w.Case, w.Ratio = s.ID, Number(worst)
+		}
 	}
 	if err == nil && slices.Contains(s.Flags, endToEnd) {
 		r.EndToEnd = append(r.EndToEnd, Worst{Op: s.op, Case: s.ID, Ratio: Number(worst)})
@@ -108,6 +113,13 @@ func (r *Report) add(s selected, worst float64, err error) {
 			r.Clauses.Missing = append(r.Clauses.Missing, clause)
 		}
 	}
+}
+
+// bounded reports whether results of the case are judged by a bound.
+func bounded(c *vector.Case) bool {
+	return c.Compare == vector.Bound && slices.ContainsFunc(c.Steps, func(s vector.Step) bool {
+		return slices.ContainsFunc(s.Dst, func(e vector.Expect) bool { return !e.Integers() && len(e.Want) > 0 })
+	})
 }
 
 func (r *Report) skip(name string, err error) {

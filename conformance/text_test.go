@@ -3,11 +3,14 @@ package conformance_test
 import (
 	"bytes"
 	"errors"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/assaykit/assay/conformance"
 	"github.com/assaykit/assay/conformance/op"
+	"github.com/assaykit/assay/conformance/vector"
 )
 
 func TestWriteText(t *testing.T) {
@@ -24,8 +27,8 @@ func TestWriteText(t *testing.T) {
 	const want = `FAIL relu/plain [ACT-1] step 0: y[1]: got 4, want 2, bound 2.38e-07, ratio 8.39e+06: outside the bound (1 of 4 elements)
      assay check --impl mine --case relu/plain
 NOT COVERED ACT-2
-op    cases  error/bound  worst at    clauses
-relu  1      0.00         relu/plain  ACT
+ops   cases  error/bound  worst at  clauses
+relu  1      -            -         ACT
 FAIL mine (float32, accumulating float32): 1 cases, 1 failed; 2 of 3 clauses; 0.5 s
 `
 	if b.String() != want {
@@ -78,3 +81,52 @@ func TestWriteTextReportsAFullDisk(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A row that no bound judges says so: 0.00 would claim a precision that nothing measured.
+func TestWriteTextExactRows(t *testing.T) {
+	exact, bounded := reluCase("exact", []float32{1}, []float64{1}), reluCase("bounded", []float32{2}, []float64{2})
+	exact.Compare = vector.Exact
+	for _, tt := range []struct {
+		cases []*vector.Case
+		want  string
+	}{
+		{[]*vector.Case{exact}, "relu  1      exact        -         ACT\n"},
+		{[]*vector.Case{exact, bounded}, "relu  2      0.00         relu/bounded  ACT\n"},
+	} {
+		var b bytes.Buffer
+		if err := mustCheck(t, of(correct), conformance.Vectors(vectorSet("relu", tt.cases...))).WriteText(&b, false); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(b.String(), tt.want) {
+			t.Errorf("%d cases: got\n%s\nwant the line %s", len(tt.cases), b.String(), tt.want)
+		}
+	}
+}
+
+// The default table has a row for every op, and is short.
+func TestEveryOpIsInOneGroup(t *testing.T) {
+	r := mustCheck(t, func() op.Implementation { return everything{} }, conformance.Once())
+	var b bytes.Buffer
+	if err := r.WriteText(&b, false); err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(b.String(), "ops ")
+	rows := strings.Split(strings.TrimSpace(table), "\n")[1:]
+	cases := 0
+	for _, row := range rows[:len(rows)-1] {
+		words := regexp.MustCompile(`  +`).Split(row, -1)
+		n, err := strconv.Atoi(words[1])
+		if err != nil {
+			t.Fatalf("%q: %v", row, err)
+		}
+		cases += n
+	}
+	if len(rows) > 8 || cases != r.Cases {
+		t.Errorf("%d rows with the verdict, %d of %d cases in them:\n%s", len(rows), cases, r.Cases, b.String())
+	}
+}
+
+// everything offers all ops, and does none of them.
+type everything struct{}
+
+func (everything) Open(op.Spec) (op.Kernel, error) { return nil, errors.New("no") }
