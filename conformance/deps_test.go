@@ -26,7 +26,7 @@ func TestDependencies(t *testing.T) {
 		{"conformance/internal/precise", []string{module + "conformance/internal/bigmath", module + "conformance/op", module + "conformance/vector", "github.com/nlpodyssey/safetensors"}},
 		{"corpus", []string{module + "conformance/op", module + "corpus/philox", "golang.org/x/text/transform", "golang.org/x/text/unicode/norm"}},
 		{"optimized", []string{module + "conformance/op", module + "optimized/internal/kernel", module + "corpus", module + "corpus/philox",
-			"golang.org/x/text/transform", "golang.org/x/text/unicode/norm"}},
+			"golang.org/x/text/transform", "golang.org/x/text/unicode/norm", "golang.org/x/sys/cpu"}},
 		{"conformance/mutant", []string{"golang.org/x/text/transform", "golang.org/x/text/unicode/norm", module + "conformance", module + "conformance/op", module + "conformance/vector", module + "golden", "github.com/nlpodyssey/safetensors"}},
 	}
 	for _, tt := range tests {
