@@ -60,10 +60,10 @@ func ReLUGrad(x, dy float64) float64 {
 	switch {
 	case x > 0:
 		return dy
-	case x <= 0:
-		return 0
+	case math.IsNaN(x):
+		return math.NaN()
 	}
-	return math.NaN()
+	return 0
 }
 
 // GELU returns the Gaussian error linear unit (Hendrycks and Gimpel 2016)

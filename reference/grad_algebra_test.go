@@ -1,6 +1,7 @@
 package reference
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"testing"
@@ -308,6 +309,11 @@ func TestSpecialsOfGradients(t *testing.T) {
 		{"no soft cap", []float64{Mask{}.CapGrad(inf, 3)}, []float64{3}},
 	} {
 		t.Run(tt.name, func(t *testing.T) { within(t, tt.got, tt.want, 4) })
+	}
+	for _, id := range []int{-1, 3, 4} {
+		if _, err := EmbeddingGrad([]int{1, id}, 3, NewMatrix(2, 2)); !errors.Is(err, ErrIndex) {
+			t.Errorf("EmbeddingGrad of id %d in a table of 3: error %v, want one that wraps ErrIndex", id, err)
+		}
 	}
 	dx, dgamma, dbeta := LayerNormGrad([]float64{5, 5}, []float64{2, 2}, 0.25, []float64{3, 1})
 	sameBits(t, slices.Concat(dx, dgamma, dbeta), []float64{4, -4, 0, 0, 3, 1})

@@ -52,15 +52,15 @@ func (m Mask) Cap(x float64) float64 {
 	return float64(m.Softcap * math.Tanh(x/m.Softcap))
 }
 
-// CapGrad returns the gradient of Cap, c tanh(x/c), from that of its result
+// CapGrad returns the gradient of Cap, c tanh(u) with u = x/c, from that of its result
 //
-//	dx = (1 - tanh^2(x/c)) ds = ds / cosh^2(x/c)
+//	dx = (1 - tanh^2 u) ds = 4 s t ds        s = 1/(1 + exp(-2u)), t = 1/(1 + exp(2u))
 //
-// The last form does not cancel. Without a soft cap dx is ds.
+// The last form does not cancel: see GELUTanhGrad. Without a soft cap dx is ds.
 func (m Mask) CapGrad(x, ds float64) float64 {
 	if m.Softcap == 0 {
 		return ds
 	}
-	cosh := math.Cosh(x / m.Softcap)
-	return ds / cosh / cosh
+	u := x / m.Softcap
+	return 4 * ds / (1 + math.Exp(-2*u)) / (1 + math.Exp(2*u))
 }
