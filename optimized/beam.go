@@ -88,22 +88,7 @@ func newBeamSearch(e *engine, a op.BeamAttrs, end []int, length int) *beamSearch
 func (r *ranked) take(x []float32, n int) bool {
 	m, sum := maxExpSum(x)
 	r.m, r.logS = m, math.Log(sum)
-	r.tokens = r.tokens[:0]
-	for i, v := range x {
-		full := len(r.tokens) == n
-		if !(v >= -math.MaxFloat32) || full && !(v > x[r.tokens[n-1]]) {
-			continue
-		}
-		if full {
-			r.tokens = r.tokens[:n-1]
-		}
-		at := len(r.tokens)
-		for at > 0 && v > x[r.tokens[at-1]] {
-			at--
-		}
-		r.tokens = slices.Insert(r.tokens, at, int32(i))
-	}
-	r.x = x
+	r.tokens, r.x = first(r.tokens, x, n), x
 	return !math.IsNaN(sum)
 }
 

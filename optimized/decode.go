@@ -141,8 +141,9 @@ type chooser struct {
 // weigh leaves the tokens that are left in c.left, in index order, and what their probabilities are proportional to in c.weights. It returns
 // the sum of these.
 //
-// Tokens are ranked only as far as top-k and top-p need it: they lie in a heap, whose making takes a time proportional to their number, and
-// come out of it in order. The heap compares logits as they are given, so that rounding ties nothing.
+// Tokens are ranked only as far as top-k and top-p need it: few of many in one pass that keeps the best so far, others in a heap, whose making
+// takes a time proportional to their number, and come out of it in order. Both compare logits as they are given, so that rounding ties
+// nothing.
 func (c *chooser) weigh(x []float32) (sum float64, ok bool) {
 	best, ok := largest(x)
 	c.left, c.weights, c.heap = c.left[:0], c.weights[:0], c.heap[:0]
@@ -153,19 +154,18 @@ func (c *chooser) weigh(x []float32) (sum float64, ok bool) {
 		c.left, c.weights = append(c.left, int32(best)), append(c.weights, 1)
 		return 1, true
 	}
-	for i, v := range x {
-		if v >= -math.MaxFloat32 {
-			c.left = append(c.left, int32(i))
-		}
-	}
-	ranked := false
-	if c.TopK > 0 && c.TopK < len(c.left) {
-		c.heap, c.left = c.left, c.heap
+	ranked := c.TopK > 0 && c.TopK < len(x)
+	switch {
+	case ranked && c.TopK <= len(x)/few:
+		c.left = first(c.left, x, c.TopK)
+	case ranked:
+		c.heap = possible(c.heap, x)
 		heapify(c.heap, x)
-		for range c.TopK {
+		for range min(c.TopK, len(c.heap)) {
 			c.left = append(c.left, c.pop(x))
 		}
-		ranked = true
+	default:
+		c.left = possible(c.left, x)
 	}
 	if c.TopP < 1 {
 		c.nucleus(x, x[best], ranked)
@@ -182,6 +182,42 @@ func (c *chooser) weigh(x []float32) (sum float64, ok bool) {
 	return sum, true
 }
 
+// few is how many times as many tokens as are wanted make a pass over all that keeps the best faster than a heap.
+const few = 32
+
+// possible appends the tokens whose logit is not -Inf.
+func possible(tokens []int32, x []float32) []int32 {
+	for i, v := range x {
+		if v >= -math.MaxFloat32 {
+			tokens = append(tokens, int32(i))
+		}
+	}
+	return tokens
+}
+
+// first returns the first n tokens by rank, in the memory of tokens; fewer where fewer are possible.
+func first(tokens []int32, x []float32, n int) []int32 {
+	tokens = tokens[:0]
+	worst := float32(math.Inf(-1)) // what a token must be larger than to be among them
+	for i, v := range x {
+		if !(v > worst) {
+			continue
+		}
+		if len(tokens) == n {
+			tokens = tokens[:n-1]
+		}
+		at := len(tokens)
+		for at > 0 && v > x[tokens[at-1]] {
+			at--
+		}
+		tokens = slices.Insert(tokens, at, int32(i))
+		if len(tokens) == n {
+			worst = x[tokens[n-1]]
+		}
+	}
+	return tokens
+}
+
 // weight returns exp((x - m)/T).
 func (c *chooser) weight(x, m float32) float64 {
 	return expNegative((float64(x) - float64(m)) / c.Temperature)
@@ -190,13 +226,25 @@ func (c *chooser) weight(x, m float32) float64 {
 // nucleus leaves of the tokens in c.left, which may be ranked, the first by rank whose weights reach TopP of the sum of all.
 func (c *chooser) nucleus(x []float32, m float32, ranked bool) {
 	total := 0.0
+	c.weights = c.weights[:0]
 	for _, i := range c.left {
-		total += c.weight(x[i], m)
+		w := c.weight(x[i], m)
+		c.weights = append(c.weights, w)
+		total += w
 	}
 	if !ranked {
-		c.heap, c.left = c.left, c.heap[:0]
+		// Tokens of less than the rest's mean weight are not needed: all of them together have less than the rest. Half of it, for rounding.
+		least := (1 - c.TopP) * total / float64(len(c.left)) / 2
+		c.heap = c.heap[:0]
+		for n, i := range c.left {
+			if c.weights[n] >= least {
+				c.heap = append(c.heap, i)
+			}
+		}
+		c.left = c.left[:0]
 		heapify(c.heap, x)
 	}
+	c.weights = c.weights[:0]
 	sum, n := 0.0, 0
 	for more := true; more; more = sum < c.TopP*total && (n < len(c.left) || !ranked && len(c.heap) > 0) {
 		if n == len(c.left) {
