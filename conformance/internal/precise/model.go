@@ -18,7 +18,7 @@ func attended(x []number, entries []entry, in arrays, a attributes, see func(hea
 	qs := heads(affine(x, in["wq"], in["bq"]), a.Heads)
 	score := a.scorer(len(qs[0]))
 	for h, q := range qs {
-		g := h / (a.Heads / a.groups())
+		g := h / (a.Heads / a.kvHeads())
 		var keys, values [][]number
 		for _, e := range entries {
 			keys, values = append(keys, e.keys[g]), append(values, e.values[g])
@@ -32,7 +32,7 @@ func attended(x []number, entries []entry, in arrays, a attributes, see func(hea
 func mixed(rows [][]number, in arrays, a attributes, batch int) [][]number {
 	var entries []entry
 	for _, x := range rows {
-		entries = append(entries, projected(x, in, a.groups()))
+		entries = append(entries, projected(x, in, a.kvHeads()))
 	}
 	out := make([][]number, len(rows))
 	for i, x := range rows {
@@ -166,7 +166,7 @@ func (m *model) evaluate(path []*prefix, id int64) *prefix {
 	x := m.embedded(len(path), id)
 	for l, in := range m.layers {
 		read := before(x, in, m.attributes, "ln1")
-		p.entries = append(p.entries, projected(read, in, m.groups()))
+		p.entries = append(p.entries, projected(read, in, m.kvHeads()))
 		var entries []entry
 		for _, earlier := range path {
 			entries = append(entries, earlier.entries[l])

@@ -9,6 +9,7 @@ package precise
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/big"
 	"slices"
 
@@ -28,22 +29,35 @@ type Result func(i int) number
 // Float returns element i: nil for NaN.
 func (r Result) Float(i int) *big.Float { return r(i).v }
 
+// float64 returns element i rounded, and whether it is a number.
+func (r Result) float64(i int) (float64, bool) {
+	x := r(i)
+	if x.isNaN() {
+		return math.NaN(), false
+	}
+	v, _ := x.v.Float64()
+	return v, true
+}
+
 // Evaluate evaluates the steps of a case of the named op. Steps that must fail for a shape or an attribute are taken at their word.
 func Evaluate(name string, c *vector.Case) ([]Step, error) {
 	open, ok := ops[name]
 	if !ok {
 		return nil, fmt.Errorf("%s: not evaluated here", name)
 	}
-	a := defaults()
-	if err := json.Unmarshal(c.Attrs, &a); err != nil {
-		return nil, fmt.Errorf("%s: %w", c.ID, err)
-	}
-	run := open(a, arraysOf(c.Const))
+	var run kernel // opened by the first step that can be evaluated
 	steps := make([]Step, len(c.Steps))
 	for i, s := range c.Steps {
 		if s.Error == "shape" || s.Error == "attributes" {
 			steps[i].Faults = []string{s.Error}
 			continue
+		}
+		if run == nil {
+			a := defaults(name)
+			if err := json.Unmarshal(c.Attrs, &a); err != nil {
+				return nil, fmt.Errorf("%s: %w", c.ID, err)
+			}
+			run = open(a, arraysOf(c.Const))
 		}
 		steps[i] = run(arraysOf(s.Src))
 	}
@@ -90,6 +104,20 @@ var ops = map[string]func(attributes, arrays) kernel{
 	"block.grad":         stateless(gradientOf(block)),
 	"cross_entropy.grad": stateless(gradientOf(crossEntropy)),
 	"gpt.loss.grad":      stateless(gradientOf(gptLoss)),
+
+	"init":          stateless(initialized),
+	"adam":          adam,
+	"sgd":           sgd,
+	"clip_norm":     stateless(clipNorm),
+	"clip_value":    stateless(clipValue),
+	"learning_rate": stateless(learningRate),
+	"gpt.train":     gptTrain,
+
+	"greedy":       stateless(greedy),
+	"distribution": stateless(distribution),
+	"sample":       stateless(sample),
+	"beam_search":  stateless(beamSearch),
+	"gpt.generate": stateless(gptGenerate),
 }
 
 func reluOf(attributes) func(number) number   { return relu }
@@ -128,15 +156,67 @@ type attributes struct {
 	Windows        []int    `json:"windows"`
 	IgnoreIndex    int64    `json:"ignore_index"`
 	Reduction      string   `json:"reduction"`
+
+	Scheme       string   `json:"scheme"`
+	Gain         float64  `json:"gain"`
+	Mode         string   `json:"mode"`
+	A            float64  `json:"a"`
+	Std          float64  `json:"std"`
+	Layers       int      `json:"layers"`
+	Beta1        float64  `json:"beta1"`
+	Beta2        float64  `json:"beta2"`
+	AdamEps      float64  `json:"adam_eps"`
+	WeightDecay  float64  `json:"weight_decay"`
+	Decoupled    bool     `json:"decoupled"`
+	Step         int      `json:"step"`
+	NoDecay      []string `json:"no_decay"`
+	Momentum     float64  `json:"momentum"`
+	Dampening    float64  `json:"dampening"`
+	Nesterov     bool     `json:"nesterov"`
+	MaxNorm      float64  `json:"max_norm"`
+	Limit        float64  `json:"limit"`
+	Schedule     string   `json:"schedule"`
+	LR           float64  `json:"lr"`
+	MinLR        float64  `json:"min_lr"`
+	Warmup       int      `json:"warmup"`
+	WarmupStart  float64  `json:"warmup_start"`
+	WarmupOffset int      `json:"warmup_offset"`
+	Total        int      `json:"total"`
+	Gamma        float64  `json:"gamma"`
+	StepSize     int      `json:"step_size"`
+
+	Temperature   float64 `json:"temperature"`
+	TopK          int     `json:"top_k"`
+	TopP          float64 `json:"top_p"`
+	Form          string  `json:"form"`
+	Beams         int     `json:"beams"`
+	End           []int   `json:"end"`
+	MaxLength     int     `json:"max_length"`
+	LengthPenalty float64 `json:"length_penalty"`
+	Penalty       string  `json:"penalty"`
+	EarlyStopping string  `json:"early_stopping"`
+	Strategy      string  `json:"strategy"`
+	MaxNew        int     `json:"max_new"`
+	Start         *int64  `json:"start"`
 }
 
-// defaults are the attributes' values where a case gives none.
-func defaults() attributes {
-	return attributes{Approximate: "none", Stage: "weights", Eps: 1e-5, Activation: "gelu", Norm: "pre", Positions: "learned", IgnoreIndex: -100, Reduction: "mean"}
+// defaults are the values of an op's attributes where a case gives none.
+func defaults(name string) attributes {
+	a := attributes{Approximate: "none", Stage: "weights", Eps: 1e-5, Activation: "gelu", Norm: "pre", Positions: "learned", IgnoreIndex: -100,
+		Reduction: "mean", Gain: 1, Mode: "fan_in", Std: 0.02, Beta1: 0.9, Beta2: 0.999, AdamEps: 1e-8, NoDecay: []string{"biases", "norms"},
+		Schedule: "constant", LR: 1e-3, Temperature: 1, TopP: 1, Form: "textbook", Beams: 1, Penalty: "length", EarlyStopping: "false",
+		Strategy: "greedy"}
+	switch name {
+	case "adam":
+		a.Eps = 1e-8
+	case "clip_norm":
+		a.Eps = 1e-6
+	}
+	return a
 }
 
-// groups returns the number of key and value heads.
-func (a attributes) groups() int {
+// kvHeads returns the number of key and value heads.
+func (a attributes) kvHeads() int {
 	if a.KVHeads == 0 {
 		return a.Heads
 	}
