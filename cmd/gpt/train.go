@@ -125,7 +125,7 @@ func (t *trainFlags) run(cmd *cobra.Command) error {
 	}
 	fmt.Fprintf(status, "%d parameters, %d tokens to train on, %d to validate with, a vocabulary of %d (%s); %d steps of %d tokens\n", r.Parameters(),
 		len(r.Text.Train), len(r.Text.Validation), r.Text.Tokenizer.Vocab(), r.Text.Tokenizer.Name(), t.steps, r.Config.Accumulate*r.Config.Batch*r.Config.Context)
-	start := time.Now()
+	start, before := time.Now(), r.Steps()
 	line := newStatusLine(status)
 	err = r.Train(cmd.Context(), training.Plan{Steps: t.steps, EvalEvery: t.evalEvery, SaveEvery: t.saveEvery, Progress: line.progress,
 		Save: func() error { return r.Save(t.out) }})
@@ -136,7 +136,7 @@ func (t *trainFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return begun(err)
 	}
-	return begun(t.report(cmd.Context(), cmd.OutOrStdout(), r, time.Since(start)))
+	return begun(t.report(cmd.Context(), cmd.OutOrStdout(), r, r.Steps()-before, time.Since(start)))
 }
 
 // checkPaths reports an output that cannot be written, before the time is spent that makes it.
@@ -265,11 +265,11 @@ type result struct {
 	TrainLoss      float64 `json:"train_loss"` // of the last step
 	ValidationLoss float64 `json:"validation_loss"`
 	UnigramEntropy float64 `json:"unigram_entropy"`
-	Seconds        float64 `json:"seconds"`
+	Seconds        float64 `json:"seconds"` // of this part of the run
 	Sample         string  `json:"sample,omitempty"`
 }
 
-func (t *trainFlags) report(ctx context.Context, w io.Writer, r *training.Run, took time.Duration) error {
+func (t *trainFlags) report(ctx context.Context, w io.Writer, r *training.Run, taken int, took time.Duration) error {
 	if t.curve != "" {
 		if err := r.WriteCurve(t.curve); err != nil {
 			return err
@@ -294,8 +294,8 @@ func (t *trainFlags) report(ctx context.Context, w io.Writer, r *training.Run, t
 	if t.asJSON {
 		return writeJSON(w, out)
 	}
-	_, err := fmt.Fprintf(w, "%s: %d steps in %v\nvalidation loss %.4f nats a token; unigram entropy %.4f\n", t.out, out.Steps, took.Round(time.Second),
-		out.ValidationLoss, out.UnigramEntropy)
+	_, err := fmt.Fprintf(w, "%s: %d steps, %d of them now, in %v\nvalidation loss %.4f nats a token; unigram entropy %.4f\n", t.out, out.Steps,
+		taken, took.Round(time.Second), out.ValidationLoss, out.UnigramEntropy)
 	if err == nil && out.Sample != "" {
 		_, err = fmt.Fprintf(w, "\n%s\n", out.Sample)
 	}
