@@ -70,7 +70,7 @@ func Init(draws []int, in, out int, c InitConfig) (Matrix, error) {
 	}
 	require(len(draws) == each*in*out, "Init: %d draws for %s weights [%d, %d]", len(draws), c.Scheme, in, out)
 	for i, d := range draws {
-		if d < 0 || d > math.MaxUint32 {
+		if d < 0 || int64(d) > math.MaxUint32 {
 			return Matrix{}, fmt.Errorf("reference: Init: draws[%d] is %d, want a number of 32 bits: %w", i, d, ErrIndex)
 		}
 	}

@@ -68,7 +68,7 @@ var wrongAdams = map[string]adamForm{
 		c.Eps = 0
 		first, second := corrections(t, c)
 		before := p
-		p, m, v = adamForms["printed"](p, m, v, g, lr, t, c)
+		_, m, v = adamForms["printed"](p, m, v, g, lr, t, c)
 		if c.Decoupled {
 			before -= float32(lr * float32(c.WeightDecay) * before)
 		}

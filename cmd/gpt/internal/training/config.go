@@ -38,7 +38,7 @@ func (c *Config) Validate() error {
 		got, most int
 	}{
 		{"layers", c.Layers, 1 << 10}, {"width", c.Width, 1 << 16}, {"ffn", c.FFN, 1 << 18}, {"context", c.Context, 1 << 16},
-		{"batch", c.Batch, 1 << 16}, {"accumulate", c.Accumulate, 1 << 16}, {"eval-tokens", c.EvalTokens, 1 << 40},
+		{"batch", c.Batch, 1 << 16}, {"accumulate", c.Accumulate, 1 << 16}, {"eval-tokens", c.EvalTokens, 1 << 30},
 	} {
 		if f.got < 1 || f.got > f.most {
 			return fmt.Errorf("%s is %d: want from 1 to %d", f.name, f.got, f.most)
