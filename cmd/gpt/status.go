@@ -48,6 +48,12 @@ func (s *statusLine) progress(p training.Progress) {
 	}
 }
 
+// warn says what went wrong with a checkpoint, in a line that stays.
+func (s *statusLine) warn(err error) {
+	s.end()
+	fmt.Fprintf(s.w, "gpt: %v: training goes on, the next checkpoint is tried in its turn\n", err)
+}
+
 // end leaves the line.
 func (s *statusLine) end() {
 	if s.terminal {

@@ -127,7 +127,7 @@ func (t *trainFlags) run(cmd *cobra.Command) error {
 		len(r.Text.Train), len(r.Text.Validation), r.Text.Tokenizer.Vocab(), r.Text.Tokenizer.Name(), t.steps, r.Config.Accumulate*r.Config.Batch*r.Config.Context)
 	start, before := time.Now(), r.Steps()
 	line := newStatusLine(status)
-	err = r.Train(cmd.Context(), training.Plan{Steps: t.steps, EvalEvery: t.evalEvery, SaveEvery: t.saveEvery, Progress: line.progress,
+	err = r.Train(cmd.Context(), training.Plan{Steps: t.steps, EvalEvery: t.evalEvery, SaveEvery: t.saveEvery, Progress: line.progress, Warn: line.warn,
 		Save: func() error { return r.Save(t.out) }})
 	line.end()
 	if errors.Is(err, training.ErrStopped) {

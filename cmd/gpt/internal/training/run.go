@@ -157,6 +157,7 @@ type Plan struct {
 	SaveEvery int // the same for checkpoints
 	Save      func() error
 	Progress  func(Progress)
+	Warn      func(error) // of a checkpoint on the way that could not be written; training goes on, and the next is tried in its turn
 }
 
 // Progress is the state after a step.
@@ -169,17 +170,20 @@ type Progress struct {
 	Left       time.Duration
 }
 
-// ErrStopped is wrapped by the error of a run that was stopped before its end.
+// ErrStopped is wrapped by the error of a run that was stopped before its end, and saved.
 var ErrStopped = errors.New("stopped")
 
 // Train takes the steps of a plan. Once ctx is done it finishes the step that it is at, saves, and returns an error that wraps ErrStopped. Also
-// where a step fails, the state before it is saved.
+// where a step fails, the state before it is saved. A run whose last checkpoint cannot be written has an error that says so, and not ErrStopped.
 func (r *Run) Train(ctx context.Context, p Plan) error {
 	begun, first := time.Now(), r.Steps()
 	tokens := float64(len(r.x.I64))
 	for r.Steps() < p.Steps {
 		if ctx.Err() != nil {
-			return errors.Join(fmt.Errorf("%w after %d of %d steps", ErrStopped, r.Steps(), p.Steps), p.Save())
+			if err := p.Save(); err != nil {
+				return fmt.Errorf("stopped after %d of %d steps, and those since the last checkpoint are lost: %w", r.Steps(), p.Steps, err)
+			}
+			return fmt.Errorf("%w after %d of %d steps", ErrStopped, r.Steps(), p.Steps)
 		}
 		result, err := r.Step()
 		if err != nil {
@@ -192,19 +196,19 @@ func (r *Run) Train(ctx context.Context, p Plan) error {
 		if p.EvalEvery > 0 && r.Steps()%p.EvalEvery == 0 {
 			loss, err := r.Validate()
 			if err != nil {
-				return err
+				return errors.Join(err, p.Save())
 			}
 			now.Validation = &loss
 		}
 		p.Progress(now)
 		if p.SaveEvery > 0 && r.Steps()%p.SaveEvery == 0 && r.Steps() < p.Steps {
 			if err := p.Save(); err != nil {
-				return err
+				p.Warn(err)
 			}
 		}
 	}
 	if _, err := r.Validate(); err != nil {
-		return err
+		return errors.Join(err, p.Save())
 	}
 	return p.Save()
 }

@@ -51,7 +51,56 @@ func train(t *testing.T, r *Run, file string, stop int) error {
 	}
 	check(r.Steps())
 	return r.Train(ctx, Plan{Steps: r.Config.Steps, EvalEvery: 3, SaveEvery: 4, Progress: func(p Progress) { check(p.Steps) },
-		Save: func() error { return r.Save(file) }})
+		Save: func() error { return r.Save(file) }, Warn: func(err error) { t.Error(err) }})
+}
+
+// A checkpoint on the way that cannot be written ends nothing: it is told, and the next is tried. The last one must be written, also where the
+// run is stopped: then it is not told that nothing is lost.
+func TestCheckpointsThatCannotBeWritten(t *testing.T) {
+	full := errors.New("disk full")
+	for _, tt := range []struct {
+		name     string
+		fails    func(attempt int) bool
+		stopAt   int // 0: never
+		warnings int
+		want     string // the error; none where it is empty
+	}{
+		{"one on the way", func(attempt int) bool { return attempt == 1 }, 0, 1, ""},
+		{"all", func(int) bool { return true }, 0, 2, "disk full"},
+		{"the last", func(attempt int) bool { return attempt == 3 }, 0, 0, "disk full"},
+		{"that of a stop", func(attempt int) bool { return attempt == 2 }, 4, 0, "those since the last checkpoint are lost: disk full"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c, text := tiny(t)
+			r, err := New(c, text, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			attempts, warnings := 0, 0
+			err = r.Train(ctx, Plan{Steps: 8, SaveEvery: 3, Warn: func(error) { warnings++ },
+				Progress: func(p Progress) {
+					if p.Steps == tt.stopAt {
+						stop()
+					}
+				},
+				Save: func() error {
+					if attempts++; tt.fails(attempts) {
+						return full
+					}
+					return nil
+				}})
+			stop()
+			switch {
+			case tt.want == "" && err != nil, tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)), errors.Is(err, ErrStopped):
+				t.Errorf("got error %v, want one that holds %q", err, tt.want)
+			case warnings != tt.warnings:
+				t.Errorf("%d warnings, want %d", warnings, tt.warnings)
+			case tt.want == "" && r.Steps() != 8:
+				t.Errorf("%d steps, want 8", r.Steps())
+			}
+		})
+	}
 }
 
 func read(t *testing.T, file string) []byte {
