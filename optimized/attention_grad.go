@@ -59,7 +59,7 @@ type attentionGradScratch struct {
 	dq                 []float32 // sums [rows, keyStride]
 	delta              []float64 // D_i by row
 
-	scores, dweights []float32 // of the tile and a page: [rows, pageLen], q k^T and do v^T
+	scores, dweights []float32 // of the tile and a page: [rows, pageLen], q k^T and do v^T, then p and ds
 	weightsT         []float32 // p^T, A [n, rows]
 	ds, dsT          []float32 // A [rows, n] and A [n, rows]
 	seen             []uint64  // keys of the page by row
@@ -211,8 +211,12 @@ func (t *attentionGradHead) addPage(first, rows, page, n int) {
 	}
 	clear(t.seenBy)
 	for r := range rows {
-		t.differentiate(first, r, rows, begin, n)
+		t.differentiate(first, r, begin, n)
 	}
+	p, ds := view{t.scores, rows, n, pageLen, 1}, view{t.dweights, rows, n, pageLen, 1}
+	packRows(t.weightsT, p.transposed(), t.kern.MR)
+	packRows(t.dsT, ds.transposed(), t.kern.MR)
+	packRows(t.ds, ds, t.kern.MR)
 	for p := range t.keyPanels {
 		t.product(t.special[page], rows, n, t.ds, t.seen, t.keys[begin*t.keyStride+p*pageLen*nr:], t.attentionGradScratch.dq[p*nr:], t.keyStride)
 		t.product(t.specialQ, n, rows, t.dsT, t.seenBy, t.queriesB[p*rows*nr:], t.attentionGradScratch.dk[begin*t.keyStride+p*nr:], t.keyStride)
@@ -231,46 +235,44 @@ func (t *attentionGradHead) product(special bool, rows, kb int, a []float32, see
 	}
 }
 
-// differentiate turns the scores of row r and their weights' gradients into weights and the scores' gradients.
-func (t *attentionGradHead) differentiate(first, r, rows, begin, n int) {
+// differentiate turns the scores of row r into weights, and the weights' gradients into those of the products q . k.
+func (t *attentionGradHead) differentiate(first, r, begin, n int) {
 	h, i := t.query(first + r)
 	seen, bias := t.mask.visible(t.b, h, i, begin, n)
 	t.seen[r] = seen
 	for rest := seen; rest != 0; rest &= rest - 1 {
 		t.seenBy[bits.TrailingZeros64(rest)] |= 1 << r
 	}
-	stat := t.stats[(t.b*t.heads+h)*t.mask.seqQ+i]
+	stat, delta := t.stats[(t.b*t.heads+h)*t.mask.seqQ+i], t.delta[r]
 	max, inv := stat.max, 1/stat.sum
 	if math.IsInf(max, -1) {
 		max = 0
 	}
-	at, step := slot(r, rows, t.kern.MR, n)
 	scores, dweights := t.scores[r*pageLen:][:n], t.dweights[r*pageLen:][:n]
 	var slopes [pageLen]float64 // of scores by products
-	t.scoring.slopes(slopes[:n], scores)
+	if t.scoring.softcap != 0 {
+		t.scoring.slopes(slopes[:n], scores)
+	}
 	t.scoring.apply(scores, bias)
-	for j := range n {
-		var p, ds float32
-		if seen>>j&1 != 0 {
-			w := expNegative(float64(scores[j])-max) * inv
-			p = float32(w)
-			ds = float32(w * (float64(dweights[j]) - t.delta[r]) * slopes[j])
+	for j, s := range scores {
+		if seen>>j&1 == 0 {
+			scores[j], dweights[j] = 0, 0
+			continue
 		}
-		atT, stepT := slot(j, n, t.kern.MR, rows)
-		t.weightsT[atT+r*stepT] = p
-		t.dsT[atT+r*stepT] = ds
-		t.ds[at+j*step] = ds
+		slope := t.scoring.scale
+		if t.scoring.softcap != 0 {
+			slope = slopes[j]
+		}
+		w := expNegative(float64(s)-max) * inv
+		scores[j], dweights[j] = float32(w), float32(w*(float64(dweights[j])-delta)*slope)
 	}
 }
 
-// slopes computes the derivatives of apply: scale, times 1 - tanh(z)^2 = 4 e / (1 + e)^2 with e = exp(-2|z|), z = scale s_j / softcap, where
-// there is a soft cap.
+// slopes computes the derivatives of apply under a soft cap: scale (1 - tanh(z)^2), z = scale s_j / softcap, as scale 4 e / (1 + e)^2 with
+// e = exp(-2|z|).
 func (c scoring) slopes(d []float64, s []float32) {
 	for j, v := range s {
-		d[j] = c.scale
-		if c.softcap != 0 {
-			e := expNegative(-2 * math.Abs(float64(v)*c.scale/c.softcap))
-			d[j] *= 4 * e / ((1 + e) * (1 + e))
-		}
+		e := expNegative(-2 * math.Abs(float64(v)*c.scale/c.softcap))
+		d[j] = c.scale * 4 * e / ((1 + e) * (1 + e))
 	}
 }

@@ -132,3 +132,20 @@ func BenchmarkTrain(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkGradient is backward beside forward: BenchmarkAttention and BenchmarkPrefill have the same sizes.
+func BenchmarkGradient(b *testing.B) {
+	r := newRand(b)
+	x, block := normal(r, 1, 1, 12, 512, 64), blockConst(r, nil, small.d, small.hd, small.gd, small.f)
+	b.Run("attention", func(b *testing.B) {
+		bench(b, 1, 0, spec("attention.grad", `{"causal":true}`), x, x, x, absent, x)
+	})
+	b.Run("block", func(b *testing.B) {
+		y := normal(r, 1, 1, 256, small.d)
+		bench(b, 1, 0, spec("block", `{"heads":12,"causal":true}`, block...), y)
+	})
+	b.Run("block.grad", func(b *testing.B) {
+		y := normal(r, 1, 1, 256, small.d)
+		bench(b, 1, 0, spec("block.grad", `{"heads":12,"causal":true}`, block...), y, y)
+	})
+}

@@ -132,21 +132,7 @@ func (g *gemm) clear(ic, mb, jc, nb int) {
 }
 
 func (g *gemm) packA(w *gemmScratch, ic, mb, pc, kb int) []float32 {
-	dst, mr := grow(&w.a, mb*kb), g.kern.MR
-	block := g.a.part(ic, pc, mb, kb)
-	if block.row != 1 {
-		for r := range mb {
-			at, step := slot(r, mb, mr, kb)
-			packRow(dst, at, step, block.data[r*block.row:], kb, block.col)
-		}
-		return dst
-	}
-	r := 0
-	for ; r+mr <= mb; r += mr { // the transpose of a row-major matrix: what a panel interleaves lies together
-		block.part(r, 0, mr, kb).transposed().interleave(dst[r*kb:], mr)
-	}
-	for ; r < mb; r++ {
-		packRow(dst, r*kb, 1, block.data[r:], kb, block.col)
-	}
+	dst := grow(&w.a, mb*kb)
+	packRows(dst, g.a.part(ic, pc, mb, kb), g.kern.MR)
 	return dst
 }

@@ -9,8 +9,8 @@
 // Gradients go backward through the same parts: a forward pass leaves a tape (block.go), and backward.go, attention_grad.go and model_grad.go
 // read it. A Trainer takes whole training steps.
 //
-// Results are the same bits for any number of workers, on one kind of machine: micro-kernels differ in how they round. Storage and accumulation are float32; where float64 costs nothing (statistics
-// of rows, exponentials, angles) it is used, and rounded once.
+// Results are the same bits for any number of workers, on one kind of machine: micro-kernels differ in how they round. Storage and
+// accumulation are float32; where float64 costs nothing (statistics of rows, exponentials, angles) it is used, and rounded once.
 package optimized
 
 import (

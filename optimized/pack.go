@@ -102,6 +102,39 @@ func packRow(dst []float32, at, step int, src []float32, kb, srcStep int) {
 	}
 }
 
+// packRows packs a block of A: panels of mr rows, and the rows that are left over. It reads along whichever axis of the block lies together.
+func packRows(dst []float32, block view, mr int) {
+	kb, r := block.cols, 0
+	for ; r+mr <= block.rows; r += mr {
+		panel, i := dst[r*kb:], 0
+		switch {
+		case block.row == 1:
+			block.part(r, 0, mr, kb).transposed().interleave(panel, mr)
+			continue
+		case block.col == 1:
+			for ; i+4 <= mr; i += 4 {
+				at := (r + i) * block.row
+				interleave4(panel[i:], mr, block.data[at:][:kb], block.data[at+block.row:], block.data[at+2*block.row:], block.data[at+3*block.row:])
+			}
+		}
+		for ; i < mr; i++ {
+			packRow(panel, i, mr, block.data[(r+i)*block.row:], kb, block.col)
+		}
+	}
+	for ; r < block.rows; r++ {
+		packRow(dst, r*kb, 1, block.data[r*block.row:], kb, block.col)
+	}
+}
+
+// interleave4 copies rows a, b, c, d to every stride-th group of four elements.
+func interleave4(dst []float32, stride int, a, b, c, d []float32) {
+	b, c, d = b[:len(a)], c[:len(a)], d[:len(a)]
+	for k, v := range a {
+		to := dst[k*stride:][:4]
+		to[0], to[1], to[2], to[3] = v, b[k], c[k], d[k]
+	}
+}
+
 // grow makes a buffer n elements long, with undefined contents, and returns it. It allocates only what was never needed before.
 func grow(buf *[]float32, n int) []float32 {
 	if cap(*buf) < n {
