@@ -14,7 +14,7 @@ import (
 	"github.com/assaykit/assay/golden"
 )
 
-// raceDetector makes everything ten times slower; whole models are left to the runs without it.
+// raceDetector makes everything ten times slower, as does an emulator, where -short is given; whole models are left to the runs without.
 var raceDetector bool
 
 // load returns the embedded vectors, the cases of each op from the smallest to the largest.
@@ -25,11 +25,19 @@ func load(t *testing.T) *vector.Set {
 		t.Fatal(err)
 	}
 	set := &vector.Set{Manifest: embedded.Manifest}
+	without := 0
 	for _, f := range embedded.Files {
 		sorted := *f
-		sorted.Cases = slices.DeleteFunc(slices.Clone(f.Cases), func(c *vector.Case) bool { return raceDetector && large(c) })
+		sorted.Cases = slices.Clone(f.Cases)
+		if raceDetector || testing.Short() {
+			sorted.Cases = slices.DeleteFunc(sorted.Cases, large)
+		}
+		without += len(f.Cases) - len(sorted.Cases)
 		slices.SortStableFunc(sorted.Cases, func(a, b *vector.Case) int { return size(a) - size(b) })
 		set.Files = append(set.Files, &sorted)
+	}
+	if without > 0 {
+		t.Logf("%d cases of whole models are left to runs without -race and -short", without)
 	}
 	return set
 }

@@ -14,7 +14,12 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	conformance.Run(t, refimpl.New, conformance.Profile("all"))
+	opts := []conformance.Option{conformance.Profile("all")}
+	if testing.Short() {
+		t.Log("replays are left to runs without -short")
+		opts = append(opts, conformance.Once())
+	}
+	conformance.Run(t, refimpl.New, opts...)
 }
 
 func open(t *testing.T, name, attrs string, consts ...op.Tensor) op.Kernel {
