@@ -88,7 +88,7 @@ func GELU(x float64) float64 {
 // with Phi(x) = erfc(-x/sqrt 2)/2 as there. Special cases: the derivative is 0 at -Inf, 1 at +Inf (the limits), NaN at NaN, and finite
 // elsewhere: phi is 0 before x phi(x) could be Inf * 0.
 func GELUGrad(x, dy float64) float64 {
-	derivative := math.Erfc(-x/math.Sqrt2) / 2
+	derivative := float64(math.Erfc(-x/math.Sqrt2) / 2)
 	if phi := math.Exp(-x*x/2) / math.Sqrt(2*math.Pi); phi != 0 {
 		derivative += float64(x * phi)
 	}
@@ -106,7 +106,7 @@ func GELUTanh(x float64) float64 {
 	if math.IsInf(x, -1) {
 		return 0
 	}
-	u := math.Sqrt(2/math.Pi) * (x + float64(0.044715*x*x*x))
+	u := float64(math.Sqrt(2/math.Pi) * (x + float64(0.044715*x*x*x)))
 	return x / (1 + math.Exp(-2*u))
 }
 
@@ -118,7 +118,7 @@ func GELUTanh(x float64) float64 {
 //
 // Special cases as in GELUGrad.
 func GELUTanhGrad(x, dy float64) float64 {
-	u := math.Sqrt(2/math.Pi) * (x + float64(0.044715*x*x*x))
+	u := float64(math.Sqrt(2/math.Pi) * (x + float64(0.044715*x*x*x)))
 	s, t := 1/(1+math.Exp(-2*u)), 1/(1+math.Exp(2*u))
 	derivative := s
 	if st := s * t; st != 0 {

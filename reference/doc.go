@@ -18,15 +18,16 @@
 // Shapes are preconditions. A mismatch is a programming error and panics with a message such as
 // "reference: MatMul: a is 2x3, b is 4x5"; whoever takes shapes from outside validates them before the call. Faults in
 // data (an id, a position, a full cache) come back as errors that wrap [ErrIndex], [ErrPosition], [ErrCapacity],
-// [ErrConfig] or [ErrNumber]. NaN and infinities are numbers with rules, stated at each function; only a function that cannot go on from
-// one (no token can be chosen from NaN) calls it an [ErrNumber].
+// [ErrConfig] or [ErrNumber]. NaN and infinities are numbers with rules, stated at each function; only a function that
+// cannot go on from one (no token can be chosen from NaN) calls it an [ErrNumber].
 //
 // # Accuracy
 //
 // Everything is evaluated in float64, products and sums rounded separately: a product is written float64(a*b), which
-// forbids the compiler to fuse it into the sum, so that every architecture computes the same bits from the same
-// elementary functions. Those come from package math, within 2 ulp of the exact value (math.Pow, which only the angles of
-// sinusoids need, within 5), and differ slightly between architectures. Where an equation as usually written would cancel (GELU of a negative number, the loss of a confident
+// forbids the compiler to fuse it into a sum (an assignment between the two does not), so that every architecture computes
+// the same bits from the same elementary functions. Those come from package math, within 2 ulp of the exact value
+// (math.Pow, which only the angles of sinusoids and length penalties need, within 5), and differ slightly between
+// architectures. Where an equation as usually written would cancel (GELU of a negative number, the loss of a confident
 // prediction), the function uses an identity that does not, and says which.
 package reference
 

@@ -93,4 +93,4 @@ func BoxMuller(draw1, draw2 int) float64 {
 }
 
 // upper24 returns the upper 24 of 32 bits as a fraction in [0, 1).
-func upper24(draw int) float64 { return float64(draw>>8) * 0x1p-24 }
+func upper24(draw int) float64 { return float64(float64(draw>>8) * 0x1p-24) }

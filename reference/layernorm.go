@@ -44,7 +44,7 @@ func LayerNormGrad(x, gamma []float64, eps float64, dy []float64) (dx, dgamma, d
 	dx, dgamma, dbeta = make([]float64, len(x)), make([]float64, len(x)), make([]float64, len(x))
 	sumG, sumGX := 0.0, 0.0
 	for i, xi := range x {
-		xhat, g := (xi-mu)/sigma, dy[i]*gamma[i]
+		xhat, g := (xi-mu)/sigma, float64(dy[i]*gamma[i])
 		dgamma[i] = dy[i] * xhat
 		dbeta[i] = dy[i]
 		sumG += g

@@ -95,7 +95,7 @@ func logSumExp(x []float64) (m, logS float64) {
 	return m, math.Log1p(rest) + (m - m)
 }
 
-// maximum returns the largest element: NaN when there is one, -Inf when x is empty.
+// maximum returns the largest element: NaN or +Inf when there is a NaN, -Inf when x is empty.
 func maximum(x []float64) float64 {
 	m := math.Inf(-1)
 	for _, xi := range x {
