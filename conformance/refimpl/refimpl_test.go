@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/assaykit/assay/conformance"
 	"github.com/assaykit/assay/conformance/op"
@@ -17,7 +18,7 @@ func TestConformance(t *testing.T) {
 	opts := []conformance.Option{conformance.Profile("all")}
 	if testing.Short() {
 		t.Log("replays are left to runs without -short")
-		opts = append(opts, conformance.Once())
+		opts = append(opts, conformance.Once(), conformance.TimeLimit(10*time.Minute))
 	}
 	conformance.Run(t, refimpl.New, opts...)
 }
