@@ -32,16 +32,47 @@ func newMerges(opName string, bytes, pairs []int64) (merges, error) {
 	return merges{slices.Clone(bytes), slices.Clone(pairs)}, nil
 }
 
-// texts returns the bytes that each id stands for.
-func (m merges) texts() [][]byte {
-	texts := make([][]byte, 256, 256+len(m.pairs)/2)
-	for b, id := range m.bytes {
-		texts[id] = []byte{byte(b)}
+// lengths returns how many bytes each id stands for, at most limit: R merges can make 2^R bytes.
+func (m merges) lengths(limit int) []int {
+	n := make([]int, 256, 256+len(m.pairs)/2)
+	for id := range n {
+		n[id] = 1
 	}
 	for i := 0; i < len(m.pairs); i += 2 {
-		texts = append(texts, slices.Concat(texts[m.pairs[i]], texts[m.pairs[i+1]]))
+		n = append(n, min(limit, n[m.pairs[i]]+n[m.pairs[i+1]]))
 	}
-	return texts
+	return n
+}
+
+// decoder writes the bytes of ids.
+type decoder struct {
+	pairs   []int64
+	lengths []int // of the bytes of each id, at most one more than there is room for
+	bytes   [256]int64
+}
+
+func newDecoder(m merges, room int) *decoder {
+	d := &decoder{pairs: m.pairs, lengths: m.lengths(room + 1)}
+	for b, id := range m.bytes {
+		d.bytes[id] = int64(b)
+	}
+	return d
+}
+
+// write writes the bytes of an id, for which there is room. It calls itself for the shorter part only, so calls are not nested deeply.
+func (d *decoder) write(dst []int64, id int64) {
+	for id >= 256 {
+		left, right := d.pairs[2*(id-256)], d.pairs[2*(id-256)+1]
+		n := d.lengths[left]
+		if n < d.lengths[right] {
+			d.write(dst[:n], left)
+			dst, id = dst[n:], right
+		} else {
+			d.write(dst[n:], right)
+			id = left
+		}
+	}
+	dst[0] = d.bytes[id]
 }
 
 // encoder merges the symbols of one piece of text at a time. They form a list; a heap holds every adjacent pair that has a rank, by rank and

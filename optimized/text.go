@@ -66,17 +66,19 @@ func newTextDecode(a op.TextDecodeArgs) (op.Runner[op.TextDecodeArgs], error) {
 	if err != nil {
 		return nil, err
 	}
-	text := m.texts()
+	d := newDecoder(m, a.Capacity)
 	return runner[op.TextDecodeArgs](func(a op.TextDecodeArgs) error {
-		if err := within("text.decode", "ids", a.IDs, len(text), op.ErrIndex); err != nil {
+		if err := within("text.decode", "ids", a.IDs, len(d.lengths), op.ErrIndex); err != nil {
 			return err
 		}
 		n := 0
 		for _, id := range a.IDs.I64 {
-			if len(text[id]) > len(a.Text.I64)-n {
+			length := d.lengths[id]
+			if length > len(a.Text.I64)-n {
 				return fmt.Errorf("text.decode: %w: the text has more than %d bytes", op.ErrCapacity, len(a.Text.I64))
 			}
-			n += widen(a.Text.I64[n:], text[id])
+			d.write(a.Text.I64[n:], id)
+			n += length
 		}
 		pad(a.Text.I64, a.Length.I64, n)
 		return nil

@@ -2,6 +2,7 @@ package optimized_test
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -41,6 +42,32 @@ func runInts(t interface{ Fatal(...any) }, impl op.Implementation, s op.Spec, sr
 
 func equalIntegers(a, b []op.Tensor) bool {
 	return slices.EqualFunc(a, b, func(x, y op.Tensor) bool { return slices.Equal(x.I64, y.I64) })
+}
+
+// An id may stand for more bytes than any memory holds: that is a fault only of a text that has it.
+func TestDecodingIdsThatDouble(t *testing.T) {
+	bytes, merges := op.New(op.I64, 256), op.New(op.I64, 80, 2)
+	for i := range bytes.I64 {
+		bytes.I64[i] = int64(i)
+	}
+	for i := range merges.I64 {
+		merges.I64[i] = int64(255 + i/2)
+	}
+	spec := op.Spec{Op: "text.decode", Attrs: json.RawMessage(`{"capacity": 11}`), Const: []op.Tensor{bytes, merges}}
+	ids := op.New(op.I64, 3)
+	ids.I64 = []int64{258, 'b', 256}
+	want := slices.Concat(slices.Repeat([]int64{255}, 8), []int64{'b', 255, 255})
+	if got := runInts(t, optimized.New(), spec, ids); !slices.Equal(got[0].I64, want) || got[1].I64[0] != 11 {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	ids.I64[2] = 335
+	k, err := optimized.New().Open(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Run([]op.Tensor{op.New(op.I64, 11), op.New(op.I64)}, []op.Tensor{ids}); !errors.Is(err, op.ErrCapacity) {
+		t.Errorf("2^80 bytes in 2: got %v", err)
+	}
 }
 
 func TestTextOpsAreTheReferences(t *testing.T) {

@@ -8,31 +8,32 @@ import (
 
 // BPE is a byte-pair encoding of bytes (Sennrich et al. 2016; Radford et al. 2019).
 type BPE struct {
-	bytes [256]int       // the id of each byte
-	ranks map[[2]int]int // of the pairs that merge; the pair of rank r becomes id 256 + r
-	text  [][]byte       // what each id stands for
+	bytes  [256]int       // the id of each byte
+	byteOf [256]byte      // the byte of each id
+	merges [][2]int       // the pairs that merge; the pair of rank r becomes id 256 + r
+	ranks  map[[2]int]int // of the pairs, the first of equal ones
 }
 
 // NewBPE returns the encoding in which byte b has id bytes[b], a permutation of 0 ... 255, and the pair merges[r] becomes id 256 + r. A pair
 // has ids below that; of equal pairs the first counts. Anything else is an error that wraps ErrIndex.
 func NewBPE(bytes [256]int, merges [][2]int) (*BPE, error) {
-	e := &BPE{bytes: bytes, ranks: map[[2]int]int{}, text: make([][]byte, 256)}
+	e := &BPE{bytes: bytes, merges: merges, ranks: map[[2]int]int{}}
+	var used [256]bool
 	for b, id := range bytes {
-		if id < 0 || id > 255 || e.text[id] != nil {
+		if id < 0 || id > 255 || used[id] {
 			return nil, fmt.Errorf("reference: NewBPE: byte %d has id %d, which is outside [0, 256) or another byte's: %w", b, id, ErrIndex)
 		}
-		e.text[id] = []byte{byte(b)}
+		e.byteOf[id], used[id] = byte(b), true
 	}
 	for r, pair := range merges {
 		for _, id := range pair {
-			if id < 0 || id >= len(e.text) {
-				return nil, fmt.Errorf("reference: NewBPE: merges[%d] has id %d, want 0 to %d: %w", r, id, len(e.text)-1, ErrIndex)
+			if id < 0 || id >= 256+r {
+				return nil, fmt.Errorf("reference: NewBPE: merges[%d] has id %d, want 0 to %d: %w", r, id, 255+r, ErrIndex)
 			}
 		}
 		if _, ok := e.ranks[pair]; !ok {
 			e.ranks[pair] = r
 		}
-		e.text = append(e.text, append(append([]byte{}, e.text[pair[0]]...), e.text[pair[1]]...))
 	}
 	return e, nil
 }
@@ -45,7 +46,7 @@ func (e *BPE) Encode(piece []byte) []int {
 		ids[i] = e.bytes[b]
 	}
 	for {
-		best, at := len(e.text), -1
+		best, at := len(e.merges), -1
 		for i := 0; i+1 < len(ids); i++ {
 			if r, ok := e.ranks[[2]int{ids[i], ids[i+1]}]; ok && r < best {
 				best, at = r, i
@@ -64,15 +65,27 @@ func (e *BPE) Encode(piece []byte) []int {
 func (e *BPE) Decode(ids []int, capacity int) ([]byte, error) {
 	var text []byte
 	for i, id := range ids {
-		if id < 0 || id >= len(e.text) {
-			return nil, fmt.Errorf("reference: Decode: ids[%d] is %d, want 0 to %d: %w", i, id, len(e.text)-1, ErrIndex)
+		if id < 0 || id >= 256+len(e.merges) {
+			return nil, fmt.Errorf("reference: Decode: ids[%d] is %d, want 0 to %d: %w", i, id, 255+len(e.merges), ErrIndex)
 		}
-		text = append(text, e.text[id]...)
-	}
-	if len(text) > capacity {
-		return nil, fmt.Errorf("reference: Decode: the text has %d bytes, there is room for %d: %w", len(text), capacity, ErrCapacity)
+		if text = e.expand(text, id, capacity); len(text) > capacity {
+			return nil, fmt.Errorf("reference: Decode: the text has more than %d bytes: %w", capacity, ErrCapacity)
+		}
 	}
 	return text, nil
+}
+
+// expand appends the bytes of an id, which are those of the pair that it was made of, one after the other. It stops beyond capacity: R merges
+// can make 2^R bytes.
+func (e *BPE) expand(text []byte, id, capacity int) []byte {
+	if len(text) > capacity {
+		return text
+	}
+	if id < 256 {
+		return append(text, e.byteOf[id])
+	}
+	pair := e.merges[id-256]
+	return e.expand(e.expand(text, pair[0], capacity), pair[1], capacity)
 }
 
 // GPT-2's pattern is '(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+ with \s as White_Space is defined in Unicode. Package
