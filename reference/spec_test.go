@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -133,4 +134,35 @@ func TestSpecClauses(t *testing.T) {
 		total += n
 	}
 	t.Logf("%d clauses", total)
+}
+
+// Every source that SPEC.md or this package cites is listed in Appendix B.
+func TestSpecSources(t *testing.T) {
+	text, sources, ok := strings.Cut(readSpec(t), "## Appendix B: sources")
+	if !ok {
+		t.Fatal("SPEC.md has no Appendix B")
+	}
+	sources, _, _ = strings.Cut(sources, "\n## ")
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		if !strings.HasSuffix(name, "_test.go") {
+			source, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text += string(source)
+		}
+	}
+	cited := regexp.MustCompile(`([A-Z]\w+)((?:, [A-Z]\w+)* and [A-Z]\w+| et al\.| Team)?\s((?:19|20)\d\d)\b`).FindAllStringSubmatch(text, -1)
+	if len(cited) < 30 {
+		t.Fatalf("only %d citations found", len(cited))
+	}
+	for _, c := range cited {
+		if !regexp.MustCompile(`(?m)^- .*\b` + c[1] + `\b.*\b` + c[3] + `\b`).MatchString(sources) {
+			t.Errorf("Appendix B does not list %s%s %s", c[1], c[2], c[3])
+		}
+	}
 }

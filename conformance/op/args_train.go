@@ -84,8 +84,11 @@ func (AdamArgs) Op() string { return "adam" }
 func (a *AdamArgs) defaults() { a.AdamAttrs = AdamAttrs{Beta1: 0.9, Beta2: 0.999, Eps: 1e-8} }
 
 func (a *AdamArgs) validate() error {
-	return errors.Join(fraction("beta1", a.Beta1), fraction("beta2", a.Beta2), nonNegative("eps", a.Eps),
-		nonNegative("weight_decay", a.WeightDecay), atLeast("step", a.Step, 0))
+	err := errors.Join(fraction("beta1", a.Beta1), fraction("beta2", a.Beta2), nonNegative("eps", a.Eps), nonNegative("weight_decay", a.WeightDecay))
+	if a.Step < 0 || int64(a.Step) > 1<<53 { // so that counting on overflows nothing
+		err = errors.Join(err, fmt.Errorf("step = %d: want from 0 to 2^53", a.Step))
+	}
+	return err
 }
 
 func (a *AdamArgs) checkConst(*dims) error {

@@ -88,6 +88,7 @@ func generateFamily() family {
 	wrong("context-beam", "The same with beams.", "DEC-30", "context", "position", beam("textbook", 2, 6, nil), prompt(1, 2, 3, 4, 5, 6, 7, 8))
 	wrong("prompt-range", "An id of the prompt outside the vocabulary.", "DEC-31", "arguments", "index", greedy(2), prompt(3, 17))
 	wrong("start-range", "A start token outside the vocabulary.", "DEC-31", "arguments start", "index", attrs{"max_new": 2, "start": 17}, nil)
+	wrong("start-negative", "A start token below 0.", "DEC-31", "arguments start", "attributes", attrs{"max_new": 2, "start": -1}, nil)
 	wrong("draw-range", "A draw of 33 bits.", "DEC-14", "arguments", "index", sampling(2, nil), prompt(3).with("draws", idsOf([]int64{1 << 32, 0}, 1, 2)))
 	wrong("no-prompt", "Neither a prompt nor a start token.", "DEC-27", "arguments start", "shape", greedy(2), nil)
 	wrong("no-draws", "Sampling without draws.", "DEC-26", "arguments", "shape", sampling(2, nil), prompt(3))

@@ -107,8 +107,9 @@ func adamFamily() family {
 	add("nan", "A NaN in one element, in the first step only: it stays there.", "OPT-9", "specials", nil, param(6),
 		follow(lr, grad(6).set(nan, 2), grad(6))...)
 	add("inf", "Infinities in two elements.", "OPT-9", "specials", nil, param(6), follow(lr, grad(6).set(inf, 1).set(-inf, 4))...)
-	for name, a := range sorted(map[string]attrs{"beta2-1": {"beta2": 1}, "beta1-negative": {"beta1": -0.1}, "eps-negative": {"eps": -1e-8}}) {
-		add(name, "A constant outside its range is an error.", "OPT-1", "attributes", a, param(2),
+	for name, a := range sorted(map[string]attrs{"beta2-1": {"beta2": 1}, "beta1-negative": {"beta1": -0.1}, "eps-negative": {"eps": -1e-8},
+		"step-negative": {"step": -1}, "step-beyond": {"step": 1<<53 + 1}}) {
+		add(name, "A constant outside its range is an error.", "OPT-1 OPT-6", "attributes", a, param(2),
 			step{src: args{"grad": grad(2), "lr": number(lr)}, err: "attributes"})
 	}
 	add("m-alone", "One moment without the other is an error.", "OPT-6", "attributes resume", nil, args{"param": normal(1, 2), "m": normal(1, 2)},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/vector"
@@ -78,6 +79,8 @@ func learningRateFamily() family {
 		attrs{"schedule": "inverse_sqrt", "lr": 0.0006987712429686843, "warmup": 4000}, ids(0, 1, 1999, 3999, 4000, 99999))
 	add("order", "Steps out of order, and repeated.", "LR-1", "order", is("warmup_cosine", attrs{"warmup": 3, "total": 11}), ids(9, 0, 5, 5, 2, 30, 3, 0))
 	add("far", "A step beyond 2^40.", "LR-4", "step-range beyond", is("cosine", attrs{"total": 10, "min_lr": 0.01}), ids(1<<40, 1<<62, 3))
+	add("far-inverse-sqrt", "The last step that 64 bits can count.", "LR-6", "step-range inverse-root", is("inverse_sqrt", attrs{"warmup": 4}),
+		ids(1<<62, math.MaxInt64, 3))
 	for _, schedule := range []attrs{is("constant", nil), is("warmup_cosine", attrs{"warmup": 4, "total": 20})} {
 		add(fmt.Sprint("negative-", schedule["schedule"]), "A negative step is an error.", "LR-1", "step-range", schedule, ids(3, -1)).err = "position"
 	}
@@ -85,6 +88,7 @@ func learningRateFamily() family {
 		"no-total": is("cosine", nil), "total-in-warmup": is("warmup_cosine", attrs{"warmup": 5, "total": 5}), "floor-above": is("cosine", attrs{"total": 5, "min_lr": 0.2}),
 		"no-warmup": is("inverse_sqrt", nil), "unused": is("cosine", attrs{"total": 9, "warmup": 2}), "gamma-above-1": is("exponential", attrs{"gamma": 1.5}),
 		"no-step-size": is("step", attrs{"gamma": 0.5}), "unknown": is("linear", attrs{"total": 5}),
+		"offset-2": is("constant", attrs{"warmup": 4, "warmup_offset": 2}),
 	}) {
 		add("attributes-"+name, "Attributes that contradict each other are an error.", "LR-1", "attributes", a, upTo(2)).err = "attributes"
 	}
