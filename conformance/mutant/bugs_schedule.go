@@ -92,8 +92,11 @@ var scheduleBugs = []bug{
 	{"learning-rate-root-from-zero", "learning_rate", "LR-6", "Counts steps from 0 after the warmup of inverse_sqrt.", "", func(p *plain) {
 		p.rootRate = func(t int64, a op.ScheduleAttrs) float64 { return a.LR * math.Sqrt(float64(a.Warmup)/float64(t)) }
 	}},
+	{"learning-rate-root-overflows", "learning_rate", "LR-6", "Adds 1 to the last step that 64 bits can count.", "", func(p *plain) {
+		p.rootRate = func(t int64, a op.ScheduleAttrs) float64 { return a.LR * math.Sqrt(float64(a.Warmup)/float64(t+1)) }
+	}},
 	{"learning-rate-root-of-warmup-missing", "learning_rate", "LR-6", "Does not multiply inverse_sqrt by the root of the warmup.", "", func(p *plain) {
-		p.rootRate = func(t int64, a op.ScheduleAttrs) float64 { return a.LR / math.Sqrt(float64(t+1)) }
+		p.rootRate = func(t int64, a op.ScheduleAttrs) float64 { return a.LR / math.Sqrt(float64(t)+1) }
 	}},
 	{"learning-rate-float32", "learning_rate", "LR-7", "Forms rates in float32.", "", func(p *plain) {
 		p.progress = func(t int64, a op.ScheduleAttrs) float64 { return float64(float32(progress(t, a))) }

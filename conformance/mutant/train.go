@@ -65,7 +65,7 @@ func (p *plain) setTraining() {
 
 		stepOf: stepOf, warmup: warmup, progress: progress, cosine: cosine, gammaPow: gammaPow,
 		floored:  func(rate float64, a op.ScheduleAttrs) float64 { return max(a.MinLR, rate) },
-		rootRate: func(t int64, a op.ScheduleAttrs) float64 { return a.LR * math.Sqrt(float64(a.Warmup)/float64(t+1)) },
+		rootRate: func(t int64, a op.ScheduleAttrs) float64 { return a.LR * math.Sqrt(float64(a.Warmup)/(float64(t)+1)) },
 		rate:     func(x float64) float32 { return float32(x) },
 	}
 	p.setTrainer()

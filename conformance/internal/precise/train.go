@@ -184,7 +184,7 @@ func (a attributes) rate(t int64) number {
 		if t < w {
 			return mul(lr, ratio(t+1, w))
 		}
-		return most(low, mul(lr, sqrt(ratio(w, t+1))))
+		return most(low, mul(lr, sqrt(quo(ratio(w, 1), add(ratio(t, 1), one))))) // t + 1 may have 64 bits
 	}
 	if t < w {
 		s := of(a.WarmupStart)
