@@ -28,7 +28,7 @@ func (s AdamState) Clone() AdamState {
 // The decay of a decoupled step is of the old parameter. eps is outside the root, and added after the correction. The root
 // is formed as sqrt(v') / sqrt(1 - beta2^t), since the corrected v' may overflow where its root does not.
 //
-// Special cases: wd = 0 is no decay, also of a parameter that is not finite; m' = 0 moves nothing when eps > 0, and gives NaN, 0/0, where eps = 0 and v' = 0; a NaN or an infinity in
+// Special cases: m' = 0 moves nothing when eps > 0, and gives NaN, 0/0, where eps = 0 and v' = 0; a NaN or an infinity in
 // an element of grad makes that element of param NaN.
 func Adam(s AdamState, grad []float64, lr float64, t int, c AdamConfig) AdamState {
 	require(len(s.Param) == len(grad) && len(s.M) == len(grad) && len(s.V) == len(grad) && t >= 1,
@@ -37,15 +37,14 @@ func Adam(s AdamState, grad []float64, lr float64, t int, c AdamConfig) AdamStat
 	next := s.Clone()
 	for i, g := range grad {
 		p := s.Param[i]
-		switch {
-		case c.WeightDecay == 0:
-		case c.Decoupled:
-			p -= float64(lr * c.WeightDecay * p)
-		default:
+		if !c.Decoupled {
 			g = float64(c.WeightDecay*p) + g
 		}
 		m := float64(c.Beta1*s.M[i]) + float64((1-c.Beta1)*g)
 		v := float64(c.Beta2*s.V[i]) + float64((1-c.Beta2)*g*g)
+		if c.Decoupled {
+			p -= float64(lr * c.WeightDecay * p)
+		}
 		next.M[i], next.V[i] = m, v
 		next.Param[i] = p - float64(lr*(m/correct1)/(math.Sqrt(v)/root2+c.Eps))
 	}

@@ -230,27 +230,3 @@ func TestSGD(t *testing.T) {
 	decayed := SGD(SGDState{Param: []float64{2}}, []float64{1}, 0.5, SGDConfig{Momentum: 0.5, WeightDecay: 0.25})
 	sameBits(t, append(decayed.Param, decayed.Velocity...), []float64{2 - 0.75, 1.5})
 }
-
-// A parameter that is not finite reaches moments through coupled decay alone.
-func TestParametersAndMoments(t *testing.T) {
-	inf, nan := math.Inf(1), math.NaN()
-	for _, c := range []struct {
-		decay     float64
-		decoupled bool
-		param     float64
-		m, next   float64
-	}{
-		{0, false, inf, 1, inf}, {0, true, inf, 1, inf}, {0, false, nan, 1, nan},
-		{0.5, true, nan, 1, nan}, {0.5, false, nan, nan, nan}, {0.5, false, -inf, -inf, nan},
-	} {
-		s := Adam(started(c.param), []float64{2}, 0.1, 1,
-			AdamConfig{Beta1: 0.5, Beta2: 0.5, WeightDecay: c.decay, Decoupled: c.decoupled})
-		sameBits(t, []float64{s.M[0], s.Param[0]}, []float64{c.m, c.next})
-	}
-	for decay, want := range map[float64]float64{0: 2, 0.5: inf} {
-		s := SGD(SGDState{Param: []float64{inf}}, []float64{2}, 0.1, SGDConfig{WeightDecay: decay})
-		if s.Velocity[0] != want {
-			t.Errorf("sgd, decay %v: got v = %v, want %v", decay, s.Velocity[0], want)
-		}
-	}
-}

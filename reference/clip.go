@@ -18,9 +18,6 @@ func GradientNorm(gs ...[]float64) float64 {
 			largest = math.Max(largest, math.Abs(x))
 		}
 	}
-	if largest == 0 || math.IsNaN(largest) || math.IsInf(largest, 0) {
-		return largest
-	}
 	_, e := math.Frexp(largest)
 	sum := 0.0
 	for _, g := range gs {
@@ -40,7 +37,7 @@ func GradientNorm(gs ...[]float64) float64 {
 // an error that wraps ErrNumber: no factor would make anything of such gradients.
 func ClipNorm(maxNorm, eps float64, gs ...[]float64) (ys [][]float64, norm float64, err error) {
 	norm = GradientNorm(gs...)
-	if math.IsNaN(norm) || math.IsInf(norm, 0) {
+	if math.IsNaN(norm) || math.IsInf(norm, 1) {
 		return nil, 0, fmt.Errorf("reference: ClipNorm: the norm is %v: %w", norm, ErrNumber)
 	}
 	coefficient := math.Min(1, maxNorm/(norm+eps))

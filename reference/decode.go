@@ -1,6 +1,7 @@
 package reference
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -24,15 +25,7 @@ func Rank(logits []float64) ([]int, error) {
 	if len(ranked) == 0 {
 		return nil, fmt.Errorf("reference: all %d logits are -Inf: %w", len(logits), ErrNumber)
 	}
-	slices.SortStableFunc(ranked, func(i, j int) int {
-		switch {
-		case logits[i] > logits[j]:
-			return -1
-		case logits[i] < logits[j]:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(ranked, func(i, j int) int { return cmp.Compare(logits[j], logits[i]) })
 	return ranked, nil
 }
 

@@ -1,6 +1,7 @@
 package reference
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -84,7 +85,7 @@ func must[T any](x T, err error) T {
 func panics(f func()) (message string) {
 	defer func() {
 		if r := recover(); r != nil {
-			message = r.(string)
+			message = fmt.Sprint(r)
 		}
 	}()
 	f()

@@ -16,15 +16,13 @@ type SGDState struct{ Param, Velocity []float64 }
 //	v' = momentum v + (1 - dampening) g         the first step: v' = g; without momentum always
 //	param' = param - lr v'                      Nesterov: param - lr (g + momentum v')
 //
-// NaN and infinities go where the equations carry them; wd = 0 is no decay, also of a parameter that is not finite.
+// NaN and infinities go where the equations carry them.
 func SGD(s SGDState, grad []float64, lr float64, c SGDConfig) SGDState {
 	require(len(s.Param) == len(grad) && (s.Velocity == nil || len(s.Velocity) == len(grad)),
 		"SGD: %d parameters, %d velocities, %d gradients", len(s.Param), len(s.Velocity), len(grad))
 	next := SGDState{make([]float64, len(grad)), make([]float64, len(grad))}
 	for i, g := range grad {
-		if c.WeightDecay != 0 {
-			g = float64(c.WeightDecay*s.Param[i]) + g
-		}
+		g = float64(c.WeightDecay*s.Param[i]) + g
 		v := g
 		if c.Momentum != 0 && s.Velocity != nil {
 			v = float64(c.Momentum*s.Velocity[i]) + float64((1-c.Dampening)*g)
