@@ -19,7 +19,7 @@ var mini = config{reference.Config{
 
 // trainingWorkloads are the update of one matrix of gpt3-small, and steps of mini.
 func trainingWorkloads() []Workload {
-	return small(model("gpt3-small").adam(), mini.gptTrain(2, 128))
+	return append(small(model("gpt3-small").adam()), mini.gptTrain(2, 128))
 }
 
 // adam is a step of AdamW on the first matrix of a feed-forward layer.

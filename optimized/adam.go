@@ -36,21 +36,18 @@ func (s *adam) step(t *team, param, m, v, grad []float32) {
 }
 
 func (s *adam) do(_, lo, hi int) {
+	coupled, shrink := s.decay, 0.0
+	if s.decoupled {
+		coupled, shrink = 0, s.rate*s.decay
+	}
 	rate, root := s.rate/s.correct1, 1/s.correct2
 	param, ms, vs := s.param[lo:hi], s.m[lo:hi], s.v[lo:hi]
 	for i, grad := range s.grad[lo:hi] {
-		p, g := float64(param[i]), s.factor*float64(grad)
-		kept := p
-		switch { // 0 times a parameter that is not finite is not 0
-		case s.decay == 0:
-		case s.decoupled:
-			kept -= s.rate * s.decay * p
-		default:
-			g += s.decay * p
-		}
+		p := float64(param[i])
+		g := s.factor*float64(grad) + coupled*p
 		m := s.beta1*float64(ms[i]) + (1-s.beta1)*g
 		v := s.beta2*float64(vs[i]) + (1-s.beta2)*g*g
 		ms[i], vs[i] = float32(m), float32(v)
-		param[i] = float32(kept - rate*m/(math.Sqrt(v*root)+s.eps))
+		param[i] = float32(p - shrink*p - rate*m/(math.Sqrt(v*root)+s.eps))
 	}
 }

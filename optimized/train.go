@@ -137,10 +137,7 @@ func (k *sgd) do(_, lo, hi int) {
 	param, velocity := k.param[lo:hi], k.velocity[lo:hi]
 	for i, grad := range k.grad[lo:hi] {
 		p := float64(param[i])
-		g := float64(grad)
-		if k.WeightDecay != 0 {
-			g += k.WeightDecay * p
-		}
+		g := float64(grad) + k.WeightDecay*p
 		v := g
 		if accelerates {
 			v = k.Momentum*float64(velocity[i]) + (1-k.Dampening)*g

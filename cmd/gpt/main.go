@@ -11,13 +11,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 func main() {
@@ -59,9 +57,8 @@ Exit status: 0 done; 1 the work was begun and not finished (stopped, diverged, a
 		Example: `  gpt train --minutes 5
   gpt generate --checkpoint gpt.safetensors --prompt "The Rays of Light"
   echo "Hello world" | gpt tokenize --tokenizer r50k`,
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return finite(cmd.Flags()) },
+		SilenceErrors: true,
+		SilenceUsage:  true,
 	}
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -78,16 +75,6 @@ Exit status: 0 done; 1 the work was begun and not finished (stopped, diverged, a
 		return exitUnfinished
 	}
 	return exitNotBegun
-}
-
-// finite reports a number that is none: attributes are JSON, which cannot hold it.
-func finite(flags *pflag.FlagSet) (err error) {
-	flags.Visit(func(f *pflag.Flag) {
-		if x, e := flags.GetFloat64(f.Name); e == nil && (math.IsNaN(x) || math.IsInf(x, 0)) {
-			err = errors.Join(err, fmt.Errorf("--%s is %v: want a finite number", f.Name, x))
-		}
-	})
-	return err
 }
 
 // writeJSON prints v, indented, and a newline.

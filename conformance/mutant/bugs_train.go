@@ -146,12 +146,6 @@ var trainBugs = []bug{
 	{"adam-decoupled-for-coupled", "adam", "OPT-4", "Decouples weight decay always.", "", func(p *plain) {
 		p.decay = func(a decayed) (float32, float32) { a.decoupled = true; return decay(a) }
 	}},
-	{"adam-no-decay-spreads", "adam", "OPT-4", "Adds 0 times the parameter to the gradient where there is no decay.", "", func(p *plain) {
-		p.decay = func(a decayed) (float32, float32) {
-			g, shrink := decay(a)
-			return g + float32(0*a.param), shrink
-		}
-	}},
 	{"adam-decay-in-first-moment", "adam", "OPT-4", "Has coupled decay in the first moment only.", "", func(p *plain) {
 		var added float32
 		p.decay = func(a decayed) (float32, float32) {
@@ -167,15 +161,6 @@ var trainBugs = []bug{
 	}},
 	{"adam-coupled-for-decoupled", "adam", "OPT-5", "Couples weight decay always.", "", func(p *plain) {
 		p.decay = func(a decayed) (float32, float32) { a.decoupled = false; return decay(a) }
-	}},
-	{"adam-decoupled-decay-spreads", "adam", "OPT-5", "Adds 0 times the parameter to the gradient where decay is decoupled.", "", func(p *plain) {
-		p.decay = func(a decayed) (float32, float32) {
-			g, shrink := decay(a)
-			if a.weightDecay != 0 && a.decoupled {
-				g += float32(0 * a.param)
-			}
-			return g, shrink
-		}
 	}},
 	{"adam-decay-without-rate", "adam", "OPT-5", "Does not multiply decoupled decay by the rate.", "", func(p *plain) {
 		p.decay = func(a decayed) (float32, float32) { a.lr = 1; return decay(a) }

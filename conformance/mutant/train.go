@@ -154,10 +154,7 @@ type decayed struct {
 
 // decay returns the gradient with coupled decay in it, and what decoupled decay takes from the parameter.
 func decay(a decayed) (grad, shrink float32) {
-	switch {
-	case a.weightDecay == 0:
-		return a.grad, 0
-	case a.decoupled:
+	if a.decoupled {
 		return a.grad, float32(a.lr*a.weightDecay) * a.param
 	}
 	return a.grad + float32(a.weightDecay*a.param), 0

@@ -107,12 +107,6 @@ func adamFamily() family {
 	add("nan", "A NaN in one element, in the first step only: it stays there.", "OPT-9", "specials", nil, param(6),
 		follow(lr, grad(6).set(nan, 2), grad(6))...)
 	add("inf", "Infinities in two elements.", "OPT-9", "specials", nil, param(6), follow(lr, grad(6).set(inf, 1).set(-inf, 4))...)
-	broken := args{"param": normal(1, 5).set(nan, 0).set(inf, 2).set(-inf, 3)}
-	add("param-specials", "Parameters that are not finite: without decay they reach no moment.", "OPT-4", "specials", nil, broken, descent(2, lr, grad(5))...)
-	add("param-nan-decoupled", "Decoupled decay of a NaN reaches no moment either.", "OPT-5", "specials decoupled",
-		attrs{"weight_decay": 0.125, "decoupled": true}, args{"param": normal(1, 5).set(nan, 0, 3)}, descent(2, lr, grad(5))...)
-	add("param-nan-coupled", "Coupled decay of a NaN reaches both moments.", "OPT-4", "specials coupled",
-		attrs{"weight_decay": 0.125}, args{"param": normal(1, 5).set(nan, 0, 3)}, descent(2, lr, grad(5))...)
 	for name, a := range sorted(map[string]attrs{"beta2-1": {"beta2": 1}, "beta1-negative": {"beta1": -0.1}, "eps-negative": {"eps": -1e-8},
 		"step-negative": {"step": -1}, "step-beyond": {"step": 1<<53 + 1}}) {
 		add(name, "A constant outside its range is an error.", "OPT-1 OPT-6", "attributes", a, param(2),
@@ -172,8 +166,6 @@ func sgdFamily() family {
 		step{src: args{"grad": g, "lr": number(0.5)}}, step{src: args{"grad": g, "lr": number(0)}}, step{src: args{"grad": g, "lr": number(0.01)}})
 	add("nan", "A NaN in one element stays there; an infinity moves it to the other one.", "OPT-10", "specials", attrs{"momentum": 0.5}, param(5),
 		follow(lr, normal(1, 5).set(nan, 1).set(inf, 3), normal(1, 5))...)
-	add("param-specials", "Parameters that are not finite: without decay they do not reach the velocity.", "OPT-4 OPT-10", "specials", attrs{"momentum": 0.5},
-		args{"param": normal(1, 5).set(nan, 0).set(inf, 2).set(-inf, 3)}, descent(2, lr, normal(1, 5))...)
 	for name, a := range sorted(map[string]attrs{"nesterov-alone": {"nesterov": true}, "nesterov-dampened": {"nesterov": true, "momentum": 0.9, "dampening": 0.1},
 		"momentum-negative": {"momentum": -0.9}}) {
 		add(name, "Attributes that contradict each other, or are out of range, are an error.", "OPT-12", "attributes", a, param(2),

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -114,39 +115,71 @@ func (b binary) run(test string, limit time.Duration, env []string, flags ...str
 	return out, err
 }
 
-// kill runs the units that reach a mutant, the quickest first, until one fails, and returns its name; empty: the mutant survives.
-func kill(units []unit, m mutant) string {
+// hunter judges mutants, and remembers which units killed the last ones of each function: they are likely to kill the next.
+type hunter struct {
+	units  []unit
+	killer map[string][]string // of a function: names of units, the latest first
+}
+
+// kill runs the units that reach a mutant until one fails, and returns its name; empty: the mutant survives. Units that killed others of its
+// function go first, then the quick ones.
+func (h *hunter) kill(m mutant) string {
 	var reaching []unit
-	for _, u := range units {
+	for _, u := range h.units {
 		if u.reaches[m.ID] {
 			reaching = append(reaching, u)
 		}
 	}
-	slices.SortStableFunc(reaching, func(a, b unit) int { return int(a.took - b.took) })
-	env := []string{"ASSAY_MUTANT=" + strconv.Itoa(m.ID)}
+	rank := func(u unit) int {
+		if i := slices.Index(h.killer[m.Func], u.name); i >= 0 {
+			return i
+		}
+		return len(h.units)
+	}
+	slices.SortStableFunc(reaching, func(a, b unit) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.took, b.took)) })
 	for len(reaching) > 0 {
-		// Whole tests of one binary that are quick go together.
-		n := 1
-		batch := reaching[0].took
-		for n < len(reaching) && reaching[n].path == reaching[0].path && batch+reaching[n].took < slow &&
-			!strings.Contains(reaching[0].test+reaching[n].test, "/") {
-			batch += reaching[n].took
-			n++
+		n := batch(reaching)
+		if rank(reaching[0]) == 0 {
+			n = 1
 		}
-		var tests []string
-		for _, u := range reaching[:n] {
-			tests = append(tests, u.test)
-		}
-		out, err := reaching[0].run(strings.Join(tests, "|"), 10*time.Second+20*batch, env)
-		if err != nil {
-			if failed := passed.FindSubmatch(out); failed != nil {
-				return string(failed[2])
+		if name := runAll(reaching[:n], m); name != "" {
+			if k := slices.IndexFunc(reaching[:n], func(u unit) bool { return u.name == name || strings.HasPrefix(name, u.name+"/") }); k >= 0 {
+				others := slices.DeleteFunc(h.killer[m.Func], func(other string) bool { return other == reaching[k].name })
+				h.killer[m.Func] = append([]string{reaching[k].name}, others...)
 			}
-			return reaching[0].name + " (" + reason(out, err) + ")"
+			return name
 		}
 		reaching = reaching[n:]
 	}
 	return ""
+}
+
+// batch returns how many of the units, which are not empty, go together: whole tests of one binary that are quick.
+func batch(units []unit) int {
+	n, took := 1, units[0].took
+	for n < len(units) && units[n].path == units[0].path && took+units[n].took < slow && !strings.Contains(units[0].test+units[n].test, "/") {
+		took += units[n].took
+		n++
+	}
+	return n
+}
+
+// runAll runs units of one binary on a mutant, and returns the name of the test that fails; empty: none does.
+func runAll(units []unit, m mutant) string {
+	var tests []string
+	took := time.Duration(0)
+	for _, u := range units {
+		tests = append(tests, u.test)
+		took += u.took
+	}
+	out, err := units[0].run(strings.Join(tests, "|"), 5*time.Second+20*took, []string{"ASSAY_MUTANT=" + strconv.Itoa(m.ID)})
+	if err == nil {
+		return ""
+	}
+	if failed := passed.FindSubmatch(out); failed != nil {
+		return string(failed[2])
+	}
+	return units[0].name + " (" + reason(out, err) + ")"
 }
 
 // reason says in a few words why tests ended without a failed one.

@@ -143,14 +143,18 @@ func choose(mutants []mutant, n int, seed uint64) []mutant {
 // judge runs the tests on each mutant.
 func judge(mutants []mutant, units []unit, equivalent []entry, progress io.Writer) *report {
 	r := &report{}
+	h := hunter{units: units, killer: map[string][]string{}}
 	last := time.Now()
 	for i, m := range mutants {
-		v := verdict{mutant: m, KilledBy: kill(units, m)}
+		v := verdict{mutant: m, KilledBy: h.kill(m)}
 		if e := slices.IndexFunc(equivalent, func(e entry) bool { return e.site == m.site() }); e >= 0 {
 			v.Reason = equivalent[e].Reason
 		}
 		r.Verdicts = append(r.Verdicts, v)
-		if time.Since(last) > 5*time.Second {
+		if v.survived() {
+			fmt.Fprintf(progress, "survived: %s\n", m)
+		}
+		if time.Since(last) > 30*time.Second {
 			fmt.Fprintf(progress, "%d of %d\n", i+1, len(mutants))
 			last = time.Now()
 		}

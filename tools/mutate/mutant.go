@@ -24,7 +24,11 @@ type mutant struct {
 func (m mutant) site() site { return site{m.File, m.Func, m.Code, m.Change, m.Nth} }
 
 func (m mutant) String() string {
-	return fmt.Sprintf("%s:%d %s: %s: %s", m.File, m.Line, m.Func, m.Code, m.Change)
+	s := fmt.Sprintf("%s:%d %s: %s: %s", m.File, m.Line, m.Func, m.Code, m.Change)
+	if m.Nth > 1 {
+		s += fmt.Sprintf(" (%d)", m.Nth)
+	}
+	return s
 }
 
 // site is what a list of equivalent mutants names one by.
@@ -112,6 +116,12 @@ func (f *finder) walk(n ast.Node) {
 		case *ast.ForStmt:
 			f.loop(n)
 			return false
+		case *ast.ReturnStmt:
+			if last := len(n.Results) - 1; last > 0 && f.isError(n.Results[last]) { // what comes with an error does not matter
+				f.walk(n.Results[last])
+				return false
+			}
+			f.statement(n)
 		case ast.Stmt:
 			f.statement(n)
 		case ast.Expr:
@@ -216,7 +226,7 @@ func (f *finder) assignment(n *ast.AssignStmt) {
 // sign negates a float that is assigned or returned.
 func (f *finder) sign(e ast.Expr) {
 	t := f.basic(e)
-	if _, negated := e.(*ast.UnaryExpr); negated || t == nil || t.Info()&types.IsFloat == 0 || f.info.Types[e].Value != nil {
+	if _, negated := e.(*ast.UnaryExpr); negated || f.text(e) == "math.NaN()" || t == nil || t.Info()&types.IsFloat == 0 || f.info.Types[e].Value != nil {
 		return
 	}
 	f.wrap(e, fmt.Sprintf("mutSign(%d, ", f.add(e, "negated")), ")")
@@ -239,6 +249,12 @@ func (f *finder) basic(e ast.Expr) *types.Basic {
 	}
 	b, _ := types.Default(t).Underlying().(*types.Basic)
 	return b
+}
+
+// isError reports whether an expression is an error that is there: one that is made, or a variable.
+func (f *finder) isError(e ast.Expr) bool {
+	t := f.info.TypeOf(e)
+	return t != nil && !f.info.Types[e].IsNil() && types.Identical(t, types.Universe.Lookup("error").Type())
 }
 
 // typeOf returns the type of an expression as the file would write it.
@@ -332,6 +348,10 @@ func (f *finder) function(e *ast.CallExpr) bool {
 		return false
 	case name == "math.Inf":
 		f.wrap(e, fmt.Sprintf("mutSign(%d, ", f.add(e, "of the other sign")), ")")
+		return false
+	case name == "math.IsInf" && constant.Sign(f.info.Types[e.Args[1]].Value) != 0:
+		f.wrap(e.Args[1], fmt.Sprintf("mutSign[int](%d, ", f.add(e, "of the other sign")), ")")
+		f.walk(e.Args[0])
 		return false
 	case (name == "min" || name == "max") && len(e.Args) == 2 && f.basic(e) != nil:
 		other := map[string]string{"min": "max", "max": "min"}[name]

@@ -16,7 +16,6 @@ const toyMutants = `
   var start: 3 - offset: times 1.001
   Sum: len(xs) == 0: == to !=
   Sum: 0: 0 to 1
-- Sum: 0: 0 to 1
   Sum: start: negated
   Sum: len(xs): one round fewer
   Sum: !(xs[i] > 0 && xs[i] <= limit): ! removed

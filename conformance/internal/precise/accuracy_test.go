@@ -129,10 +129,10 @@ func TestAccuracy(t *testing.T) {
 		}
 	}
 	for _, f := range set.Files {
+		if strings.HasPrefix(f.Op, "text.") { // bytes and ids, no numbers: the reference's own tests hold them to others' tokenizers
+			continue
+		}
 		t.Run(f.Op, func(t *testing.T) {
-			if ops[f.Op] == nil {
-				t.Skip("not evaluated with 256 bits")
-			}
 			var w worst
 			for _, c := range f.Cases {
 				if !leftOut(c.ID) {

@@ -61,8 +61,8 @@ func (a attributes) adamAt(t int, lr number, eps float64) adamStep {
 
 // of is OPT-1, OPT-4 and OPT-5 for one element with gradient g.
 func (a adamStep) of(s adamState, g number, decay float64) adamState {
-	w, decays := of(decay), decay != 0
-	if decays && !a.decoupled {
+	w := of(decay)
+	if !a.decoupled {
 		g = add(g, mul(w, s.p))
 	}
 	next := adamState{
@@ -71,7 +71,7 @@ func (a adamStep) of(s adamState, g number, decay float64) adamState {
 	}
 	mHat, vHat := quo(next.m, a.correction1), quo(next.v, a.correction2)
 	next.p = sub(s.p, mul(a.lr, quo(mHat, add(sqrt(vHat), a.eps))))
-	if decays && a.decoupled {
+	if a.decoupled {
 		next.p = sub(next.p, mul(mul(a.lr, w), s.p))
 	}
 	return next
@@ -125,10 +125,7 @@ func sgd(a attributes, consts arrays) kernel {
 		momentum := of(a.Momentum)
 		newP, newV := make([]number, len(ps)), make([]number, len(ps))
 		for i, p := range ps {
-			g := in["grad"].at(i)
-			if a.WeightDecay != 0 {
-				g = add(g, mul(of(a.WeightDecay), p))
-			}
+			g := add(in["grad"].at(i), mul(of(a.WeightDecay), p))
 			v := g
 			if vs != nil && a.Momentum != 0 {
 				v = add(mul(momentum, vs[i]), mul(sub(one, of(a.Dampening)), g))
