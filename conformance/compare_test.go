@@ -76,6 +76,10 @@ func TestJudge(t *testing.T) {
 		{"exact cases round want", vector.Exact, 1 + 0x1p-30, 1, 0, true},
 		{"any number under finite", vector.Finite, 1, -1e9, 0, true},
 		{"infinity under finite", vector.Finite, 1, inf, 0, false},
+		{"overflow under finite", vector.Finite, 1e39, inf, 0, true},
+		{"overflow in exact cases", vector.Exact, 1e39, inf, 0, true},
+		{"the largest number that there is", vector.Exact, big, big, 0, true},
+		{"saturation inside a bound", vector.Bound, 1e39, big, 1e47, true},
 	}
 	for _, tt := range tests {
 		e := &vector.Expect{Want: []float64{tt.want}, Acc: []float64{tt.acc}, In: []float64{0}}
@@ -95,6 +99,58 @@ func TestCompareSampled(t *testing.T) {
 	_, m := compareTensor(tolerance{e, vector.Bound, f32Formats}, got)
 	if m == nil || m.Count != 1 || m.Of != 2 || m.Index[0] != 1 || m.Index[1] != 2 || m.Got != 21 || m.Want != 20 {
 		t.Errorf("got %+v", m)
+	}
+}
+
+// The mismatch that is shown is the one furthest outside, wherever it stands, and all are counted; the ratio is the largest of all.
+func TestCompareShowsTheWorst(t *testing.T) {
+	e := &vector.Expect{Name: "y", Shape: []int{2, 2}, Want: []float64{1, 1, 1, 1}, Acc: make([]float64, 4), In: make([]float64, 4)}
+	for at := range 4 {
+		got := []float32{1, 1.25, 1.25, 1}
+		got[at] += 0.5
+		count := 2
+		if at == 0 || at == 3 {
+			count = 3
+		}
+		worst, m := compareTensor(tolerance{e, vector.Bound, f32Formats}, op.Float32(got, 2, 2))
+		if m == nil || m.Index[0] != at/2 || m.Index[1] != at%2 || m.Count != count || m.Of != 4 || float64(m.Ratio) != worst || worst < 0x1p22 {
+			t.Errorf("element %d: ratio %v, %+v", at, worst, m)
+		}
+		inside := []float32{1, 1, 1, 1}
+		inside[at] += 0x1p-23
+		if worst, m := compareTensor(tolerance{e, vector.Bound, f32Formats}, op.Float32(inside, 2, 2)); m != nil || worst != 1 {
+			t.Errorf("element %d, an ulp off: ratio %v, %+v", at, worst, m)
+		}
+	}
+}
+
+// Integers are compared where they are stored, one by one.
+func TestCompareIntegers(t *testing.T) {
+	whole := &vector.Expect{Name: "y", Type: "I64", Shape: []int{4}, Ints: []int64{5, 6, 7, 8}}
+	some := &vector.Expect{Name: "y", Type: "I64", Shape: []int{4}, Sampled: true, Index: []int64{1, 3}, Ints: []int64{6, 8}}
+	for _, tt := range []struct {
+		expect       *vector.Expect
+		got          []int64
+		index, count int
+	}{
+		{whole, []int64{5, 6, 7, 8}, 0, 0}, {whole, []int64{5, 6, 7, 9}, 3, 1}, {whole, []int64{5, 0, 7, 0}, 1, 2},
+		{some, []int64{0, 6, 0, 8}, 0, 0}, {some, []int64{6, 8, 0, 8}, 1, 1}, {some, []int64{5, 6, 7, 7}, 3, 1},
+	} {
+		worst, m := compareTensor(tolerance{tt.expect, vector.Exact, f32Formats}, op.Int64(tt.got, 4))
+		switch {
+		case tt.count == 0 && (m != nil || worst != 0):
+			t.Errorf("%v: %v, %+v", tt.got, worst, m)
+		case tt.count != 0 && (m == nil || m.Count != tt.count || m.Index[0] != tt.index || !math.IsInf(worst, 1) || m.Of != len(tt.expect.Ints)):
+			t.Errorf("%v: %v, %+v, want %d mismatches, the first at %d", tt.got, worst, m, tt.count, tt.index)
+		}
+	}
+}
+
+func TestUnravel(t *testing.T) {
+	for flat := range 24 {
+		if got := unravel(flat, []int{2, 3, 4}); got[0] != flat/12 || got[1] != flat/4%3 || got[2] != flat%4 {
+			t.Errorf("%d is at %v", flat, got)
+		}
 	}
 }
 

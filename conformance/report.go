@@ -80,7 +80,10 @@ func (r *Report) add(s selected, worst float64, err error) {
 	switch {
 	case err == nil:
 		r.Passed++
-	case errors.As(err, &f):
+	default:
+		if !errors.As(err, &f) {
+			f = &Failure{Case: s.ID, Clauses: s.Clauses, Detail: err.Error()}
+		}
 		r.Failed++
 		r.Failures = append(r.Failures, f)
 	}

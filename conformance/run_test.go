@@ -8,6 +8,7 @@ import (
 
 	"github.com/assaykit/assay/conformance"
 	"github.com/assaykit/assay/conformance/op"
+	"github.com/assaykit/assay/conformance/vector"
 )
 
 // runScenarios are what a kernel author's test may be; each is run in a process of its own, because most of them fail.
@@ -27,6 +28,31 @@ var runScenarios = map[string]func(t *testing.T){
 	},
 	"an incomplete implementation": func(t *testing.T) {
 		conformance.Run(t, of(correct), conformance.Ops("relu", "gelu"))
+	},
+	"an op and a case unsupported": func(t *testing.T) {
+		set := vectorSet("relu", reluSet.Files[0].Cases...)
+		set.Files = append(set.Files, &vector.File{Format: 1, Op: "gelu", Cases: []*vector.Case{reluSet.Files[0].Cases[0], reluSet.Files[0].Cases[1]}})
+		conformance.Run(t, of(func(a op.ReLUArgs) error {
+			if len(a.X.F32) == 3 {
+				return op.Unsupported("relu", "three")
+			}
+			return correct(a)
+		}), conformance.Vectors(set))
+	},
+	"another format": func(t *testing.T) {
+		set := vectorSet("relu", reluCase("fits", []float32{1}, []float64{1}), reluCase("large", []float32{65536}, []float64{65536}))
+		conformance.Run(t, func() op.Implementation {
+			return op.WithFormats(op.ReLU(correct), op.Formats{Storage: op.Float16Format, Accumulate: op.Float32Format})
+		}, conformance.Vectors(set), conformance.Profile("all"), conformance.Ops("relu"))
+	},
+	"corrupt vectors": func(t *testing.T) {
+		conformance.Run(t, of(correct), conformance.Vectors(vectorSet("relu", reluSet.Files[0].Cases[0], reluCase("long", []float32{1}, []float64{1, 2}))))
+	},
+	"no such profile": func(t *testing.T) { conformance.Run(t, of(correct), conformance.Profile("most")) },
+	"no such format": func(t *testing.T) {
+		conformance.Run(t, func() op.Implementation {
+			return op.WithFormats(op.ReLU(correct), op.Formats{Storage: "float5", Accumulate: op.Float32Format})
+		}, conformance.Vectors(reluSet))
 	},
 	"no case": func(t *testing.T) {
 		conformance.Run(t, of(correct), conformance.Vectors(reluSet), conformance.Cases("relu/none"))
@@ -48,6 +74,15 @@ func self(args ...string) *exec.Cmd {
 	return exec.Command(os.Args[0], args...)
 }
 
+// Where -run leaves no case, the test fails: nothing was judged.
+func TestRunOfNoCase(t *testing.T) {
+	cmd := self("-test.run=^TestRunScenario$/^conv$", "-test.v")
+	cmd.Env = append(os.Environ(), "ASSAY_TEST_SCENARIO=correct")
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "-run selects no case") {
+		t.Errorf("got %v:\n%s", err, out)
+	}
+}
+
 func TestRun(t *testing.T) {
 	tests := []struct {
 		scenario string
@@ -60,6 +95,11 @@ func TestRun(t *testing.T) {
 		{"everything unsupported", true, []string{"--- SKIP: TestRunScenario/relu/plain", "not today", "nothing was judged"}},
 		{"an incomplete profile", true, []string{"--- FAIL: TestRunScenario/gelu", "--- PASS: TestRunScenario/relu"}},
 		{"an incomplete implementation", false, []string{"--- SKIP: TestRunScenario/gelu", "--- PASS: TestRunScenario/relu"}},
+		{"an op and a case unsupported", false, []string{"--- SKIP: TestRunScenario/gelu", "--- SKIP: TestRunScenario/relu/special", "1 cases, 0 failed, 3 unsupported"}},
+		{"another format", false, []string{"--- SKIP: TestRunScenario/relu/large", "1 cases, 0 failed, 0 unsupported"}},
+		{"corrupt vectors", true, []string{"--- PASS: TestRunScenario/relu/plain", "--- FAIL: TestRunScenario/relu/long", "corrupt vectors"}},
+		{"no such profile", true, []string{`profile "most"`}},
+		{"no such format", true, []string{"declared formats"}},
 		{"no case", true, []string{`no case "relu/none"`}},
 	}
 	for _, tt := range tests {
