@@ -32,7 +32,9 @@ func (p *prepared) judge(factory Factory, formats op.Formats) (worst float64, er
 	if p.once {
 		return worst, nil
 	}
-	alone, err := p.trace(impl, 1, func() {})
+	again := *p
+	again.used = !op.Stateful(p.op)
+	alone, err := again.trace(impl, 1, func() {})
 	if errors.Is(err, op.ErrUnsupported) {
 		err = p.fail(0, clauseReplay, "supported the first time, and not the second: %v", err)
 	}
@@ -81,10 +83,13 @@ func (p *prepared) beside(impl op.Implementation, first [][]op.Tensor) error {
 	return nil
 }
 
-// withOtherNumbers returns the case with every float of its inputs moved by one element and negated. Integers and booleans stay.
+// withOtherNumbers returns the case with other numbers: see otherNumbers. Integers among the constants stay, for Open checks them.
 func (p *prepared) withOtherNumbers() *prepared {
 	other := *p
 	other.consts = otherNumbers(p.consts)
+	for i, t := range p.consts {
+		other.consts[i].I64 = t.I64
+	}
 	other.src = nil
 	for _, src := range p.src {
 		other.src = append(other.src, otherNumbers(src))
@@ -92,21 +97,21 @@ func (p *prepared) withOtherNumbers() *prepared {
 	return &other
 }
 
+// otherNumbers returns tensors with every number moved by one element, the first to the end, and floats negated. So ids stay ids of the
+// same table. Booleans stay.
 func otherNumbers(ts []op.Tensor) []op.Tensor {
 	out := slices.Clone(ts)
 	for i, t := range ts {
-		for j := range t.F32 {
-			if j == 0 {
-				out[i].F32 = make([]float32, len(t.F32))
-			}
-			out[i].F32[j] = -t.F32[(j+1)%len(t.F32)]
-		}
-		for j := range t.F64 {
-			if j == 0 {
-				out[i].F64 = make([]float64, len(t.F64))
-			}
-			out[i].F64[j] = -t.F64[(j+1)%len(t.F64)]
-		}
+		out[i].F32, out[i].F64 = moved(t.F32, func(x float32) float32 { return -x }), moved(t.F64, func(x float64) float64 { return -x })
+		out[i].I64 = moved(t.I64, func(x int64) int64 { return x })
+	}
+	return out
+}
+
+func moved[T any](xs []T, f func(T) T) []T {
+	out := slices.Clone(xs)
+	for i := range out {
+		out[i] = f(xs[(i+1)%len(xs)])
 	}
 	return out
 }

@@ -57,6 +57,7 @@ func (p *prepared) says(t *testing.T, impl opens, want string) {
 // A kernel that remembers a tensor of an earlier step, and not what it held, is right until the caller uses its memory again.
 func TestKeptReferences(t *testing.T) {
 	p := traceOf(t, [2]float64{1, 1}, [2]float64{2, 1}, [2]float64{3, 2}) // each step gives what the one before was given
+	p.op = "attention.cached"                                             // a stateful op
 	keep := func(clone bool) opens {
 		return func(op.Spec) (op.Kernel, error) {
 			var last []float32
@@ -75,6 +76,37 @@ func TestKeptReferences(t *testing.T) {
 	p.says(t, keep(true), "")
 	p.says(t, keep(false), "BUF-7] step 1: y is right only while the tensors of earlier steps are left alone")
 	p.says(t, func(op.Spec) (op.Kernel, error) { return runs(identity), nil }, "ACT-1] step 1: y[0]: got 2, want 1")
+}
+
+// A function's kernel gives the same after it has done other work. What it keeps of that shows: a result, or what was summed up.
+func TestUsedKernels(t *testing.T) {
+	kernel := func(f func(runs int, kept *float32, x float32) float32) opens {
+		return func(op.Spec) (op.Kernel, error) {
+			var kept float32
+			n := 0
+			return runs(func(dst, src []op.Tensor) error {
+				dst[0].F32[0] = f(n, &kept, src[0].F32[0])
+				n++
+				return nil
+			}), nil
+		}
+	}
+	p := traceOf(t, [2]float64{2, 2})
+	p.says(t, kernel(func(_ int, _ *float32, x float32) float32 { return x }), "")
+	p.says(t, kernel(func(n int, first *float32, x float32) float32 {
+		if n == 0 {
+			*first = x
+		}
+		return *first
+	}), "BUF-4] step 0: y[0]: 2 in one run, -2 in another")
+	sum := kernel(func(_ int, sum *float32, x float32) float32 { *sum += x; return *sum })
+	p.says(t, sum, "BUF-4] step 0: y[0]: 2 in one run, 0 in another")
+	p.once = true
+	p.says(t, sum, "")
+
+	steps := traceOf(t, [2]float64{2, 2}, [2]float64{3, 5})
+	steps.op = "attention.cached" // the Runs of a stateful op are the case's, and no others
+	steps.says(t, sum, "")
 }
 
 // What is supported once is supported always, alone and beside another kernel.
@@ -112,19 +144,19 @@ func TestWrongBeforeUnsupported(t *testing.T) {
 	}
 }
 
-// The neighbour works on other floats, all of them, of the same shapes, and on the same integers; the case's own stay.
+// The neighbour works on other floats, all of them, and integers of sources, of the same shapes; the case's own stay.
 func TestOtherNumbers(t *testing.T) {
 	p := &prepared{
-		consts: []op.Tensor{op.Float32([]float32{1, 2, 3}, 3), {}},
-		src:    [][]op.Tensor{{op.Float64([]float64{4, 5}, 2), op.Int64([]int64{6}, 1), op.Bools([]bool{true}, 1)}, {op.Float32([]float32{7, -7.5}, 2)}},
+		consts: []op.Tensor{op.Float32([]float32{1, 2, 3}, 3), {}, op.Int64([]int64{1, 2}, 2)},
+		src:    [][]op.Tensor{{op.Float64([]float64{4, 5}, 2), op.Int64([]int64{6, 8}, 2), op.Bools([]bool{true}, 1)}, {op.Float32([]float32{7, -7.5}, 2)}},
 	}
 	before := fmt.Sprint(p.consts, p.src)
 	other := p.withOtherNumbers()
 	if got := fmt.Sprint(p.consts, p.src); got != before {
 		t.Errorf("the case itself was changed: %s", got)
 	}
-	want := fmt.Sprint([]op.Tensor{op.Float32([]float32{-2, -3, -1}, 3), {}},
-		[][]op.Tensor{{op.Float64([]float64{-5, -4}, 2), op.Int64([]int64{6}, 1), op.Bools([]bool{true}, 1)}, {op.Float32([]float32{7.5, -7}, 2)}})
+	want := fmt.Sprint([]op.Tensor{op.Float32([]float32{-2, -3, -1}, 3), {}, op.Int64([]int64{1, 2}, 2)},
+		[][]op.Tensor{{op.Float64([]float64{-5, -4}, 2), op.Int64([]int64{8, 6}, 2), op.Bools([]bool{true}, 1)}, {op.Float32([]float32{7.5, -7}, 2)}})
 	if got := fmt.Sprint(other.consts, other.src); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

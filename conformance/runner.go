@@ -18,7 +18,7 @@ const (
 	clauseWritten    = "BUF-1" // every element of every destination is written
 	clauseOutside    = "BUF-2" // nothing outside a buffer is written
 	clauseUnchanged  = "BUF-3" // sources and constants come back unchanged
-	clauseReplay     = "BUF-4" // a second kernel that replays all steps gives the same bits
+	clauseReplay     = "BUF-4" // a second kernel that replays all steps gives the same bits, one of a function also when it was used before
 	clauseConcurrent = "BUF-5" // beside a kernel that works on other numbers, too
 	clauseReturns    = "BUF-6" // Run and Close return, with an error exactly where the spec wants one, and do not panic
 	clauseReferences = "BUF-7" // what Run was given is the caller's again: each step's tensors are overwritten after it
@@ -56,6 +56,7 @@ type prepared struct {
 	dst    [][]op.Tensor // shapes only: what Run is to fill
 
 	once    bool // no replays
+	used    bool // the kernel does other work before each step
 	lenient bool // leave the tensors of past steps alone, to find out whether a kernel depends on them
 }
 
@@ -192,6 +193,9 @@ func (p *prepared) steps(impl op.Implementation, shift int, opened func()) (resu
 		}
 	}()
 	for step = range p.Steps {
+		if p.used {
+			given = append(given, p.use(kernel, step, shift)...)
+		}
 		out, used, err := p.step(kernel, step, shift)
 		if err != nil {
 			return results, err
@@ -201,17 +205,34 @@ func (p *prepared) steps(impl op.Implementation, shift int, opened func()) (resu
 	return results, nil
 }
 
-// step runs one step and checks its buffers and its error. It returns copies of the results, and the buffers, which are overwritten.
-func (p *prepared) step(kernel op.Kernel, step, shift int) (results []op.Tensor, used []arena, err error) {
-	sources, src := guardAll(p.src[step], shift)
-	out := make([]arena, len(p.dst[step]))
-	dst := make([]op.Tensor, len(out))
+// use runs a step on other numbers, whose results are not known, and returns the buffers, which are overwritten.
+func (p *prepared) use(kernel op.Kernel, step, shift int) (used []arena) {
+	sources, src := guardAll(otherNumbers(p.src[step]), shift)
+	out, dst := p.destinations(step, shift)
+	_ = kernel.Run(dst, src)
+	used = append(out, sources...)
+	for i := range used {
+		overwrite(used[i].Tensor)
+	}
+	return used
+}
+
+// destinations returns the buffers that a step fills, and what the kernel is shown of them.
+func (p *prepared) destinations(step, shift int) (out []arena, dst []op.Tensor) {
+	out, dst = make([]arena, len(p.dst[step])), make([]op.Tensor, len(p.dst[step]))
 	for i, t := range p.dst[step] {
 		if t.Present() {
 			out[i] = newArena(t.DType, t.Shape, shift)
 		}
 		dst[i] = out[i].lend()
 	}
+	return out, dst
+}
+
+// step runs one step and checks its buffers and its error. It returns copies of the results, and the buffers, which are overwritten.
+func (p *prepared) step(kernel op.Kernel, step, shift int) (results []op.Tensor, used []arena, err error) {
+	sources, src := guardAll(p.src[step], shift)
+	out, dst := p.destinations(step, shift)
 	err = kernel.Run(dst, src)
 	if err := p.checkInputs(step, op.Src, sources, src, p.src[step]); err != nil {
 		return nil, nil, err

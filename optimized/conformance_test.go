@@ -9,5 +9,5 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	conformance.Run(t, func() op.Implementation { return optimized.New() }, conformance.Profile("forward"))
+	conformance.Run(t, func() op.Implementation { return optimized.New() }, conformance.Profile("all"))
 }

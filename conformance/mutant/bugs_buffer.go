@@ -152,6 +152,30 @@ var bufferBugs = []bug{
 			})
 		}
 	}},
+	{"greedy-first-result-kept", "greedy", "BUF-4", "Returns the result of its first Run in every other of the same shape.", "", running(func(next op.Kernel) kernel {
+		var first []int64
+		return func(dst, src []op.Tensor) error {
+			if token := dst[0].I64; len(token) == len(first) {
+				copy(token, first)
+				return nil
+			}
+			err := next.Run(dst, src)
+			first = append([]int64(nil), dst[0].I64...)
+			return err
+		}
+	})},
+	{"linear-accumulator-kept", "linear", "BUF-4", "Begins a Run with the sums of the one before.", "", running(func(next op.Kernel) kernel {
+		var sums []float32
+		return func(dst, src []op.Tensor) error {
+			err := next.Run(dst, src)
+			y := dst[0].F32
+			for i := range min(len(y), len(sums)) {
+				y[i] += sums[i]
+			}
+			sums = append([]float32(nil), y...)
+			return err
+		}
+	})},
 	{"gelu-late-result", "gelu", "BUF-7", "Waits for its result only when it is closed.", "", func(p *plain) {
 		p.around = func(next op.Kernel) op.Kernel { return &late{next: next} }
 	}},

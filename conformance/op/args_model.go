@@ -97,6 +97,7 @@ type AttentionCachedAttrs struct {
 }
 
 func (AttentionCachedArgs) Op() string { return "attention.cached" }
+func (AttentionCachedArgs) stateful()  {}
 
 func (a *AttentionCachedArgs) validate() error {
 	return errors.Join(validScale(a.Scale), atLeast("window", a.Window, 0), capacity(a.Capacity))
@@ -375,6 +376,7 @@ type GPTCachedAttrs struct {
 }
 
 func (GPTCachedArgs) Op() string { return "gpt.cached" }
+func (GPTCachedArgs) stateful()  {}
 
 func (a *GPTCachedArgs) defaults() { a.GPTAttrs.defaults() }
 

@@ -81,6 +81,8 @@ type AdamAttrs struct {
 
 func (AdamArgs) Op() string { return "adam" }
 
+func (AdamArgs) stateful() {}
+
 func (a *AdamArgs) defaults() { a.AdamAttrs = AdamAttrs{Beta1: 0.9, Beta2: 0.999, Eps: 1e-8} }
 
 func (a *AdamArgs) validate() error {
@@ -122,6 +124,8 @@ type SGDAttrs struct {
 }
 
 func (SGDArgs) Op() string { return "sgd" }
+
+func (SGDArgs) stateful() {}
 
 func (a *SGDArgs) validate() error {
 	err := errors.Join(nonNegative("momentum", a.Momentum), nonNegative("dampening", a.Dampening), nonNegative("weight_decay", a.WeightDecay))
@@ -318,6 +322,8 @@ type GPTTrainAttrs struct {
 }
 
 func (GPTTrainArgs) Op() string { return "gpt.train" }
+
+func (GPTTrainArgs) stateful() {}
 
 func (a *GPTTrainArgs) defaults() {
 	a.GPTTrainAttrs = GPTTrainAttrs{IgnoreIndex: -100, Beta1: 0.9, Beta2: 0.999, AdamEps: 1e-8, NoDecay: []string{"biases", "norms"}}

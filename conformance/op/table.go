@@ -188,6 +188,16 @@ func Arguments(name string) ([]Argument, error) {
 	return slices.Clone(r.args), nil
 }
 
+// Stateful reports whether a Run of the op depends on those before it: one Open and many Runs, in order. Every other op is a function.
+func Stateful(name string) bool {
+	r, ok := rows()[name]
+	if !ok {
+		return false
+	}
+	_, stateful := reflect.Zero(r.typ).Interface().(interface{ stateful() })
+	return stateful
+}
+
 // An argument struct may refine its row. (All run on a pointer to the struct after its attributes are decoded.)
 type (
 	defaulter    interface{ defaults() }                 // sets attributes that are not zero by default, before decoding
