@@ -38,6 +38,7 @@ type testCase struct {
 	settled bool
 	// samples gives the positions to store of a result of some shape; nil for all.
 	samples func(shape []int) []int64
+	whole   int // results of up to so many elements are stored whole in spite of samples; 0: fullBelow
 	// prepare, where it is not nil, sets steps and results of a case that is too large for the usual evaluation.
 	prepare func(*testCase) error
 	results [][]vector.Expect // of each step

@@ -36,11 +36,7 @@ func generateFamily() family {
 		return a
 	}
 	with := func(src args, rows, n int) args {
-		return src.with("draws", func(s *source) vector.Input {
-			in := draws(rows * n)(s)
-			in.Shape, in.Data.Shape = []int{rows, n}, []int{rows, n}
-			return in
-		})
+		return src.with("draws", draws(rows*n).shaped(rows, n))
 	}
 	m := tiny()
 	m.untied = true // tied, a model without training repeats its last token

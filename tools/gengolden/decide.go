@@ -78,13 +78,19 @@ func decides(c *vector.Case, opName string) bool {
 // sameDecisions reports whether results have the integers of a list, and the zeros of its floats.
 func sameDecisions(list []vector.Expect, results []op.Tensor) bool {
 	for j, e := range list {
+		at := func(i int) int {
+			if e.Sampled {
+				return int(e.Index[i])
+			}
+			return i
+		}
 		for i, want := range e.Ints {
-			if results[j].I64[i] != want {
+			if results[j].I64[at(i)] != want {
 				return false
 			}
 		}
 		for i, want := range e.Want {
-			if (results[j].F64[i] == 0) != (want == 0) {
+			if (results[j].F64[at(i)] == 0) != (want == 0) {
 				return false
 			}
 		}

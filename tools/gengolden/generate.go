@@ -27,7 +27,7 @@ var schemaJSON []byte
 
 // families returns the cases of all ops, in the order of the op table.
 func families() []family {
-	return slices.Concat(forwardFamilies(), gradientFamilies(), trainingFamilies(), decodingFamilies(), textFamilies())
+	return widened(slices.Concat(forwardFamilies(), gradientFamilies(), trainingFamilies(), decodingFamilies(), textFamilies()))
 }
 
 func forwardFamilies() []family {

@@ -13,7 +13,10 @@ const (
 // tileEdges samples a matrix, or a batch of them. Half of the samples are where kernels change from one tile to the next: rows and columns
 // 0, the last, and those around the multiples of 8, 32, 64 and 256. The other half are spread over all rows, in columns that move from row
 // to row, so that no row goes unseen.
-func tileEdges(shape []int) []int64 {
+func tileEdges(shape []int) []int64 { return tiles(shape, maxSamples) }
+
+// tiles is tileEdges with about so many samples.
+func tiles(shape []int, samples int) []int64 {
 	n := len(shape)
 	rows, cols := 1, shape[n-1]
 	for _, d := range shape[:n-1] {
@@ -26,8 +29,8 @@ func tileEdges(shape []int) []int64 {
 			at = append(at, int64(r*cols+c))
 		}
 	}
-	at = thin(at, maxSamples/2)
-	each := min(cols, max(1, maxSamples/2/rows))
+	at = thin(at, samples/2)
+	each := min(cols, max(1, samples/2/rows))
 	for r := range rows {
 		for i := range each {
 			at = append(at, int64(r*cols+(7*r+i*cols/each)%cols))
