@@ -119,6 +119,9 @@ func (c *config) selection() ([]selected, error) {
 			return nil, fmt.Errorf("%w: no case %q among the selected ops: list them with `assay vectors list`", ErrNothingJudged, id)
 		}
 	}
+	if len(cases) == 0 && len(c.patterns) > 0 && c.profile != "" {
+		return nil, fmt.Errorf("%w: no case of profile %s matches ops %q", ErrNothingJudged, c.profile, c.patterns)
+	}
 	if len(cases) == 0 {
 		return nil, fmt.Errorf("%w: the vectors hold no case", ErrNothingJudged)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -70,12 +71,30 @@ then a table.`,
 	f.StringVar(&impl, "impl", "optimized", "the implementation: "+implementationNames())
 	f.StringSliceVar(&ops, "op", nil, "only ops that match this pattern, such as 'attention*' (repeatable)")
 	f.StringSliceVar(&cases, "case", nil, "only the case with this id (repeatable)")
-	f.StringVar(&vectors, "vectors", "", "read the vectors from this directory instead of the embedded ones")
+	vectorsFlag(cmd, &vectors)
 	f.StringVar(&profile, "profile", "all", "the ops that must be complete: forward, training, decoding, text or all")
 	f.BoolVar(&allowUnsupported, "allow-unsupported", false, "exit 0 although some ops are unsupported")
 	f.BoolVar(&asJSON, "json", false, "print the report as JSON")
 	f.BoolVarP(&verbose, "verbose", "v", false, "print every failure, every uncovered clause and a row for each op")
 	return cmd
+}
+
+// directory is the value of a flag. An empty one is an error, and not the same as none: it is a script's unset variable.
+type directory string
+
+func (d *directory) String() string { return string(*d) }
+func (d *directory) Type() string   { return "directory" }
+
+func (d *directory) Set(s string) error {
+	if s == "" {
+		return errors.New("want a directory")
+	}
+	*d = directory(s)
+	return nil
+}
+
+func vectorsFlag(cmd *cobra.Command, dir *string) {
+	cmd.Flags().Var((*directory)(dir), "vectors", "read the vectors from this directory instead of the embedded ones")
 }
 
 // loadVectors reads a directory of vectors, checks its hashes and contents, and holds it to its schema; the embedded set where dir is empty.

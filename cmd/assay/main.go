@@ -45,6 +45,8 @@ reference, within bounds that an error analysis gives.
 Exit status: 0 it holds; 1 a verdict against the implementation; 2 nothing was judged (usage, missing or
 corrupt vectors, no case executed).`,
 		Example:       "  assay check\n  assay check --impl mutant:attention-causal-off-by-one --op attention",
+		Args:          cobra.NoArgs,
+		RunE:          func(*cobra.Command, []string) error { return errors.New("want a command: assay --help lists them") },
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}

@@ -40,7 +40,7 @@ type vectorFlags struct {
 }
 
 func (v *vectorFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&v.dir, "vectors", "", "read the vectors from this directory instead of the embedded ones")
+	vectorsFlag(cmd, &v.dir)
 	cmd.Flags().BoolVar(&v.asJSON, "json", false, "print JSON")
 }
 
