@@ -11,14 +11,50 @@ import (
 // guard is how many elements stand before and after every buffer that a kernel is given.
 const guard = 16
 
-// The values that fill a buffer before the kernel sees it. The NaNs carry a payload, so that an element that was never written can be
-// told from a NaN that the kernel computed.
+// mark is what fills the elements of a buffer, one value for each dtype. The NaNs carry a payload, so that they can be told from a NaN that
+// a kernel computed, and those of one mark from those of another.
+type mark struct {
+	f32  float32
+	f64  float64
+	i64  int64
+	bool bool
+}
+
 var (
-	unwritten32 = math.Float32frombits(0x7fc0a55a)
-	unwritten64 = math.Float64frombits(0x7ff80000a55aa55a)
+	// unwritten fills a buffer before the kernel sees it.
+	unwritten = mark{math.Float32frombits(0x7fc0a55a), math.Float64frombits(0x7ff80000a55aa55a), math.MinInt64 + 0xa55a, true}
+	// spent fills a tensor that a kernel has no business with any more. Results made of it are not taken for never written.
+	spent = mark{math.Float32frombits(0x7fc05aa5), math.Float64frombits(0x7ff800005aa55aa5), math.MinInt64 + 0x5aa5, false}
 )
 
-const unwrittenI64 = math.MinInt64 + 0xa55a
+// fill gives every element of t the mark.
+func (m mark) fill(t op.Tensor) {
+	for i := range t.F32 {
+		t.F32[i] = m.f32
+	}
+	for i := range t.F64 {
+		t.F64[i] = m.f64
+	}
+	for i := range t.I64 {
+		t.I64[i] = m.i64
+	}
+	for i := range t.Bool {
+		t.Bool[i] = m.bool
+	}
+}
+
+// at reports whether element i of t still holds the mark.
+func (m mark) at(t op.Tensor, i int) bool {
+	switch t.DType {
+	case op.F32:
+		return math.Float32bits(t.F32[i]) == math.Float32bits(m.f32)
+	case op.F64:
+		return math.Float64bits(t.F64[i]) == math.Float64bits(m.f64)
+	case op.I64:
+		return t.I64[i] == m.i64
+	}
+	return t.Bool[i] == m.bool
+}
 
 // arena is a tensor between guards. Its slices' capacity reaches into the guard behind them, so that a kernel which reslices too far is
 // caught like one that writes through a pointer.
@@ -32,7 +68,7 @@ type arena struct {
 func newArena(d op.DType, shape []int, shift int) arena {
 	n, _ := op.Elements(shape)
 	a := arena{whole: op.New(d, n+2*guard+shift), start: guard + shift}
-	fill(a.whole)
+	unwritten.fill(a.whole)
 	a.Tensor = op.Tensor{DType: d, Shape: slices.Clone(shape)}
 	end := a.start + n
 	switch d {
@@ -75,74 +111,17 @@ func guarded(t op.Tensor, shift int) arena {
 	return a
 }
 
-func fill(t op.Tensor) {
-	for i := range t.F32 {
-		t.F32[i] = unwritten32
-	}
-	for i := range t.F64 {
-		t.F64[i] = unwritten64
-	}
-	for i := range t.I64 {
-		t.I64[i] = unwrittenI64
-	}
-	for i := range t.Bool {
-		t.Bool[i] = true
-	}
-}
-
-// The values that fill a tensor that a kernel has no business with any more. The NaNs have another payload, so that results made of them
-// are not taken for never written.
-var (
-	spent32 = math.Float32frombits(0x7fc05aa5)
-	spent64 = math.Float64frombits(0x7ff800005aa55aa5)
-)
-
-const spentI64 = math.MinInt64 + 0x5aa5
-
-func overwrite(t op.Tensor) {
-	for i := range t.F32 {
-		t.F32[i] = spent32
-	}
-	for i := range t.F64 {
-		t.F64[i] = spent64
-	}
-	for i := range t.I64 {
-		t.I64[i] = spentI64
-	}
-	for i := range t.Bool {
-		t.Bool[i] = false
-	}
-}
-
 // spent reports whether an overwritten tensor and its guards are as they were left.
 func (a arena) spent() bool {
-	if a.Present() && a.checkGuards("") != nil {
-		return false
+	if !a.Present() {
+		return true
 	}
-	for _, x := range a.F32 {
-		if math.Float32bits(x) != math.Float32bits(spent32) {
+	for i := range a.Len() {
+		if !spent.at(a.Tensor, i) {
 			return false
 		}
 	}
-	for _, x := range a.F64 {
-		if math.Float64bits(x) != math.Float64bits(spent64) {
-			return false
-		}
-	}
-	return !slices.ContainsFunc(a.I64, func(x int64) bool { return x != spentI64 }) && !slices.Contains(a.Bool, true)
-}
-
-// untouched reports whether element i of t still holds what fill put there.
-func untouched(t op.Tensor, i int) bool {
-	switch t.DType {
-	case op.F32:
-		return math.Float32bits(t.F32[i]) == math.Float32bits(unwritten32)
-	case op.F64:
-		return math.Float64bits(t.F64[i]) == math.Float64bits(unwritten64)
-	case op.I64:
-		return t.I64[i] == unwrittenI64
-	}
-	return t.Bool[i]
+	return a.checkGuards("") == nil
 }
 
 // checkGuards reports an element outside the tensor that was written.
@@ -152,7 +131,7 @@ func (a arena) checkGuards(name string) error {
 	}
 	end := a.start + a.Len()
 	for i := range a.whole.Len() {
-		if (i < a.start || i >= end) && !untouched(a.whole, i) {
+		if (i < a.start || i >= end) && !unwritten.at(a.whole, i) {
 			return fmt.Errorf("%s: element %d, outside its %d elements, was written", name, i-a.start, a.Len())
 		}
 	}
@@ -162,7 +141,7 @@ func (a arena) checkGuards(name string) error {
 // checkWritten reports an element of a result that was never written.
 func (a arena) checkWritten(name string) error {
 	for i := range a.Len() {
-		if untouched(a.Tensor, i) {
+		if unwritten.at(a.Tensor, i) {
 			return fmt.Errorf("%s%v holds what it held before: it was never written, or added to", name, unravel(i, a.Shape))
 		}
 	}

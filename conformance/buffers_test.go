@@ -79,7 +79,7 @@ func TestUnwrittenElements(t *testing.T) {
 			}
 		}
 		nan := newArena(d, []int{1}, 0)
-		overwrite(nan.Tensor)
+		spent.fill(nan.Tensor)
 		if err := nan.checkWritten("y"); err != nil {
 			t.Errorf("%v: a result made of what was overwritten is taken for never written: %v", d, err)
 		}
@@ -91,7 +91,7 @@ func TestSpentBuffers(t *testing.T) {
 	for _, d := range []op.DType{op.F32, op.F64, op.I64, op.Bool} {
 		fresh := func() arena {
 			a := guarded(four(d), 2)
-			overwrite(a.Tensor)
+			spent.fill(a.Tensor)
 			return a
 		}
 		for i := range 4 {

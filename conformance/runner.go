@@ -212,7 +212,7 @@ func (p *prepared) use(kernel op.Kernel, step, shift int) (used []arena) {
 	_ = kernel.Run(dst, src)
 	used = append(out, sources...)
 	for i := range used {
-		overwrite(used[i].Tensor)
+		spent.fill(used[i].Tensor)
 	}
 	return used
 }
@@ -269,7 +269,7 @@ func (p *prepared) step(kernel op.Kernel, step, shift int) (results []op.Tensor,
 	used = append(out, sources...)
 	for i := range used { // a kernel that kept a reference works with this from here on
 		if !p.lenient {
-			overwrite(used[i].Tensor)
+			spent.fill(used[i].Tensor)
 		}
 	}
 	return results, used, nil
