@@ -30,8 +30,6 @@ type testCase struct {
 	steps   []step // of a trace, in place of src
 	err     string // the kind of error that src must give
 	compare vector.Compare
-	// accumulate is the format of the arithmetic where a clause prescribes it.
-	accumulate op.Format
 	// or are changes to the case under each of which the reference's results are as right: the attributes that it names, and the sources.
 	or []change
 	// settled: rounding does not decide here, though the numbers that decide are close. They are equal in every correct order of operations.
@@ -65,10 +63,15 @@ type step struct {
 // proved growth.
 const biasedSum = "biased-sum"
 
+// prescribed is the format of the arithmetic of the ops whose clauses prescribe one: PE-2, INIT-6, LR-7.
+var prescribed = map[string]op.Format{
+	"sinusoidal_positions": op.Float64Format, "init": op.Float64Format, "learning_rate": op.Float64Format,
+}
+
 // build draws the inputs of a case. The draws depend on the case's id and the argument alone, so that a new case changes no other.
 func (t *testCase) build(opName string) (*vector.Case, error) {
 	c := &vector.Case{ID: opName + "/" + t.name, Comment: t.comment, Clauses: slices.Compact(strings.Fields(t.clauses)), Flags: strings.Fields(t.flags),
-		Compare: t.compare, Accumulate: t.accumulate}
+		Compare: t.compare, Accumulate: prescribed[opName]}
 	if c.Compare == "" {
 		c.Compare = vector.Bound
 	}

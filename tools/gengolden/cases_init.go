@@ -35,8 +35,7 @@ func initFamily() family {
 		if s := fmt.Sprint(a["scheme"]); s[len(s)-6:] == "normal" {
 			shape = append(shape, 2)
 		}
-		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, attrs: a, src: args{"draws": bits(shape...)},
-			accumulate: op.Float64Format})
+		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, attrs: a, src: args{"draws": bits(shape...)}})
 		return &f.cases[len(f.cases)-1]
 	}
 	for _, scheme := range []string{"xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal", "normal"} {

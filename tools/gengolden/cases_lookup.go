@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 
-	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/vector"
 )
 
@@ -43,8 +42,7 @@ func sinusoidalFamily() family {
 		{Name: "position-range", Bug: "a negative position is accepted"},
 	}}
 	add := func(name, comment, clauses, flags string, d int, at draw) {
-		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, attrs: attrs{"d_model": d}, src: args{"pos": at},
-			accumulate: op.Float64Format})
+		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, attrs: attrs{"d_model": d}, src: args{"pos": at}})
 	}
 	add("d-2", "One frequency.", "PE-1", "layout", 2, ids(0, 1, 2, 3, 4, 5))
 	add("d-4", "Two frequencies.", "PE-1", "layout", 4, ids(0, 1, 2, 3))

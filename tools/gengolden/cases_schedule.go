@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/vector"
 )
 
@@ -31,8 +30,7 @@ func learningRateFamily() family {
 		{Name: "attributes", Bug: "attributes that contradict each other are accepted"},
 	}}
 	add := func(name, comment, clauses, flags string, a attrs, t draw) *testCase {
-		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, attrs: a, src: args{"t": t},
-			accumulate: op.Float64Format})
+		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, attrs: a, src: args{"t": t}})
 		return &f.cases[len(f.cases)-1]
 	}
 	is := func(name string, more attrs) attrs {

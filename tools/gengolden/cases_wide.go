@@ -1,7 +1,6 @@
 package main
 
 import (
-	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/vector"
 )
 
@@ -76,16 +75,14 @@ func wideRows() map[string][]testCase {
 			compare: vector.Exact}},
 		"embedding.grad": {{name: "rows-130", comment: "130 rows of 130 elements, each id about twice.", clauses: "GRAD-15", consts: table(),
 			src: args{"ids": tokens(70, 130), "dy": sum4(1, 130, 130)}}},
-		"sinusoidal_positions": {{name: "rows-130", comment: "130 positions.", clauses: "PE-1 PE-3", attrs: attrs{"d_model": 6}, src: args{"pos": tokens(3000, 130)},
-			accumulate: op.Float64Format}},
+		"sinusoidal_positions": {{name: "rows-130", comment: "130 positions.", clauses: "PE-1 PE-3", attrs: attrs{"d_model": 6}, src: args{"pos": tokens(3000, 130)}}},
 		"cross_entropy": {{name: "rows-130", comment: "130 rows, each with its loss.", clauses: "XE-1", attrs: attrs{"reduction": "none"},
 			src: args{"logits": sum4(2, 130, 5), "targets": tokens(5, 130)}}},
 		"cross_entropy.grad": {{name: "rows-130", comment: "130 rows, the mean.", clauses: "GRAD-26 GRAD-28",
 			src: args{"logits": sum4(2, 130, 5), "targets": tokens(5, 130), "dloss": floats([]float64{100})}}},
 		"clip_value": {{name: "n-257", comment: "257 elements.", clauses: "CLIP-5", attrs: attrs{"limit": 0.75}, src: args{"g": sum4(1, 257)},
 			compare: vector.Exact}},
-		"learning_rate": {{name: "n-70", comment: "70 steps.", clauses: "LR-3", attrs: attrs{"schedule": "warmup_cosine", "warmup": 10, "total": 66}, src: args{"t": idsOf(counting(70), 70)},
-			accumulate: op.Float64Format}},
+		"learning_rate": {{name: "n-70", comment: "70 steps.", clauses: "LR-3", attrs: attrs{"schedule": "warmup_cosine", "warmup": 10, "total": 66}, src: args{"t": idsOf(counting(70), 70)}}},
 	}
 }
 
@@ -147,7 +144,7 @@ func wideAttention() map[string][]testCase {
 	return map[string][]testCase{
 		"attention.scores": {{name: "wide", comment: "70 queries over 130 keys of 66 elements.", clauses: "ATT-10", attrs: attrs{"causal": true, "stage": "weights"},
 			src: args{"q": sum4(1, 1, 1, seqLen, headDim), "k": sum4(1, 1, 1, 130, headDim)}}},
-		"attention.grad": {{name: "wide", comment: "70 positions of 66 elements, two query heads over m.", clauses: "GRAD-17 GRAD-18", attrs: causal,
+		"attention.grad": {{name: "wide", comment: "70 positions of 66 elements, two query heads over one.", clauses: "GRAD-17 GRAD-18", attrs: causal,
 			src: qkv(2, 1, seqLen, seqLen).with("dout", recipe("sum4", sqrt3, 1, 1, 2, seqLen, headDim))}},
 		"attention.cached": {{name: "wide", comment: "131 positions of 66 elements: a step to the edge of a page, one across it, one position, and many.",
 			clauses: "KV-1 KV-2", attrs: attrs{"capacity": 200}, steps: []step{cached(63, 0), cached(2, 63), cached(1, 65), cached(64, 66), cached(1, 130)}}},
@@ -158,7 +155,7 @@ func wideAttention() map[string][]testCase {
 	}
 }
 
-// wideModels are whole models on 66 tokens with a vocabulary of 130.
+// wideModels are whole models on 66 tokens of a vocabulary of 70.
 func wideModels() map[string][]testCase {
 	const seqLen = 66
 	m := wideModel()
