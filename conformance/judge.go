@@ -51,25 +51,47 @@ func (p *prepared) judge(factory Factory, formats op.Formats) (worst float64, er
 const replayTime = 2 * time.Millisecond
 
 // beside replays the case while another kernel of the implementation works on other numbers of the same shapes: what is shared between
-// kernels then shows. Both are open before either runs.
+// kernels then shows. In the first replay the other is open, and waits: what depends on how many there are shows, however busy the machine is. In
+// the second both begin at once, and from then on they meet by chance.
 func (p *prepared) beside(impl op.Implementation, first [][]op.Tensor) error {
-	var bothOpen sync.WaitGroup
+	var bothOpen, bothBegin sync.WaitGroup
 	bothOpen.Add(2)
-	meet := func() { bothOpen.Done(); bothOpen.Wait() }
+	bothBegin.Add(2)
+	begin := sync.OnceFunc(bothBegin.Done)
+	replayed := make(chan struct{}) // the first time
+	release := sync.OnceFunc(func() { close(replayed) })
 	var stop atomic.Bool
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
 		neighbour := p.withOtherNumbers()
-		for opened := meet; !stop.Load(); opened = func() {} {
-			_, _ = neighbour.trace(impl, 3, opened) // its answers are not known
-			runtime.Gosched()                       // on one processor it would keep the others waiting
+		for i := 0; !stop.Load(); i++ {
+			_, _ = neighbour.trace(impl, 3, func() { // its answers are not known
+				switch i {
+				case 0:
+					bothOpen.Done()
+					<-replayed
+				case 1:
+					bothBegin.Done()
+					bothBegin.Wait()
+				}
+			})
+			runtime.Gosched() // on one processor it would keep the others waiting
 		}
 	}()
-	defer func() { stop.Store(true); <-gone }()
+	defer func() { stop.Store(true); release(); begin(); <-gone }()
 	start := time.Now()
-	for i, opened := 0, meet; i == 0 || time.Since(start) < replayTime; i, opened = i+1, func() {} {
-		results, err := p.trace(impl, 1, opened)
+	for i := 0; i < 2 || time.Since(start) < replayTime; i++ {
+		results, err := p.trace(impl, 1, func() {
+			switch i {
+			case 0:
+				bothOpen.Done()
+				bothOpen.Wait()
+			case 1:
+				begin()
+				bothBegin.Wait()
+			}
+		})
 		if errors.Is(err, op.ErrUnsupported) {
 			err = p.fail(0, clauseConcurrent, "supported alone, and not beside another kernel: %v", err)
 		}
@@ -79,6 +101,7 @@ func (p *prepared) beside(impl op.Implementation, first [][]op.Tensor) error {
 		if err != nil {
 			return err
 		}
+		release()
 	}
 	return nil
 }
