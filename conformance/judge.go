@@ -14,8 +14,8 @@ import (
 	"github.com/assaykit/assay/conformance/vector"
 )
 
-// judge runs the case and holds its results to the vectors; then, unless once is enough, again, alone and beside a kernel that works on other numbers, and holds
-// those results to the first. It returns the largest ratio of error to bound; err is a *Failure or wraps op.ErrUnsupported.
+// judge runs the case and holds its results to the vectors; then, unless once is enough, again: alone, where the op is a function on a kernel
+// that was used before, and beside a kernel that works on other numbers; and holds those results to the first. It returns the largest ratio of error to bound; err is a *Failure or wraps op.ErrUnsupported.
 func (p *prepared) judge(factory Factory, formats op.Formats) (worst float64, err error) {
 	impl := factory()
 	first, err := p.trace(impl, 0, func() {})
@@ -32,19 +32,24 @@ func (p *prepared) judge(factory Factory, formats op.Formats) (worst float64, er
 	if p.once {
 		return worst, nil
 	}
-	again := *p
-	again.used = !op.Stateful(p.op)
-	alone, err := again.trace(impl, 1, func() {})
-	if errors.Is(err, op.ErrUnsupported) {
-		err = p.fail(0, clauseReplay, "supported the first time, and not the second: %v", err)
+	for _, used := range []bool{false, true} {
+		if used && op.Stateful(p.op) {
+			break
+		}
+		again := *p
+		again.used = used
+		results, err := again.trace(impl, 1, func() {})
+		if errors.Is(err, op.ErrUnsupported) {
+			err = p.fail(0, clauseReplay, "supported the first time, and not the second: %v", err)
+		}
+		if err == nil {
+			err = p.sameBits(first, results, clauseReplay)
+		}
+		if err != nil {
+			return worst, err
+		}
 	}
-	if err == nil {
-		err = p.sameBits(first, alone, clauseReplay)
-	}
-	if err == nil {
-		err = p.beside(impl, first)
-	}
-	return worst, err
+	return worst, p.beside(impl, first)
 }
 
 // replayTime is how long a replay is repeated, so that kernels of microseconds meet their neighbour.

@@ -111,7 +111,7 @@ func TestUsedKernels(t *testing.T) {
 
 // What is supported once is supported always, alone and beside another kernel.
 func TestSupportedOnlyOnce(t *testing.T) {
-	for want, until := range map[string]int32{"BUF-4] step 0: supported the first time": 1, "BUF-5] step 0: supported alone": 2} {
+	for want, until := range map[string]int32{"BUF-4] step 0: supported the first time": 1, "BUF-5] step 0: supported alone": 3} {
 		var opened atomic.Int32
 		traceOf(t, [2]float64{1, 1}).says(t, func(op.Spec) (op.Kernel, error) {
 			if opened.Add(1) > until {

@@ -169,7 +169,7 @@ func TestBrokenKernelsFail(t *testing.T) {
 		{"fails", "BUF-6", "unexpected error: no", func(op.ReLUArgs) error { return errors.New("no") }},
 		{"answers differently each time", "BUF-4", "in one run", func(a op.ReLUArgs) error {
 			_ = correct(a)
-			if calls.Add(1) == 3 { // in the replay, which runs other numbers first
+			if calls.Add(1)%2 == 0 {
 				a.Y.F32[1] = math.Nextafter32(a.Y.F32[1], 10)
 			}
 			return nil
