@@ -81,3 +81,19 @@ func TestBoundsThatSayNothing(t *testing.T) {
 		}
 	}
 }
+
+// A format fits numbers from its smallest normal one to its largest, and 0, infinities and NaN.
+func TestFits(t *testing.T) {
+	for x, want := range map[float64]bool{
+		0: true, 0x1p-14: true, -0x1p-14: true, 0x1p-15: false, -0x1p-15: false, 65504: true, -65504: true, 65536: false, -65536: false,
+		math.Inf(1): true, math.Inf(-1): true, math.NaN(): true,
+	} {
+		p := &prepared{consts: []op.Tensor{op.Float32([]float32{1, float32(x)}, 2)}}
+		if got := p.fits(op.Float16Format); got != want {
+			t.Errorf("%v fits float16: %v, want %v", x, got, want)
+		}
+		if !p.fits(op.BFloat16Format) || !p.fits(op.Float32Format) {
+			t.Errorf("%v does not fit a format of the range of float32", x)
+		}
+	}
+}

@@ -69,6 +69,8 @@ func TestJudge(t *testing.T) {
 		{"infinity where the number overflows", vector.Bound, 1e39, inf, 0, true},
 		{"sign of overflow", vector.Bound, 1e39, -inf, 0, false},
 		{"infinity at the edge of overflow", vector.Bound, big, inf, big, true},
+		{"infinity where the bound reaches overflow", vector.Bound, 0.9 * big, inf, 0.9e7 * big, true},
+		{"and where it does not", vector.Bound, 0.9 * big, inf, 0.5e6 * big, false},
 		{"saturation is not overflow", vector.Bound, 1e39, big, 0, false},
 		{"saturation is not overflow in exact cases", vector.Exact, 1e39, big, 0, false},
 		{"one ulp in exact cases", vector.Exact, 1, 1 + 0x1p-23, 0, true},
@@ -166,6 +168,11 @@ func TestCompareBetweenSamples(t *testing.T) {
 			t.Errorf("%v: got %+v", tt.got, m)
 		}
 	}
+	e.Index[1] = 2 // and behind the last
+	if _, m := compareTensor(tolerance{e, vector.Bound, f32Formats}, op.Float32([]float32{1, 5, 2, nan}, 4)); m == nil || m.Index[0] != 3 || m.Of != 4 || m.Count != 1 {
+		t.Errorf("NaN behind the last sample: got %+v", m)
+	}
+	e.Index[1] = 3
 	e.Want[1] = math.Inf(1) // an overflow somewhere: then the rest may be anything
 	if _, m := compareTensor(tolerance{e, vector.Bound, f32Formats}, op.Float32([]float32{1, float32(math.Inf(1)), nan, float32(math.Inf(1))}, 4)); m != nil {
 		t.Errorf("with an infinity among the samples: %+v", m)

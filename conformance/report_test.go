@@ -42,6 +42,18 @@ func TestReportKeepsTheWorst(t *testing.T) {
 	}
 }
 
+// A report says by itself whether it was narrowed to some ops or cases.
+func TestReportKnowsThatItIsNarrowed(t *testing.T) {
+	for want, c := range map[bool][]config{false: {{}}, true: {{patterns: []string{"relu"}}, {ids: []string{"relu/1"}}, {patterns: []string{"relu"}, ids: []string{"relu/1"}}}} {
+		for _, c := range c {
+			c.vectors = &vector.Set{}
+			if r := newReport(&c, f32Formats); r.narrowed != want {
+				t.Errorf("ops %q, cases %q: narrowed %v, want %v", c.patterns, c.ids, r.narrowed, want)
+			}
+		}
+	}
+}
+
 // Whatever error a case ends with, it has not passed.
 func TestReportCountsEveryError(t *testing.T) {
 	r := reportOf(func(r *Report) {
