@@ -206,7 +206,7 @@ type distribution struct {
 	probs  []float64
 }
 
-// distributions returns the rows of all cases of the op distribution that have one answer.
+// distributions returns the rows of all cases of the op distribution that have one answer, and all of it stored.
 func distributions() ([]distribution, error) {
 	set, err := golden.Load()
 	if err != nil {
@@ -219,7 +219,7 @@ func distributions() ([]distribution, error) {
 	var all []distribution
 	for _, c := range set.Files[i].Cases {
 		s := &c.Steps[0]
-		if s.Error != "" || len(s.Or) > 0 {
+		if s.Error != "" || len(s.Or) > 0 || s.Dst[0].Sampled {
 			continue
 		}
 		a := op.SamplingAttrs{Temperature: 1, TopP: 1}
