@@ -498,3 +498,31 @@ func TestOnce(t *testing.T) {
 		t.Errorf("with replays: %v", r.Failures)
 	}
 }
+
+// Only cases of the ops and the profile that are asked for are judged, and progress counts them.
+func TestSelection(t *testing.T) {
+	set := vectorSet("relu", reluSet.Files[0].Cases...)
+	for _, other := range []string{"gelu", "greedy", "attention"} {
+		set.Files = append(set.Files, &vector.File{Format: 1, Op: other, Cases: []*vector.Case{{ID: other + "/1"}}})
+	}
+	for _, opts := range [][]conformance.Option{
+		{conformance.Ops("relu")}, {conformance.Ops("re*"), conformance.Profile("forward")}, {conformance.Cases("relu/plain", "relu/special")},
+	} {
+		var counts []int
+		r := mustCheck(t, of(correct), append(opts, conformance.Vectors(set), conformance.Progress(func(done, total int) { counts = append(counts, done, total) }))...)
+		if r.Cases != 2 || r.Failed != 0 || len(r.Skipped) != 0 || r.Seconds <= 0 {
+			t.Errorf("got %+v", r)
+		}
+		if !slices.Equal(counts, []int{1, 2, 2, 2}) {
+			t.Errorf("progress: %v", counts)
+		}
+	}
+	for _, opts := range [][]conformance.Option{
+		{conformance.Ops("relu"), conformance.Profile("text")}, {conformance.Ops("relu"), conformance.Cases("gelu/1")}, {conformance.Profile("forward")},
+		{conformance.Ops("relu", "softmax")},
+	} {
+		if r, err := conformance.Check(of(correct), append(opts, conformance.Vectors(set))...); !errors.Is(err, conformance.ErrNothingJudged) {
+			t.Errorf("got %+v, %v", r, err)
+		}
+	}
+}
