@@ -26,10 +26,12 @@ var long = map[string]int{
 	"attention/tiles-512": 1, "gpt/opticks": 1, "gpt.cached/opticks": 1, "gpt.loss/opticks": 8,
 	"cross_entropy/vocabulary": 1, "cross_entropy/vocabulary-mean": 1, "cross_entropy/vocabulary-flat": 1, "cross_entropy/vocabulary-shift": 1,
 	"softmax/vocabulary-flat": 1, "log_softmax/vocabulary": 1, "linear/gpt2-mlp": 1,
+	"gpt.train/wide": 1, "gpt.generate/wide": 1, "gpt.loss.grad/wide": 1, "block.grad/wide": 1, "mha.grad/wide": 1,
 }
 
 var wideCases = []string{"cross_entropy.grad/vocabulary", "softmax/vocabulary", "log_softmax/vocabulary-flat", "linear/gpt2-projection",
-	"attention/tiles-200", "attention/softcap-tiles-200", "attention.grad/tiles-130"}
+	"attention/tiles-200", "attention/softcap-tiles-200", "attention.grad/tiles-130", "ffn.grad/wide", "attention.grad/wide", "linear.grad/wide",
+	"gpt/wide", "gpt.cached/wide", "gpt.loss/wide", "block/wide", "mha/wide", "ffn/wide"}
 
 const (
 	someElements = 600
