@@ -37,34 +37,32 @@ var failures = regexp.MustCompile(`(?m)^(panic:| *--- FAIL:|\s+\S+_test\.go:\d+:
 
 var passed = regexp.MustCompile(`(?m)^ *--- (PASS|FAIL): (\S+) \(([0-9.]+)s\)`)
 
-// units runs the tests of a binary without a mutant, all of which must pass, and then each unit for the mutants that it reaches.
+// units runs each test of a binary without a mutant, which must pass, and finds out which mutants it reaches. Those that take long are cut.
 func (b binary) units(tmp string) ([]unit, error) {
-	out, err := b.run(".", time.Hour, nil, "-test.v")
+	list, err := b.run("", time.Minute, nil, "-test.list", ".")
 	if err != nil {
-		return nil, fmt.Errorf("the tests of %s fail without a mutant: %w\n%s", b.pkg, err, bytes.Join(failures.FindAll(out, -1), []byte("\n")))
+		return nil, fmt.Errorf("the tests of %s: %w\n%s", b.pkg, err, list)
 	}
 	var all []unit
-	took := map[string]time.Duration{}
-	subtests := map[string][]string{}
-	for _, m := range passed.FindAllSubmatch(out, -1) {
-		name := string(m[2])
-		seconds, _ := strconv.ParseFloat(string(m[3]), 64)
-		took[name] = time.Duration(seconds * float64(time.Second))
-		if parent, sub, ok := strings.Cut(name, "/"); ok && !strings.Contains(sub, "/") {
-			subtests[parent] = append(subtests[parent], name)
+	for _, name := range strings.Fields(string(list)) {
+		if !strings.HasPrefix(name, "Test") {
+			continue
 		}
-	}
-	for name, d := range took {
-		switch parent, sub, isSub := strings.Cut(name, "/"); {
-		case isSub && took[parent] >= slow && !strings.Contains(sub, "/"):
-			all = append(all, unit{binary: b, test: exactly(parent) + "/" + exactly(sub), name: name, took: d})
-		case !isSub && (d < slow || len(subtests[name]) == 0):
-			all = append(all, unit{binary: b, test: exactly(name), name: name, took: d})
-		}
-	}
-	for i := range all {
-		if err := all[i].trace(filepath.Join(tmp, "trace")); err != nil {
+		u := unit{binary: b, test: exactly(name), name: name}
+		subtests, err := u.trace(filepath.Join(tmp, "trace"))
+		if err != nil {
 			return nil, err
+		}
+		if u.took < slow || len(subtests) == 0 {
+			all = append(all, u)
+			continue
+		}
+		for _, sub := range subtests {
+			u := unit{binary: b, test: exactly(name) + "/" + exactly(sub), name: name + "/" + sub}
+			if _, err := u.trace(filepath.Join(tmp, "trace")); err != nil {
+				return nil, err
+			}
+			all = append(all, u)
 		}
 	}
 	return all, nil
@@ -72,27 +70,33 @@ func (b binary) units(tmp string) ([]unit, error) {
 
 func exactly(name string) string { return "^" + regexp.QuoteMeta(name) + "$" }
 
-// trace finds out which mutants the unit reaches.
-func (u *unit) trace(file string) error {
+// trace finds out how long the unit takes, which mutants it reaches, and what its subtests are called.
+func (u *unit) trace(file string) (subtests []string, err error) {
 	defer os.Remove(file)
 	start := time.Now()
-	if out, err := u.run(u.test, time.Hour, []string{"ASSAY_MUTANT_TRACE=" + file}); err != nil {
-		return fmt.Errorf("%s fails when it is run alone: %w\n%s", u.name, err, tail(out, 2000))
+	out, err := u.run(u.test, time.Hour, []string{"ASSAY_MUTANT_TRACE=" + file}, "-test.v")
+	if err != nil {
+		return nil, fmt.Errorf("%s of %s fails without a mutant: %w\n%s", u.name, u.pkg, err, bytes.Join(failures.FindAll(out, -1), []byte("\n")))
 	}
-	u.took = max(u.took, time.Since(start)/2)
+	u.took = time.Since(start)
+	for _, m := range passed.FindAllSubmatch(out, -1) {
+		if parent, sub, ok := strings.Cut(string(m[2]), "/"); ok && parent == u.name && !strings.Contains(sub, "/") {
+			subtests = append(subtests, sub)
+		}
+	}
 	u.reaches = map[int]bool{}
 	list, err := os.ReadFile(file)
 	if os.IsNotExist(err) {
-		return nil
+		return subtests, nil
 	}
 	for _, field := range bytes.Fields(list) {
 		id, err := strconv.Atoi(string(field))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		u.reaches[id] = true
 	}
-	return err
+	return subtests, err
 }
 
 // run runs tests of the binary in its package's directory.
@@ -189,5 +193,3 @@ func reason(out []byte, err error) string {
 	}
 	return err.Error()
 }
-
-func tail(out []byte, n int) []byte { return out[max(0, len(out)-n):] }
