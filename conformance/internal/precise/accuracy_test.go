@@ -153,7 +153,7 @@ func TestAccuracy(t *testing.T) {
 				if m.got > m.claimed*slack() {
 					t.Errorf("%s: %.3g, SPEC.md says at most %g", m.at, m.got, m.claimed)
 				}
-				if m.claimed > 3*m.got && runtime.GOARCH == "amd64" && everything() {
+				if m.claimed > 2*m.got && runtime.GOARCH == "amd64" && everything() {
 					t.Errorf("SPEC.md allows %g %s, the largest is %.3g (%s)", m.claimed, m.measure, m.got, m.at)
 				}
 			}
