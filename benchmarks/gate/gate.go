@@ -132,6 +132,7 @@ const (
 	Regression   Verdict = "regression"
 	Improved     Verdict = "improved"
 	Inconclusive Verdict = "inconclusive"
+	SameCode     Verdict = "same code" // both sides' test binaries have equal code and data: nothing was measured
 )
 
 // Interval is an estimate with its bounds, which may be infinite. Infinities are strings in JSON.
@@ -156,6 +157,12 @@ type Row struct {
 	P          float64           `json:"p"`          // one-sided and corrected, in the direction in which the center of Ratio points; 1 for exact rows
 	Resolution float64           `json:"resolution"` // smallest slowdown that would have been found, as a fraction; 0 for exact rows
 	Verdict    Verdict           `json:"verdict"`
+	Reason     string            `json:"reason,omitempty"` // why the verdict is inconclusive
+	Quads      [2]int            `json:"quads,omitzero"`   // A B B A quads behind the verdict, by stage; none for files
+	Layout     float64           `json:"layout,omitempty"` // spread over links of equal code, largest/smallest - 1, where that is why it is inconclusive
+	Links      int               `json:"links,omitempty"`  // behind Layout
+	File       string            `json:"file,omitempty"`   // of the benchmark's function, slash-separated below the repository's root
+	Line       int               `json:"line,omitempty"`
 }
 
 // Report is the outcome of Compare.
@@ -170,6 +177,8 @@ type Report struct {
 	Added             []string `json:"added"`   // rows of NEW that OLD lacks: listed, not judged
 	Removed           []string `json:"removed"` // rows of OLD that NEW lacks; empty unless Options.AllowRemoved
 	Notes             []string `json:"notes"`
+	Seconds           float64  `json:"seconds,omitempty"` // that measuring took
+	Samples           []string `json:"samples,omitempty"` // files of benchmark results that hold the measurements of OLD and NEW, if they were kept
 }
 
 // Compare reads two files of benchmark results and judges each row that they share. Errors about the input wrap ErrCannotJudge and name the
