@@ -59,7 +59,8 @@
 //   - improved: the same in the other direction.
 //   - pass: neither, the resolution is at most the limit (Options.Resolution), and the whole interval lies below a slowdown by the limit. A pass is
 //     a statement about the code: it did not slow down by more than the limit.
-//   - inconclusive: neither, and the data cannot say that.
+//   - inconclusive: neither, and the data cannot say that. It is never a pass; Row.Reason says why.
+//   - same code: both sides' test binaries are equal, so nothing was measured. Only a report on two commits has it.
 //
 // # Refusals
 //
@@ -75,7 +76,10 @@ import (
 	"io"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
+
+	"golang.org/x/perf/benchmath"
 )
 
 // ErrCannotJudge is wrapped by each error of Compare that concerns the input: nothing was judged, and the command's exit code is 2.
@@ -138,13 +142,20 @@ const (
 // Interval is an estimate with its bounds, which may be infinite. Infinities are strings in JSON.
 type Interval struct{ Center, Lo, Hi float64 }
 
-// Side is what one file says about a row: the number of runs and the median with its 95 % interval, in the tidied unit.
+// Side is what was measured of a row on one side: the number of runs and the median with its 95 % interval, in the tidied unit.
 type Side struct {
 	Interval
 	Runs int
 }
 
-// Row is one benchmark and unit.
+// Summarize returns what benchstat prints of runs, which are in the tidied unit: under benchmath.AssumeExact for a unit that is declared
+// assume=exact, else under benchmath.AssumeNothing.
+func Summarize(runs []float64, assume benchmath.Assumption) Side {
+	sum := assume.Summary(benchmath.NewSample(slices.Clone(runs), &benchmath.DefaultThresholds), 0.95)
+	return Side{Interval{sum.Center, sum.Lo, sum.Hi}, len(runs)}
+}
+
+// Row is one benchmark and unit, or, of the same code, a benchmark function with all that it measures: then it has a name, pkg and place only.
 type Row struct {
 	Name       string            `json:"name"`             // full name without the prefix Benchmark
 	Unit       string            `json:"unit"`             // tidied as benchunit does: sec/op for ns/op, B/s for MB/s
@@ -165,9 +176,9 @@ type Row struct {
 	Line       int               `json:"line,omitempty"`
 }
 
-// Report is the outcome of Compare.
+// Report is the outcome of Compare, or of the measurement of two commits.
 type Report struct {
-	Old               string   `json:"old"` // names of the sources
+	Old               string   `json:"old"` // names of the sources or commits
 	New               string   `json:"new"`
 	Alpha             float64  `json:"alpha"`
 	Slack             float64  `json:"slack"`
@@ -230,12 +241,12 @@ func (r *Report) Count(v Verdict) int {
 	return n
 }
 
-// ExitCode is 1 if any row regressed; else 2 if the rows judged by test are all inconclusive, or any is and Options.RequireResolution was set;
-// else 0.
+// ExitCode is 1 if any row regressed; else 2 if the rows judged by test are all inconclusive, or any is and Options.RequireResolution was set, or
+// there are no rows; else 0, as where all code is the same.
 func (r *Report) ExitCode() int {
 	tested := 0
 	for _, row := range r.Rows {
-		if !row.Exact {
+		if !row.Exact && row.Verdict != SameCode {
 			tested++
 		}
 	}
@@ -258,6 +269,7 @@ func (r *Report) MarshalJSON() ([]byte, error) {
 		Exit   int             `json:"exit"`
 	}{(*report)(r), map[Verdict]int{
 		Pass: r.Count(Pass), Regression: r.Count(Regression), Improved: r.Count(Improved), Inconclusive: r.Count(Inconclusive),
+		SameCode: r.Count(SameCode),
 	}, r.ExitCode()})
 }
 
@@ -288,7 +300,17 @@ func (s Side) MarshalJSON() ([]byte, error) {
 	}{jsonInterval{number(s.Center), number(s.Lo), number(s.Hi)}, s.Runs})
 }
 
+// MarshalJSON leaves out the numbers of a row of the same code, which has none.
 func (r Row) MarshalJSON() ([]byte, error) {
+	if r.Verdict == SameCode {
+		return json.Marshal(struct {
+			Name    string            `json:"name"`
+			Config  map[string]string `json:"config,omitempty"`
+			Verdict Verdict           `json:"verdict"`
+			File    string            `json:"file,omitempty"`
+			Line    int               `json:"line,omitempty"`
+		}{r.Name, r.Config, r.Verdict, r.File, r.Line})
+	}
 	type row Row // without this method
 	return json.Marshal(struct {
 		row

@@ -22,14 +22,15 @@ const rounding = 1e-12
 
 // trial is a row with its measurements, and between the steps of judge its test.
 type trial struct {
-	row   Row
-	runs  [2][]float64 // OLD and NEW, in file order
-	worse float64      // +1 if lower is better, -1 if higher is
-	floor float64      // smaller values count as this one
-	d     []float64    // all log(new) - log(old), times worse, ascending
-	tail  []float64    // tail[u] = P0(U >= u)
-	slow  float64      // p against "not slower by more than the slack"
-	fast  float64      // p against "not faster by more than the slack"
+	row    Row
+	runs   [2][]float64         // OLD and NEW, in file order
+	assume benchmath.Assumption // of the unit, as declared
+	worse  float64              // +1 if lower is better, -1 if higher is
+	floor  float64              // smaller values count as this one
+	d      []float64            // all log(new) - log(old), times worse, ascending
+	tail   []float64            // tail[u] = P0(U >= u)
+	slow   float64              // p against "not slower by more than the slack"
+	fast   float64              // p against "not faster by more than the slack"
 }
 
 // judge fills in the row of each trial, or refuses if there is a row that could not be found to have regressed.
@@ -77,9 +78,8 @@ func judge(trials []*trial, opt Options) error {
 }
 
 func (t *trial) judgeExactly() {
+	t.summarize()
 	old, new := median(slices.Sorted(slices.Values(t.runs[0]))), median(slices.Sorted(slices.Values(t.runs[1])))
-	t.row.Old = Side{Interval{old, old, old}, len(t.runs[0])}
-	t.row.New = Side{Interval{new, new, new}, len(t.runs[1])}
 	old, new = max(old, t.floor), max(new, t.floor)
 	ratio := 1.0 // 0/0 too
 	if old != new {
@@ -96,12 +96,13 @@ func (t *trial) judgeExactly() {
 	}
 }
 
-// test summarises the sides and computes the p-values.
+func (t *trial) summarize() {
+	t.row.Old, t.row.New = Summarize(t.runs[0], t.assume), Summarize(t.runs[1], t.assume)
+}
+
+// test summarizes the sides and computes the p-values.
 func (t *trial) test(theta float64) {
-	for s, side := range []*Side{&t.row.Old, &t.row.New} {
-		sum := benchmath.AssumeNothing.Summary(benchmath.NewSample(slices.Clone(t.runs[s]), &benchmath.DefaultThresholds), 0.95)
-		*side = Side{Interval{sum.Center, sum.Lo, sum.Hi}, len(t.runs[s])}
-	}
+	t.summarize()
 	t.d = make([]float64, 0, len(t.runs[0])*len(t.runs[1]))
 	for _, old := range t.runs[0] {
 		for _, new := range t.runs[1] {
@@ -193,8 +194,12 @@ func (t *trial) conclude(slowP, fastP, slowLevel, fastLevel float64, opt Options
 		r.Verdict = Improved
 	case r.Resolution <= opt.limit() && hi <= math.Log1p(opt.limit()):
 		r.Verdict = Pass
+	case math.IsInf(r.Resolution, 1):
+		r.Verdict, r.Reason = Inconclusive, "runs of 0 have no ratio"
+	case r.Resolution > opt.limit():
+		r.Verdict, r.Reason = Inconclusive, "the runs vary too much"
 	default:
-		r.Verdict = Inconclusive
+		r.Verdict, r.Reason = Inconclusive, fmt.Sprintf("a slowdown of up to %s is not excluded", percent(math.Expm1(hi)))
 	}
 }
 

@@ -22,7 +22,7 @@ func simulate(rng *rand.Rand, rows, n, m int, sigma, slowdown float64) []*trial 
 	}
 	trials := make([]*trial, rows)
 	for i := range trials {
-		trials[i] = &trial{worse: 1, runs: [2][]float64{draw(n, 1), draw(m, slowdown)}}
+		trials[i] = &trial{assume: benchmath.AssumeNothing, worse: 1, runs: [2][]float64{draw(n, 1), draw(m, slowdown)}}
 		slowdown = 1
 	}
 	return trials
@@ -133,7 +133,7 @@ func TestResolution(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(5, 6))
 			sample := func(slowdown float64) *trial {
-				tr := &trial{worse: 1, tail: tail}
+				tr := &trial{assume: benchmath.AssumeNothing, worse: 1, tail: tail}
 				for range n {
 					tr.runs[0] = append(tr.runs[0], math.Exp(0.01*noise(rng)))
 					tr.runs[1] = append(tr.runs[1], (1+slowdown)*math.Exp(0.01*noise(rng)))
@@ -175,8 +175,8 @@ func TestAgainstBenchmath(t *testing.T) {
 // TestDirection holds that reciprocal values with the other direction are the same row.
 func TestDirection(t *testing.T) {
 	rng := rand.New(rand.NewPCG(11, 12))
-	lower := &trial{worse: 1}
-	higher := &trial{worse: -1}
+	lower := &trial{assume: benchmath.AssumeNothing, worse: 1}
+	higher := &trial{assume: benchmath.AssumeNothing, worse: -1}
 	for range 10 {
 		for s := range lower.runs {
 			x := math.Exp(0.01*rng.ExpFloat64() + 0.02*float64(s))
@@ -204,7 +204,7 @@ func TestDirection(t *testing.T) {
 }
 
 func TestTies(t *testing.T) {
-	tr := &trial{worse: 1, tail: uTail(4, 4), runs: [2][]float64{{1, 1, 1, 1}, {1, 1, 1, 1}}}
+	tr := &trial{assume: benchmath.AssumeNothing, worse: 1, tail: uTail(4, 4), runs: [2][]float64{{1, 1, 1, 1}, {1, 1, 1, 1}}}
 	if tr.test(math.Log1p(0.01)); tr.slow != 1 || tr.fast != 1 {
 		t.Errorf("all values equal: p = %v and %v, want 1", tr.slow, tr.fast)
 	}

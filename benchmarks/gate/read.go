@@ -257,7 +257,7 @@ func (in *input) sameMachine(lone [2][]*cell) error {
 // trial declares how a row is judged: its direction, and whether exactly.
 func (in *input) trial(c *cell) (*trial, error) {
 	units := in.format.Units()
-	t := &trial{runs: c.runs, worse: -float64(units.GetBetter(c.unit))}
+	t := &trial{runs: c.runs, assume: units.GetAssumption(c.unit), worse: -float64(units.GetBetter(c.unit))}
 	t.row = Row{Name: c.name, Unit: c.unit, Config: map[string]string{}, Better: "lower"}
 	switch t.worse {
 	case 0:

@@ -3,113 +3,151 @@ package gate
 import (
 	"fmt"
 	"io"
-	"maps"
 	"math"
 	"strings"
-	"unicode/utf8"
 
-	"golang.org/x/perf/benchmath"
 	"golang.org/x/perf/benchunit"
 )
 
-// WriteText writes the report for people: a table for each unit in benchstat's manner (median ± 95 % interval; ratio ± its interval; "finds" is
-// the resolution), a line for each regression, what was added and removed, notes, and the counts.
+// WriteText writes the report for people: benchstat's tables with two more columns, "finds", the resolution, and the verdict; then a line for each
+// package whose code is the same, each regression, each inconclusive row, what was removed and added, and notes; and the counts.
+//
+// Medians and intervals are what benchstat prints of the same runs. "vs base" is Ratio.Center, which was judged, where a difference was found, and p
+// is Row.P, one-sided and corrected: benchstat has the ratio of the medians and a p that is neither.
 func (r *Report) WriteText(w io.Writer) error {
 	var b strings.Builder
-	for i := 0; i < len(r.Rows); {
-		first := &r.Rows[i]
-		for _, key := range configKeys {
-			if value := first.Config[key]; value != "" && (i == 0 || r.Rows[i-1].Config[key] != value) {
-				fmt.Fprintf(&b, "%s: %s\n", key, value)
-			}
-		}
-		lines := [][]string{{"", r.Old, r.New}, {"", first.Unit, first.Unit, "new/old", "p", "finds", "verdict"}}
-		for ; i < len(r.Rows) && sameTable(first, &r.Rows[i]); i++ {
-			lines = append(lines, append([]string{r.Rows[i].Name}, r.Rows[i].columns()...))
-		}
-		writeColumns(&b, lines)
-		b.WriteByte('\n')
+	r.writeTables(&b)
+	for _, line := range r.remarks() {
+		b.WriteString(line + "\n")
 	}
-	for i := range r.Rows {
-		if row := &r.Rows[i]; row.Verdict == Regression {
-			fmt.Fprintf(&b, "REGRESSION %s %s: %s\n", row.Name, row.Unit, row.evidence(r.Slack))
-		}
-	}
-	for _, name := range r.Removed {
-		fmt.Fprintf(&b, "removed, not judged: %s\n", name)
-	}
-	for _, name := range r.Added {
-		fmt.Fprintf(&b, "added, not judged: %s\n", name)
-	}
-	for _, note := range r.Notes {
-		fmt.Fprintf(&b, "note: %s\n", note)
-	}
-	fmt.Fprintf(&b, "%s\n", r.summary())
+	b.WriteString(r.summary() + "\n")
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-// WriteMarkdown writes the report for a job summary: the counts, then a table of the rows that did not simply pass.
-func (r *Report) WriteMarkdown(w io.Writer) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "**%s**\n", r.summary())
-	if r.Count(Pass) < len(r.Rows) {
-		b.WriteString("\n| benchmark | unit | old | new | new/old | p | finds | verdict |\n|---|---|---|---|---|---|---|---|\n")
-	}
-	escape := strings.NewReplacer("|", "\\|", "<", "&lt;")
+// remarks are the lines below the tables.
+func (r *Report) remarks() []string {
+	lines := r.sameCode()
 	for i := range r.Rows {
-		if row := &r.Rows[i]; row.Verdict != Pass {
-			fmt.Fprintf(&b, "| %s | %s | %s |\n", escape.Replace(row.Name), escape.Replace(row.Unit), strings.Join(row.columns(), " | "))
+		if row := &r.Rows[i]; row.Verdict == Regression {
+			lines = append(lines, fmt.Sprintf("REGRESSION %s: %s%s", row, row.evidence(r.Slack), row.place()))
 		}
 	}
-	for _, note := range r.Notes {
-		fmt.Fprintf(&b, "\n%s\n", escape.Replace(note))
+	for i := range r.Rows {
+		if row := &r.Rows[i]; row.Verdict == Inconclusive {
+			lines = append(lines, fmt.Sprintf("inconclusive %s: %s%s", row, row.doubt(r.Limit), row.place()))
+		}
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	if r.Count(Inconclusive) > 0 {
+		lines = append(lines, r.warning())
+	}
+	for _, name := range r.Removed {
+		lines = append(lines, "removed, not judged: "+name)
+	}
+	for _, name := range r.Added {
+		lines = append(lines, "added, not judged: "+name)
+	}
+	for _, note := range r.Notes {
+		lines = append(lines, "note: "+note)
+	}
+	if len(r.Samples) > 0 {
+		lines = append(lines, "measurements, for benchstat: "+strings.Join(r.Samples, " "))
+	}
+	return lines
+}
+
+// sameCode is a line for each package, which says how many of its benchmarks have the same code.
+func (r *Report) sameCode() []string {
+	var pkgs []string
+	names := map[string][]string{}
+	for i := range r.Rows {
+		if row := &r.Rows[i]; row.Verdict == SameCode {
+			pkg := row.Config["pkg"]
+			if names[pkg] == nil {
+				pkgs = append(pkgs, pkg)
+			}
+			names[pkg] = append(names[pkg], row.Name)
+		}
+	}
+	var lines []string
+	for _, pkg := range pkgs {
+		lines = append(lines, fmt.Sprintf("same code: %s: %s (%s)", pkg, count(len(names[pkg]), "benchmark"), example(names[pkg])))
+	}
+	return lines
+}
+
+// warning says what inconclusive rows mean.
+func (r *Report) warning() string {
+	return fmt.Sprintf("%d of %s inconclusive, which is never a pass: a change for the worse by more than %s could have been missed",
+		r.Count(Inconclusive), count(len(r.Rows)-r.Count(SameCode), "measured row"), percent(r.Limit))
 }
 
 func (r *Report) summary() string {
 	s := fmt.Sprintf("%d pass, %d regression, %d improved, %d inconclusive", r.Count(Pass), r.Count(Regression), r.Count(Improved), r.Count(Inconclusive))
-	return s + fmt.Sprintf(" (alpha %v over the suite, slack %s, limit %s)", r.Alpha, percent(r.Slack), percent(r.Limit))
+	if n := r.Count(SameCode); n > 0 {
+		s += fmt.Sprintf(", %d same code", n)
+	}
+	s += fmt.Sprintf(" (alpha %v over the suite, slack %s, limit %s", r.Alpha, percent(r.Slack), percent(r.Limit))
+	if r.Seconds > 0 {
+		s += fmt.Sprintf("; %.0f s", r.Seconds)
+	}
+	return s + ")"
 }
 
-func sameTable(a, b *Row) bool { return a.Unit == b.Unit && maps.Equal(a.Config, b.Config) }
-
-// columns returns old, new, ratio, p, resolution and verdict.
-func (r *Row) columns() []string {
-	scale := benchunit.CommonScale([]float64{r.Old.Center, r.New.Center}, benchunit.ClassOf(r.Unit))
-	if r.Exact {
-		return []string{scale.Format(r.Old.Center), scale.Format(r.New.Center), change(r.Ratio.Center), "exact", "any", string(r.Verdict)}
-	}
-	side := func(s Side) string {
-		spread := benchmath.Summary{Center: s.Center, Lo: s.Lo, Hi: s.Hi}.PctRangeString()
-		return scale.Format(s.Center) + " ± " + spread
-	}
-	runs := fmt.Sprintf("n=%d", r.Old.Runs)
-	if r.New.Runs != r.Old.Runs {
-		runs += fmt.Sprintf("+%d", r.New.Runs)
-	}
-	return []string{side(r.Old), side(r.New), change(r.Ratio.Center) + " ± " + r.Ratio.spread(), fmt.Sprintf("p=%.3f %s", r.P, runs),
-		percent(r.Resolution), string(r.Verdict)}
-}
+func (r *Row) String() string { return r.Name + " " + r.Unit }
 
 // evidence is the case for a regression.
 func (r *Row) evidence(slack float64) string {
 	if r.Exact {
-		scale := benchunit.CommonScale([]float64{r.Old.Center, r.New.Center}, benchunit.ClassOf(r.Unit))
+		scale := r.scale()
 		return fmt.Sprintf("%s to %s, judged exactly", scale.Format(r.Old.Center), scale.Format(r.New.Center))
 	}
-	return fmt.Sprintf("new/old %.4g in [%.4g, %.4g], %s is better, p=%.2g against a slack of %s",
-		r.Ratio.Center, r.Ratio.Lo, r.Ratio.Hi, r.Better, r.P, percent(slack))
+	return fmt.Sprintf("new/old %.4g in [%.4g, %.4g], %s is better, p=%.2g against a slack of %s%s",
+		r.Ratio.Center, r.Ratio.Lo, r.Ratio.Hi, r.Better, r.P, percent(slack), r.quads())
 }
 
-// spread is half the interval, as a percentage of the center.
-func (v Interval) spread() string {
-	if math.IsInf(v.Center, 0) || v.Center == 0 {
-		return "?"
+// doubt is why a row is inconclusive.
+func (r *Row) doubt(limit float64) string {
+	s := fmt.Sprintf("finds %s, limit %s", percent(r.Resolution), percent(limit))
+	if r.Reason != "" {
+		s += ": " + r.Reason
 	}
-	return percent(max(v.Hi/v.Center-1, 1-v.Lo/v.Center))
+	if r.Layout != 0 {
+		s += fmt.Sprintf(": layout-sensitive: %s over %d links", percent(r.Layout), r.Links)
+	}
+	return s + r.quads()
+}
+
+func (r *Row) quads() string {
+	switch q := r.Quads; {
+	case q == [2]int{}:
+		return ""
+	case q[1] == 0:
+		return ", " + count(q[0], "quad")
+	default:
+		return fmt.Sprintf(", %d + %d quads", q[0], q[1])
+	}
+}
+
+// place is where the benchmark's function is, if that is known.
+func (r *Row) place() string {
+	if r.File == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (%s:%d)", r.File, r.Line)
+}
+
+// scale is benchstat's for a row.
+func (r *Row) scale() benchunit.Scaler {
+	return benchunit.CommonScale([]float64{r.Old.Center, r.New.Center}, benchunit.ClassOf(r.Unit))
+}
+
+// finds is the resolution; of exact rows, that any change is found.
+func (r *Row) finds() string {
+	if r.Exact {
+		return "any"
+	}
+	return percent(r.Resolution)
 }
 
 // change formats a ratio as benchstat formats a delta, and a change from 0 as infinite.
@@ -123,41 +161,20 @@ func change(ratio float64) string {
 	return fmt.Sprintf("%+.2f%%", (ratio-1)*100)
 }
 
-// percent formats a fraction with two significant digits.
+// percent formats a fraction with two significant digits, and from 99.5 % without decimals.
 func percent(x float64) string {
 	if math.IsInf(x, 0) {
 		return "∞"
 	}
-	if x >= 1 {
+	if x >= 0.995 {
 		return fmt.Sprintf("%.0f%%", x*100)
 	}
 	return fmt.Sprintf("%.2g%%", x*100)
 }
 
-// writeColumns aligns the columns: the first and last to the left, the others to the right, except in the heading lines.
-func writeColumns(b *strings.Builder, lines [][]string) {
-	var widths []int
-	for _, line := range lines {
-		for i, cell := range line {
-			if i == len(widths) {
-				widths = append(widths, 0)
-			}
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
 	}
-	for _, line := range lines {
-		var text strings.Builder
-		for i, cell := range line {
-			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
-			switch {
-			case i == 0:
-				text.WriteString(cell + pad)
-			case i == len(widths)-1:
-				text.WriteString("  " + cell)
-			default:
-				text.WriteString("  " + pad + cell)
-			}
-		}
-		b.WriteString(strings.TrimRight(text.String(), " ") + "\n")
-	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -2,32 +2,37 @@ package gate
 
 import (
 	"encoding/json"
+	"io"
 	"slices"
 	"strings"
 	"testing"
 )
 
-const goldenText = `pkg: example.com/k
-goos: linux
+const goldenText = `goos: linux
 goarch: amd64
+pkg: example.com/k
 cpu: Test CPU
-                           old.txt       new.txt
-                            sec/op        sec/op          new/old               p  finds  verdict
-Attention/seq=1024-8   1.500m ± 1%   1.650m ± 1%  +10.00% ± 0.99%    p=0.000 n=10   2.5%  regression
-Softmax-8              500.0n ± 1%   500.0n ± 1%    0.00% ± 0.91%    p=1.000 n=10   2.5%  pass
-Noisy-8               2.750µ ± 64%  2.500µ ± 60%    -5.13% ± 181%  p=1.000 n=10+9   618%  inconclusive
+                     │   old.txt    │                new.txt                 │
+                     │    sec/op    │    sec/op     vs base                  │  finds  verdict
+Attention/seq=1024-8   1.500m ±  1%   1.650m ±  1%  +10.00% (p=0.000 n=10)       2.5%  regression
+Softmax-8              500.0n ±  1%   500.0n ±  1%        ~ (p=1.000 n=10)       2.5%  pass
+Noisy-8                2.750µ ± 64%   2.500µ ± 60%        ~ (p=1.000 n=10+9)     618%  inconclusive
+geomean                12.73µ         12.73µ         +1.43%
 
-                         old.txt     new.txt
-                           tok/s       tok/s          new/old             p  finds  verdict
-Attention/seq=1024-8  2.000 ± 1%  2.200 ± 1%  +10.00% ± 0.99%  p=0.000 n=10   2.5%  improved
+                     │  old.txt   │              new.txt               │
+                     │   tok/s    │   tok/s     vs base                │  finds  verdict
+Attention/seq=1024-8   2.000 ± 1%   2.200 ± 1%  +10.00% (p=0.000 n=10)     2.5%  improved
 
-                        old.txt    new.txt
-                      allocs/op  allocs/op  new/old      p  finds  verdict
-Attention/seq=1024-8      0.000      1.000       +∞  exact    any  regression
-Softmax-8                 0.000      0.000    0.00%  exact    any  pass
+                     │  old.txt   │        new.txt        │
+                     │ allocs/op  │ allocs/op   vs base   │  finds  verdict
+Attention/seq=1024-8   0.000 ± 0%   1.000 ± 0%  +∞ (n=10)      any  regression
+Softmax-8              0.000 ± 0%   0.000 ± 0%   ~ (n=10)      any  pass
+geomean                                          ?
 
 REGRESSION Attention/seq=1024-8 sec/op: new/old 1.1 in [1.089, 1.11], lower is better, p=2.2e-05 against a slack of 1%
 REGRESSION Attention/seq=1024-8 allocs/op: 0.000 to 1.000, judged exactly
+inconclusive Noisy-8 sec/op: finds 618%, limit 5%: the runs vary too much
+1 of 6 measured rows inconclusive, which is never a pass: a change for the worse by more than 5% could have been missed
 removed, not judged: Gone-8 sec/op
 added, not judged: Fresh|-8 sec/op
 note: new.txt: Noisy-8 sec/op has 9 runs, Attention/seq=1024-8 sec/op has 10: was the file cut off?
@@ -37,16 +42,21 @@ note: ` + Caveat + `
 
 const goldenMarkdown = `**2 pass, 2 regression, 1 improved, 1 inconclusive (alpha 0.01 over the suite, slack 1%, limit 5%)**
 
-| benchmark | unit | old | new | new/old | p | finds | verdict |
+| benchmark | unit | old.txt | new.txt | new/old | p | finds | verdict |
 |---|---|---|---|---|---|---|---|
 | Attention/seq=1024-8 | sec/op | 1.500m ± 1% | 1.650m ± 1% | +10.00% ± 0.99% | p=0.000 n=10 | 2.5% | regression |
 | Noisy-8 | sec/op | 2.750µ ± 64% | 2.500µ ± 60% | -5.13% ± 181% | p=1.000 n=10+9 | 618% | inconclusive |
 | Attention/seq=1024-8 | tok/s | 2.000 ± 1% | 2.200 ± 1% | +10.00% ± 0.99% | p=0.000 n=10 | 2.5% | improved |
-| Attention/seq=1024-8 | allocs/op | 0.000 | 1.000 | +∞ | exact | any | regression |
+| Attention/seq=1024-8 | allocs/op | 0.000 ± 0% | 1.000 ± 0% | +∞ | exact | any | regression |
 
-new.txt: Noisy-8 sec/op has 9 runs, Attention/seq=1024-8 sec/op has 10: was the file cut off?
-
-` + Caveat + "\n"
+- REGRESSION Attention/seq=1024-8 sec/op: new/old 1.1 in \[1.089, 1.11], lower is better, p=2.2e-05 against a slack of 1%
+- REGRESSION Attention/seq=1024-8 allocs/op: 0.000 to 1.000, judged exactly
+- inconclusive Noisy-8 sec/op: finds 618%, limit 5%: the runs vary too much
+- 1 of 6 measured rows inconclusive, which is never a pass: a change for the worse by more than 5% could have been missed
+- removed, not judged: Gone-8 sec/op
+- added, not judged: Fresh\|-8 sec/op
+- note: new.txt: Noisy-8 sec/op has 9 runs, Attention/seq=1024-8 sec/op has 10: was the file cut off?
+- note: ` + Caveat + "\n"
 
 func exampleReport(t *testing.T) *Report {
 	t.Helper()
@@ -67,23 +77,25 @@ func exampleReport(t *testing.T) *Report {
 
 func TestWrite(t *testing.T) {
 	r := exampleReport(t)
-	var text, markdown strings.Builder
-	if err := r.WriteText(&text); err != nil {
+	wantLines(t, r.WriteText, goldenText)
+	wantLines(t, r.WriteMarkdown, goldenMarkdown)
+}
+
+// wantLines compares what write writes with want, line by line.
+func wantLines(t *testing.T, write func(io.Writer) error, want string) {
+	t.Helper()
+	var b strings.Builder
+	if err := write(&b); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.WriteMarkdown(&markdown); err != nil {
-		t.Fatal(err)
+	got, lines := strings.Split(b.String(), "\n"), strings.Split(want, "\n")
+	for i := range min(len(got), len(lines)) {
+		if got[i] != lines[i] {
+			t.Errorf("line %d:\ngot  %s\nwant %s", i+1, got[i], lines[i])
+		}
 	}
-	for _, test := range []struct{ got, want string }{{text.String(), goldenText}, {markdown.String(), goldenMarkdown}} {
-		got, want := strings.Split(test.got, "\n"), strings.Split(test.want, "\n")
-		for i := range min(len(got), len(want)) {
-			if got[i] != want[i] {
-				t.Errorf("line %d:\ngot  %s\nwant %s", i+1, got[i], want[i])
-			}
-		}
-		if len(got) != len(want) {
-			t.Errorf("%d lines, want %d", len(got), len(want))
-		}
+	if len(got) != len(lines) {
+		t.Errorf("%d lines, want %d", len(got), len(lines))
 	}
 }
 
@@ -122,7 +134,7 @@ func TestJSON(t *testing.T) {
 		want  string
 	}{
 		{report, "added alpha counts exit limit new notes old removed require_resolution rows slack"},
-		{report["counts"], "improved inconclusive pass regression"},
+		{report["counts"], "improved inconclusive pass regression same code"},
 		{row, "better config exact name new old p ratio resolution unit verdict"},
 		{row["old"], "center hi lo runs"},
 		{row["ratio"], "center hi lo"},
