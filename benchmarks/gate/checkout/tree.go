@@ -1,0 +1,186 @@
+package checkout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// gitlink is the mode of a submodule in a tree.
+const gitlink = "160000"
+
+// listing is the content of a tree: mode and hash by slash-separated path. Submodules that are checked out are listed by their files.
+type listing map[string]string
+
+// differ returns the paths whose modes or contents are different, sorted.
+func differ(a, b listing) []string {
+	differs := map[string]bool{}
+	for path, content := range a {
+		differs[path] = b[path] != content
+	}
+	for path, content := range b {
+		differs[path] = a[path] != content
+	}
+	maps.DeleteFunc(differs, func(_ string, yes bool) bool { return !yes })
+	return slices.Sorted(maps.Keys(differs))
+}
+
+// isCheckedOut returns whether dir is the top of a working tree: git would find a repository above any other directory.
+func isCheckedOut(dir string) bool {
+	_, err := os.Lstat(filepath.Join(dir, ".git"))
+	return err == nil
+}
+
+// entry is a line of git ls-tree or ls-files --stage.
+type entry struct{ mode, hash, path string }
+
+// tree lists the files and submodules of a commit.
+func (r repository) tree(ctx context.Context, commit string) ([]entry, error) {
+	out, err := r.git(ctx, "ls-tree", "-r", "-z", "--full-tree", commit)
+	if err != nil {
+		return nil, err
+	}
+	var entries []entry
+	for _, line := range fields(out) {
+		meta, path, _ := strings.Cut(line, "\t")
+		if f := strings.Fields(meta); len(f) == 3 { // mode, type, hash
+			entries = append(entries, entry{f[0], f[2], path})
+		}
+	}
+	return entries, nil
+}
+
+// staged lists the files and submodules of an index.
+func (r repository) staged(ctx context.Context, index string) ([]entry, error) {
+	out, err := r.run(ctx, "", []string{"GIT_INDEX_FILE=" + index}, "ls-files", "-z", "--stage")
+	if err != nil {
+		return nil, err
+	}
+	var entries []entry
+	for _, line := range fields(out) {
+		meta, path, _ := strings.Cut(line, "\t")
+		if f := strings.Fields(meta); len(f) == 3 { // mode, hash, stage
+			entries = append(entries, entry{f[0], f[1], path})
+		}
+	}
+	return entries, nil
+}
+
+// committed returns the listing of a commit, and of the submodules' commits that it names where root has them checked out.
+func committed(ctx context.Context, root, commit string) (listing, error) {
+	return list(ctx, root, "", func(dir, hash string) ([]entry, error) {
+		r := repository{dir: dir}
+		if hash == "" {
+			hash = commit
+		} else if ok, err := r.holds(ctx, hash); !ok {
+			return nil, err
+		}
+		return r.tree(ctx, hash)
+	})
+}
+
+// list walks from root into the submodules that are checked out: read returns the entries of the repository at dir, which hash is the commit of
+// unless it is the first, or nil if it does not have them.
+func list(ctx context.Context, dir, hash string, read func(dir, hash string) ([]entry, error)) (listing, error) {
+	entries, err := read(dir, hash)
+	if err != nil {
+		return nil, err
+	}
+	l := listing{}
+	for _, e := range entries {
+		if sub := filepath.Join(dir, filepath.FromSlash(e.path)); e.mode == gitlink && isCheckedOut(sub) {
+			below, err := list(ctx, sub, e.hash, read)
+			if err != nil {
+				return nil, err
+			}
+			for path, content := range below {
+				l[e.path+"/"+path] = content
+			}
+			if len(below) > 0 {
+				continue
+			}
+		}
+		l[e.path] = e.mode + " " + e.hash
+	}
+	return l, nil
+}
+
+// snapshot returns the listing of the files as they are in root, those of submodules and those that are untracked but not ignored included.
+// The copies of indices make it fast and repeatable: a second snapshot depends on no commit or git add between.
+type snapshots struct {
+	dir     string            // for the copies
+	indices map[string]string // by directory of the working tree
+}
+
+func (s *snapshots) take(ctx context.Context, root string) (listing, error) {
+	return list(ctx, root, "", func(dir, _ string) ([]entry, error) {
+		r := repository{dir: dir}
+		index, err := s.index(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		env := []string{"GIT_INDEX_FILE=" + index}
+		out, err := r.run(ctx, "", env, "ls-files", "-z", "--modified", "--others", "--exclude-standard")
+		if err != nil {
+			return nil, err
+		}
+		var changed strings.Builder
+		for _, path := range fields(out) {
+			if !strings.HasSuffix(path, "/") { // a repository that is none of this one's submodules
+				changed.WriteString(path + "\x00")
+			}
+		}
+		// --info-only: the hash of a file is computed, through the repository's filters, but no object is written.
+		if _, err := r.run(ctx, changed.String(), env, "update-index", "-z", "--add", "--remove", "--replace", "--info-only", "--stdin"); err != nil {
+			return nil, err
+		}
+		return r.staged(ctx, index)
+	})
+}
+
+// index returns the copy of the index of r. Its time must be the original's: git reads again what was changed at the time of the index.
+func (s *snapshots) index(ctx context.Context, r repository) (string, error) {
+	if index, ok := s.indices[r.dir]; ok {
+		return index, nil
+	}
+	own, _, err := r.gitDir(ctx)
+	if err != nil {
+		return "", err
+	}
+	to := filepath.Join(s.dir, fmt.Sprint(len(s.indices)))
+	from, err := os.Open(filepath.Join(own, "index"))
+	switch {
+	case err == nil:
+		defer from.Close()
+		if err := copyFile(from, to); err != nil {
+			return "", err
+		}
+	case !errors.Is(err, fs.ErrNotExist): // nothing is staged where there is none
+		return "", err
+	}
+	s.indices[r.dir] = to
+	return to, nil
+}
+
+func copyFile(from *os.File, to string) error {
+	info, err := from.Stat()
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, from)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Chtimes(to, info.ModTime(), info.ModTime())
+}
