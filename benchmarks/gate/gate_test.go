@@ -96,7 +96,10 @@ func TestVerdicts(t *testing.T) {
 			if got := r.ExitCode(); got != test.exit {
 				t.Errorf("exit code %d, want %d", got, test.exit)
 			}
-			if err := errors.Join(r.WriteText(io.Discard), r.WriteMarkdown(io.Discard)); err != nil {
+			if reason := r.Rows[test.row].Reason; (reason != "") != (test.want == Inconclusive) {
+				t.Errorf("verdict %s, reason %q", test.want, reason)
+			}
+			if err := errors.Join(r.WriteText(io.Discard), r.WriteMarkdown(io.Discard), r.WriteAnnotations(io.Discard)); err != nil {
 				t.Error(err)
 			}
 			if _, err := json.Marshal(r); err != nil {
@@ -276,7 +279,7 @@ func FuzzCompare(f *testing.F) {
 		if _, err := json.Marshal(r); err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(r.WriteText(io.Discard), r.WriteMarkdown(io.Discard)); err != nil {
+		if err := errors.Join(r.WriteText(io.Discard), r.WriteMarkdown(io.Discard), r.WriteAnnotations(io.Discard)); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -14,7 +14,7 @@ func (r *Report) WriteMarkdown(w io.Writer) error {
 	fmt.Fprintf(&b, "**%s**\n", r.summary())
 	line := func(cells ...string) {
 		for i := range cells {
-			cells[i] = markdown(cells[i])
+			cells[i] = markdown.Replace(cells[i])
 		}
 		fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | "))
 	}
@@ -39,7 +39,7 @@ func (r *Report) WriteMarkdown(w io.Writer) error {
 	if remarks := r.remarks(); len(remarks) > 0 {
 		b.WriteByte('\n')
 		for _, remark := range remarks {
-			fmt.Fprintf(&b, "- %s\n", markdown(remark))
+			fmt.Fprintf(&b, "- %s\n", markdown.Replace(remark))
 		}
 	}
 	_, err := io.WriteString(w, b.String())
@@ -59,7 +59,8 @@ func (r *Report) WriteAnnotations(w io.Writer) error {
 		if row.File != "" {
 			place = fmt.Sprintf("file=%s,line=%d,", commandProperty.Replace(row.File), row.Line)
 		}
-		fmt.Fprintf(&b, "::error %stitle=%s::%s\n", place, commandProperty.Replace("regression: "+row.String()), commandData.Replace(row.evidence(r.Slack)))
+		title := commandProperty.Replace("regression: " + row.String())
+		fmt.Fprintf(&b, "::error %stitle=%s::%s\n", place, title, commandData.Replace(row.evidence(r.Slack)))
 	}
 	if r.Count(Inconclusive) > 0 {
 		fmt.Fprintf(&b, "::warning title=inconclusive benchmarks::%s\n", commandData.Replace(r.warning()))
@@ -74,10 +75,8 @@ var (
 	commandProperty = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 )
 
-// markdown escapes what would end a table's cell or a list's line, or be read as markup.
-func markdown(s string) string { return markup.Replace(s) }
-
-var markup = strings.NewReplacer("\\", "\\\\", "|", "\\|", "`", "\\`", "*", "\\*", "_", "\\_", "[", "\\[", "<", "&lt;", "&", "&amp;", "\n", " ", "\r", "")
+// markdown escapes what would end a table's cell or be read as markup.
+var markdown = strings.NewReplacer("\\", "\\\\", "|", "\\|", "`", "\\`", "*", "\\*", "_", "\\_", "[", "\\[", "<", "&lt;", "&", "&amp;")
 
 // spread is half the interval, as a percentage of the center.
 func (v Interval) spread() string {

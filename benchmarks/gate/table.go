@@ -96,7 +96,8 @@ func (r *Report) writeTable(b *strings.Builder, rows []*Row) {
 			}
 			text += fmt.Sprintf("   %*s%s%*s", width[side[0]], line[side[0]], sign, width[side[1]], line[side[1]])
 		}
-		text += fmt.Sprintf("  %*s %-*s    %*s  %s", width[colDelta], line[colDelta], width[colP], line[colP], width[colFinds], line[colFinds], line[colVerdict])
+		text += fmt.Sprintf("  %*s %-*s    %*s  %s", width[colDelta], line[colDelta], width[colP], line[colP],
+			width[colFinds], line[colFinds], line[colVerdict])
 		b.WriteString(strings.TrimRight(text, " ") + "\n")
 	}
 }
@@ -112,7 +113,8 @@ func (r *Row) cells() [columns]string {
 		p = fmt.Sprintf("p=%.3f ", r.P)
 	}
 	return [columns]string{
-		r.Name, scale.Format(r.Old.Center), r.Old.spread(), scale.Format(r.New.Center), r.New.spread(), delta, "(" + p + r.runs() + ")", r.finds(), string(r.Verdict),
+		r.Name, scale.Format(r.Old.Center), r.Old.spread(), scale.Format(r.New.Center), r.New.spread(), delta, "(" + p + r.runs() + ")",
+		r.finds(), string(r.Verdict),
 	}
 }
 

@@ -53,6 +53,9 @@ func (r *Report) remarks() []string {
 	if len(r.Samples) > 0 {
 		lines = append(lines, "measurements, for benchstat: "+strings.Join(r.Samples, " "))
 	}
+	for i := range lines {
+		lines[i] = strings.ReplaceAll(lines[i], "\n", " ") // of reasons and notes
+	}
 	return lines
 }
 
