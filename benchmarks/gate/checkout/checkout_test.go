@@ -1,41 +1,408 @@
 package checkout
 
 import (
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strings"
 	"testing"
 )
 
-func TestSmoke(t *testing.T) {
-	dir := t.TempDir()
-	run := func(arg ...string) {
-		cmd := exec.Command("git", arg...)
-		cmd.Dir = dir
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("git %v: %v\n%s", arg, err, out)
+// TestMain makes git the same everywhere. With ASSAY_CHECKOUT it is a process that opens a pair and waits to be killed.
+func TestMain(m *testing.M) {
+	if os.Getenv("ASSAY_CHECKOUT") != "" {
+		holdPair()
+	}
+	for _, v := range []string{
+		"GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_SYSTEM=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.com",
+		"GIT_COMMITTER_NAME=A", "GIT_COMMITTER_EMAIL=a@example.com",
+	} {
+		name, value, _ := strings.Cut(v, "=")
+		if err := os.Setenv(name, value); err != nil {
+			panic(err)
 		}
 	}
-	run("init", "-q", "-b", "main")
-	os.WriteFile(filepath.Join(dir, "a"), []byte("a"), 0o666)
-	run("add", ".")
-	run("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a")
-	os.WriteFile(filepath.Join(dir, "a"), []byte("b"), 0o666)
-	os.WriteFile(filepath.Join(dir, "b\n"), []byte("b"), 0o666)
-	p, err := Open(t.Context(), Options{Dir: dir, Base: "main", Temp: t.TempDir()})
+	os.Exit(m.Run())
+}
+
+// checkout is a working tree that tests act on as a user does.
+type checkout struct {
+	t   *testing.T
+	dir string
+}
+
+// newCheckout returns a repository whose branch main, checked out, has one commit of files.
+func newCheckout(t *testing.T, files ...string) checkout {
+	t.Helper()
+	c := checkout{t, filepath.Join(t.TempDir(), "the checkout")}
+	c.git("init", "--quiet", "--initial-branch=main")
+	c.write(files...)
+	c.commit("first")
+	return c
+}
+
+// git runs a git command that must succeed.
+func (c checkout) git(arg ...string) string {
+	c.t.Helper()
+	if err := os.MkdirAll(c.dir, 0o777); err != nil {
+		c.t.Fatal(err)
+	}
+	cmd := exec.Command("git", append([]string{"-c", "protocol.file.allow=always", "-c", "advice.detachedHead=false"}, arg...)...)
+	cmd.Dir = c.dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		c.t.Fatalf("git %q: %v\n%s", arg, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// write writes files, each with its name as its content, or what follows the first '='.
+func (c checkout) write(files ...string) {
+	c.t.Helper()
+	for _, file := range files {
+		name, content, ok := strings.Cut(file, "=")
+		if !ok {
+			content = name
+		}
+		path := filepath.Join(c.dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			c.t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o666); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+}
+
+func (c checkout) remove(name string) {
+	c.t.Helper()
+	if err := os.RemoveAll(filepath.Join(c.dir, name)); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c checkout) commit(message string) {
+	c.t.Helper()
+	c.git("add", "--all")
+	c.git("commit", "--quiet", "--allow-empty", "--message", message)
+}
+
+// open opens a pair that is closed at the end of the test.
+func (c checkout) open(opt Options) *Pair {
+	c.t.Helper()
+	if opt.Dir == "" {
+		opt.Dir = c.dir
+	}
+	if opt.Temp == "" {
+		opt.Temp = c.t.TempDir()
+	}
+	p, err := Open(c.t.Context(), opt)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			c.t.Error(err)
+		}
+	})
+	return p
+}
+
+// files returns mode and content of everything below dir, by slash-separated path.
+func files(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		var content []byte
+		switch {
+		case info.Mode().IsRegular():
+			content, err = os.ReadFile(path)
+		case info.Mode()&fs.ModeSymlink != 0:
+			var target string
+			target, err = os.Readlink(path)
+			content = []byte(target)
+		}
+		rel, _ := filepath.Rel(dir, path)
+		all[filepath.ToSlash(rel)] = fmt.Sprintf("%v %x", info.Mode(), sha256.Sum256(content))
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Log(p.Base, p.Head)
-	changed, err := p.Changed(t.Context())
-	if err != nil || !slices.Equal(changed, []string{"a", "b\n"}) {
-		t.Fatal(changed, err)
+	return all
+}
+
+// same reports what differs between two results of files.
+func same(t *testing.T, what string, got, want map[string]string) {
+	t.Helper()
+	for _, path := range differ(got, want) {
+		t.Errorf("%s: %s is %q, want %q", what, path, got[path], want[path])
 	}
+}
+
+// names returns the files below dir without directories and what git keeps.
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	all := files(t, dir)
+	maps.DeleteFunc(all, func(path, content string) bool {
+		return content[0] == 'd' || path == ".git" || strings.HasPrefix(path, ".git/") || strings.HasSuffix(path, "/.git") || strings.Contains(path, "/.git/")
+	})
+	return slices.Sorted(maps.Keys(all))
+}
+
+func equal(t *testing.T, what string, got, want []string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: %q, want %q", what, got, want)
+	}
+}
+
+func (c checkout) changed(p *Pair) []string {
+	c.t.Helper()
+	changed, err := p.Changed(c.t.Context())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return changed
+}
+
+// TestCheckout compares the checkout as it is, in every state of a file, with the base, and holds that nothing of the user's changes.
+func TestCheckout(t *testing.T) {
+	c := newCheckout(t, "keep", "edit", "edit and stage", "delete", "delete and stage", "move=some content", "sub/module/in", "touch", "back=1",
+		"line\nfeed", "line\nfeed too", "ä ö\t\"quoted\"", "becomes/directory", "forget", ".gitignore=*.ignored\n")
+	c.git("branch", "old")
+	c.write("back=2", "committed")
+	c.commit("second")
+	c.git("tag", "v1")
+	c.write("stashed")
+	c.git("stash", "--quiet", "--include-untracked")
+	c.write("edit=changed", "edit and stage=changed", "untracked", "sub/module/untracked too", "line\nfeed=changed", "new\nline feed", "x.ignored", "staged.ignored", "back=1")
+	c.git("add", "edit and stage")
+	c.git("add", "--force", "staged.ignored")
+	c.remove("delete")
+	c.git("rm", "--quiet", "delete and stage")
+	c.git("mv", "move", "moved")
+	c.git("rm", "--quiet", "--cached", "forget")
+	c.remove("becomes")
+	c.write("becomes", "touch")
+	c.git("init", "--quiet", "another repository") // untracked, with files of its own
+	c.write("another repository/file")
+	want := []string{"becomes", "becomes/directory", "committed", "delete", "delete and stage", "edit", "edit and stage", "line\nfeed", "move", "moved",
+		"new\nline feed", "staged.ignored", "sub/module/untracked too", "untracked"}
+
+	before := files(t, c.dir)
+	temp := t.TempDir()
+	p := c.open(Options{Dir: filepath.Join(c.dir, "sub", "module"), Base: "old", Temp: temp})
+	equal(t, "Changed", c.changed(p), want)
+	if err := p.Unmoved(t.Context()); err != nil {
+		t.Error(err)
+	}
+	// back is old's but not HEAD's, committed is HEAD's but not old's
+	if want := "checkout " + c.git("rev-parse", "--short", "v1") + " and 14 changed files"; p.Head.Name != want {
+		t.Errorf("Head.Name is %q, want %q", p.Head.Name, want)
+	}
+	if want := "old " + c.git("rev-parse", "--short", "old"); p.Base.Name != want {
+		t.Errorf("Base.Name is %q, want %q", p.Base.Name, want)
+	}
+	equal(t, "commits", []string{p.Base.Commit, p.Head.Commit}, []string{c.git("rev-parse", "old"), c.git("rev-parse", "v1")})
+	equal(t, "the base's files", names(t, p.Base.Root), strings.Split(strings.TrimSuffix(c.git("ls-tree", "-r", "-z", "--name-only", "old"), "\x00"), "\x00"))
+	for _, s := range []Side{p.Base, p.Head} {
+		equal(t, "the module's file", names(t, s.Dir)[:1], []string{"in"})
+	}
+	if err := os.WriteFile(filepath.Join(p.Temp, "binary"), nil, 0o777); err != nil {
+		t.Error(err)
+	}
+
+	during := files(t, c.dir)
+	maps.DeleteFunc(during, func(path, _ string) bool { return strings.HasPrefix(path, ".git/worktrees") })
+	same(t, "while the pair is open", during, before)
+	if runtime.GOOS != "windows" { // a benchmark may leave a directory without write permission
+		left := filepath.Join(p.Base.Dir, "left", "over")
+		if err := os.MkdirAll(left, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		for _, dir := range []string{left, filepath.Dir(left)} {
+			if err := os.Chmod(dir, 0o500); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for range 2 {
+		if err := p.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	}
+	same(t, "after Close", files(t, c.dir), before)
+	equal(t, "what is left in Temp", names(t, temp), nil)
+	if entries, err := os.ReadDir(temp); len(entries) != 0 || err != nil {
+		t.Errorf("Temp has %v, %v", entries, err)
+	}
+}
+
+// TestLocated holds that the directory says which repository is meant, wherever git's variables point, as they do in a hook; and that a linked
+// worktree of the user's is a checkout like any.
+func TestLocated(t *testing.T) {
+	c, other := newCheckout(t, "file"), newCheckout(t, "another")
+	linked := checkout{t, filepath.Join(t.TempDir(), "linked")}
+	c.git("worktree", "add", "--quiet", "-b", "topic", linked.dir)
+	linked.write("file=changed", "added")
+	before, beforeLinked := files(t, c.dir), files(t, linked.dir)
+	for name, value := range map[string]string{
+		"GIT_DIR": filepath.Join(other.dir, ".git"), "GIT_WORK_TREE": other.dir, "GIT_INDEX_FILE": filepath.Join(other.dir, ".git", "index"),
+		"GIT_PREFIX": "x/", "GIT_OBJECT_DIRECTORY": filepath.Join(other.dir, ".git", "objects"), "GIT_COMMON_DIR": filepath.Join(other.dir, ".git"),
+		"GIT_LITERAL_PATHSPECS": "1",
+	} {
+		t.Setenv(name, value)
+	}
+	p := linked.open(Options{Base: "main"})
+	equal(t, "Changed", linked.changed(p), []string{"added", "file"})
+	equal(t, "the base's files", names(t, p.Base.Root), []string{"file"})
 	if err := p.Unmoved(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if err := p.Close(); err != nil {
 		t.Error(err)
+	}
+	same(t, "the main working tree", files(t, c.dir), before)
+	same(t, "the linked working tree", files(t, linked.dir), beforeLinked)
+}
+
+// TestHead compares two commits, whatever the checkout holds.
+func TestHead(t *testing.T) {
+	c := newCheckout(t, "both", "old")
+	c.git("checkout", "--quiet", "-b", "topic")
+	c.write("new")
+	c.git("mv", "old", "renamed")
+	c.commit("topic")
+	c.git("checkout", "--quiet", "main")
+	c.write("on main")
+	c.commit("main moves on")
+	c.write("both=uncommitted", "untracked")
+	p := c.open(Options{Base: "main", Head: "topic"})
+	equal(t, "Changed", c.changed(p), []string{"new", "old", "renamed"})
+	equal(t, "the head's files", names(t, p.Head.Root), []string{"both", "new", "renamed"})
+	equal(t, "names", []string{p.Base.Name, p.Head.Name},
+		[]string{"merge base " + c.git("rev-parse", "--short", "main~") + " of main", "topic " + c.git("rev-parse", "--short", "topic")})
+	if err := os.WriteFile(filepath.Join(p.Head.Root, "both"), []byte("edited"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Unmoved(t.Context()); err == nil {
+		t.Error("Unmoved does not notice an edit of the head's worktree")
+	}
+	hash := c.git("rev-parse", "topic")
+	if p := c.open(Options{Base: hash, Head: hash}); p.Base.Name != c.git("rev-parse", "--short", hash) || len(c.changed(p)) != 0 {
+		t.Errorf("a commit beside itself: %q, %q", p.Base.Name, c.changed(p))
+	}
+}
+
+// TestMergeBases holds that the choice among several is said.
+func TestMergeBases(t *testing.T) {
+	c := newCheckout(t, "file")
+	c.git("branch", "topic")
+	c.commit("main 1")
+	c.git("checkout", "--quiet", "topic")
+	c.commit("topic 1")
+	c.git("branch", "topic1")
+	c.git("merge", "--quiet", "--no-edit", "main")
+	c.git("checkout", "--quiet", "main")
+	if p := c.open(Options{Base: "topic"}); len(p.Notes) != 0 {
+		t.Errorf("notes %q, want none", p.Notes)
+	}
+	c.git("merge", "--quiet", "--no-ff", "--no-edit", "topic1")
+	c.commit("main 2")
+	if p := c.open(Options{Base: "topic"}); len(p.Notes) != 1 || !strings.Contains(p.Notes[0], "2 merge bases") {
+		t.Errorf("notes %q, want one of 2 merge bases", p.Notes)
+	}
+}
+
+func TestUnmoved(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		do    func(c checkout)
+		moved string // in the error; "" means that there is none
+	}{
+		{"nothing", func(checkout) {}, ""},
+		{"commit", func(c checkout) { c.commit("the same files") }, ""},
+		{"stage", func(c checkout) { c.git("add", "--all") }, ""},
+		{"written again", func(c checkout) { c.write("a", "dirty=1") }, ""},
+		{"ignored", func(c checkout) { c.write("b.ignored") }, ""},
+		{"edit of the same length", func(c checkout) { c.write("a=b") }, ": a: "},
+		{"edit what was dirty", func(c checkout) { c.write("dirty=2") }, ": dirty: "},
+		{"edit what was untracked", func(c checkout) { c.write("untracked=2") }, ": untracked: "},
+		{"new", func(c checkout) { c.write("b", "d/c") }, ": b, d/c: "},
+		{"delete", func(c checkout) { c.remove("a"); c.remove("untracked") }, ": a, untracked: "},
+		{"stash", func(c checkout) { c.git("stash") }, ": dirty: "},
+		{"reset", func(c checkout) { c.git("reset", "--hard") }, ": dirty: "},
+		{"another commit", func(c checkout) { c.git("checkout", "--quiet", "HEAD~") }, ": a: "},
+		{"many", func(c checkout) { c.write("1", "2", "3", "4", "5", "6", "7") }, ": 1, 2, 3, 4, 5 and 2 more: "},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			c := newCheckout(t, "a=0", "dirty", ".gitignore=*.ignored")
+			c.write("a")
+			c.commit("second")
+			c.write("dirty=1", "untracked")
+			p := c.open(Options{Base: "HEAD"})
+			test.do(c)
+			switch err := p.Unmoved(t.Context()); {
+			case test.moved == "" && err != nil:
+				t.Error(err)
+			case test.moved != "" && (err == nil || !strings.Contains(err.Error(), test.moved)):
+				t.Errorf("%v, want an error with %q", err, test.moved)
+			}
+		})
+	}
+}
+
+// TestHooks holds that none runs, and no program that git asks about changes.
+func TestHooks(t *testing.T) {
+	c := newCheckout(t, "file")
+	ran := filepath.Join(t.TempDir(), "ran")
+	hooks := filepath.Join(t.TempDir(), "hooks")
+	script := fmt.Sprintf("#!/bin/sh\necho $0 >>'%s'\n", ran)
+	for _, name := range []string{"post-checkout", "post-index-change", "reference-transaction", "fsmonitor"} {
+		for _, dir := range []string{hooks, filepath.Join(c.dir, ".git", "hooks")} {
+			if err := os.MkdirAll(dir, 0o777); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o777); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, path := range []string{"", hooks} {
+		if path != "" {
+			c.git("config", "core.hooksPath", path)
+			c.git("config", "core.fsmonitor", filepath.Join(path, "fsmonitor"))
+		}
+		c.git("checkout", "--quiet", "-B", "topic") // the hooks work
+		if err := os.Remove(ran); err != nil {
+			t.Fatal(err)
+		}
+		c.write("file="+path, "untracked")
+		p := c.open(Options{Base: "main", Head: ""})
+		c.changed(p)
+		if err := p.Unmoved(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		if log, err := os.ReadFile(ran); err == nil {
+			t.Errorf("with core.hooksPath=%q these ran:\n%s", path, log)
+		}
 	}
 }

@@ -152,6 +152,7 @@ func registrations(common string, remove func(name, worktree string) (bool, erro
 		errs = append(errs, err)
 		if yes {
 			removed = true
+			_ = os.Remove(filepath.Join(dir, "gitdir")) // first: git ignores a registration without, and fails on one that lacks anything else
 			errs = append(errs, os.RemoveAll(dir))
 		}
 	}

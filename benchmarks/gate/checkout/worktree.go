@@ -2,6 +2,7 @@ package checkout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,8 +22,14 @@ func (t *temporary) worktree(ctx context.Context, from repository, commit, dir, 
 	if err := t.record(common); err != nil {
 		return err
 	}
-	if _, err := from.git(ctx, "worktree", "add", "--detach", dir, commit); err != nil {
-		return err
+	for attempt := 1; ; attempt++ {
+		_, err := from.git(ctx, "worktree", "add", "--detach", dir, commit)
+		if err == nil {
+			break
+		}
+		if attempt == attempts || !isRace(err) {
+			return err
+		}
 	}
 	entries, err := repository{dir: dir}.tree(ctx, commit)
 	if err != nil {
@@ -54,6 +61,15 @@ func (t *temporary) worktree(ctx context.Context, from repository, commit, dir, 
 		}
 	}
 	return nil
+}
+
+// attempts is how often git is asked for a worktree. It reads all registrations, and fails on one that another process is making (commondir) and
+// when another has just removed the last (could not create).
+const attempts = 20
+
+func isRace(err error) bool {
+	failed := (*gitError)(nil)
+	return errors.As(err, &failed) && (strings.Contains(failed.stderr, "commondir") || strings.Contains(failed.stderr, "could not create directory of"))
 }
 
 // isGitDir returns whether dir is a git directory: git would find a repository above any other directory.
