@@ -3,6 +3,8 @@ package checkout
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -83,11 +85,25 @@ func (r repository) mergeBases(ctx context.Context, base, head string, shallow b
 		return nil, err
 	}
 	all := strings.Fields(out)
-	if shallow && !slices.Contains(all, base) && !slices.Contains(all, head) {
-		// A commit that has lost its parents may have been joined to the other side later than at the ancestor found.
-		cut, err := r.git(ctx, append([]string{"rev-list", "--max-parents=0", base, head, "--not"}, all...)...)
-		if err != nil || cut != "" {
-			return nil, err
+	if !shallow || slices.Contains(all, base) || slices.Contains(all, head) {
+		return all, nil
+	}
+	// A commit that has lost its parents may have been joined to the other side later than at the ancestor found.
+	_, common, err := r.gitDir(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cut, err := os.ReadFile(filepath.Join(common, "shallow"))
+	if err != nil {
+		return nil, err
+	}
+	roots, err := r.git(ctx, append([]string{"rev-list", "--max-parents=0", base, head, "--not"}, all...)...)
+	if err != nil {
+		return nil, err
+	}
+	for root := range strings.FieldsSeq(roots) {
+		if strings.Contains(string(cut), root) {
+			return nil, nil
 		}
 	}
 	return all, nil
