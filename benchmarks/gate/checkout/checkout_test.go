@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestMain makes git the same everywhere. With ASSAY_CHECKOUT it is a process that opens a pair and waits to be killed.
@@ -200,6 +201,7 @@ func TestCheckout(t *testing.T) {
 	c.write("becomes", "touch")
 	c.git("init", "--quiet", "another repository") // untracked, with files of its own
 	c.write("another repository/file")
+	checkout{t, filepath.Join(c.dir, "another repository")}.commit("first")
 	want := []string{"becomes", "becomes/directory", "committed", "delete", "delete and stage", "edit", "edit and stage", "line\nfeed", "move", "moved",
 		"new\nline feed", "staged.ignored", "sub/module/untracked too", "untracked"}
 
@@ -261,9 +263,8 @@ func TestLocated(t *testing.T) {
 	linked.write("file=changed", "added")
 	before, beforeLinked := files(t, c.dir), files(t, linked.dir)
 	for name, value := range map[string]string{
-		"GIT_DIR": filepath.Join(other.dir, ".git"), "GIT_WORK_TREE": other.dir, "GIT_INDEX_FILE": filepath.Join(other.dir, ".git", "index"),
+		"GIT_DIR": filepath.Join(other.dir, ".git"), "GIT_WORK_TREE": other.dir, "GIT_INDEX_FILE": filepath.Join(other.dir, "another"),
 		"GIT_PREFIX": "x/", "GIT_OBJECT_DIRECTORY": filepath.Join(other.dir, ".git", "objects"), "GIT_COMMON_DIR": filepath.Join(other.dir, ".git"),
-		"GIT_LITERAL_PATHSPECS": "1",
 	} {
 		t.Setenv(name, value)
 	}
@@ -278,6 +279,26 @@ func TestLocated(t *testing.T) {
 	}
 	same(t, "the main working tree", files(t, c.dir), before)
 	same(t, "the linked working tree", files(t, linked.dir), beforeLinked)
+}
+
+// TestTimes holds that a change is seen that only the contents show, because it was made at the time of the index.
+func TestTimes(t *testing.T) {
+	c := newCheckout(t)
+	then := time.Now().Add(-time.Hour).Truncate(time.Second)
+	set := func(name string) {
+		if err := os.Chtimes(filepath.Join(c.dir, name), then, then); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.git("config", "core.trustCtime", "false")
+	c.git("config", "core.checkStat", "minimal")
+	c.write("file=1")
+	set("file")
+	c.commit("second")
+	set(".git/index")
+	c.write("file=2")
+	set("file")
+	equal(t, "Changed", c.changed(c.open(Options{Base: "main"})), []string{"file"})
 }
 
 // TestHead compares two commits, whatever the checkout holds.
@@ -339,6 +360,7 @@ func TestUnmoved(t *testing.T) {
 		{"stage", func(c checkout) { c.git("add", "--all") }, ""},
 		{"written again", func(c checkout) { c.write("a", "dirty=1") }, ""},
 		{"ignored", func(c checkout) { c.write("b.ignored") }, ""},
+		{"stage what is ignored", func(c checkout) { c.git("add", "--force", "a.ignored") }, ""},
 		{"edit of the same length", func(c checkout) { c.write("a=b") }, ": a: "},
 		{"edit what was dirty", func(c checkout) { c.write("dirty=2") }, ": dirty: "},
 		{"edit what was untracked", func(c checkout) { c.write("untracked=2") }, ": untracked: "},
@@ -354,7 +376,7 @@ func TestUnmoved(t *testing.T) {
 			c := newCheckout(t, "a=0", "dirty", ".gitignore=*.ignored")
 			c.write("a")
 			c.commit("second")
-			c.write("dirty=1", "untracked")
+			c.write("dirty=1", "untracked", "a.ignored")
 			p := c.open(Options{Base: "HEAD"})
 			test.do(c)
 			switch err := p.Unmoved(t.Context()); {

@@ -2,6 +2,7 @@ package checkout
 
 import (
 	"maps"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -117,7 +118,9 @@ func testSubmodules(c checkout) {
 	before := files(t, c.dir)
 	kill(t, c, t.TempDir())
 	during := files(t, c.dir)
-	maps.DeleteFunc(during, func(path, _ string) bool { return !strings.Contains(path, "/modules/") || !strings.HasSuffix(path, "/gitdir") })
+	maps.DeleteFunc(during, func(path, _ string) bool {
+		return !strings.Contains(path, "/modules/") || !strings.HasSuffix(path, "/gitdir")
+	})
 	if len(during) < 4 {
 		t.Errorf("the killed process left the registrations %v in submodules", during)
 	}
@@ -155,9 +158,12 @@ func testSubmoduleOfBase(c checkout) {
 func testOptionalSubmodules(c checkout) {
 	t := c.t
 	c.git("config", "--file", ".gitmodules", "submodule.the lib.update", "none")
+	c.git("submodule", "--quiet", "update", "--init", "--recursive")
+	if err := os.Mkdir(filepath.Join(c.dir, "stray"), 0o777); err != nil {
+		t.Fatal(err)
+	}
 	c.git("update-index", "--add", "--cacheinfo", "160000,"+c.git("rev-parse", "HEAD")+",stray") // of which .gitmodules knows nothing
 	c.commit("optional")
-	c.git("submodule", "--quiet", "update", "--init", "--recursive")
 	c.write("top=2")
 	p := c.open(Options{Base: "HEAD"})
 	equal(t, "Changed", c.changed(p), []string{"top"})

@@ -103,9 +103,7 @@ func list(ctx context.Context, dir, hash string, read func(dir, hash string) ([]
 			for path, content := range below {
 				l[e.path+"/"+path] = content
 			}
-			if len(below) > 0 {
-				continue
-			}
+			continue
 		}
 		l[e.path] = e.mode + " " + e.hash
 	}
@@ -127,18 +125,13 @@ func (s *snapshots) take(ctx context.Context, root string) (listing, error) {
 			return nil, err
 		}
 		env := []string{"GIT_INDEX_FILE=" + index}
-		out, err := r.run(ctx, "", env, "ls-files", "-z", "--modified", "--others", "--exclude-standard")
+		changed, err := r.run(ctx, "", env, "ls-files", "-z", "--modified", "--others", "--exclude-standard")
 		if err != nil {
 			return nil, err
 		}
-		var changed strings.Builder
-		for _, path := range fields(out) {
-			if !strings.HasSuffix(path, "/") { // a repository that is none of this one's submodules
-				changed.WriteString(path + "\x00")
-			}
-		}
-		// --info-only: the hash of a file is computed, through the repository's filters, but no object is written.
-		if _, err := r.run(ctx, changed.String(), env, "update-index", "-z", "--add", "--remove", "--replace", "--info-only", "--stdin"); err != nil {
+		// The hashes are computed, through the repository's filters, but no object is written. What ends with a slash, a repository that is none of
+		// this one's submodules, is ignored.
+		if _, err := r.run(ctx, changed, env, "update-index", "-z", "--add", "--remove", "--replace", "--info-only", "--stdin"); err != nil {
 			return nil, err
 		}
 		return r.staged(ctx, index)

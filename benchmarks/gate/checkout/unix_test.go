@@ -5,7 +5,9 @@ package checkout
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -51,5 +53,39 @@ func TestCancel(t *testing.T) {
 	}
 	if _, err := os.OpenFile(never, os.O_WRONLY|syscall.O_NONBLOCK, 0); !errors.Is(err, syscall.ENXIO) {
 		t.Errorf("opening what the filter reads: %v, want %v: the filter is alive", err, syscall.ENXIO)
+	}
+}
+
+// TestRace holds that git is asked again where it failed on what a neighbour was doing.
+func TestRace(t *testing.T) {
+	for _, test := range []struct {
+		message string
+		ok      bool
+	}{
+		{"fatal: failed to read .git/worktrees/x/commondir: Success", true},
+		{"fatal: could not create directory of '.git/worktrees/x': No such file or directory", true},
+		{"fatal: no space left", false},
+	} {
+		c := newCheckout(t, "file")
+		git, err := exec.LookPath("git")
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := t.TempDir()
+		script := fmt.Sprintf("#!/bin/sh\ncase \"$*\" in *'worktree add'*) if mkdir '%s/failed' 2>/dev/null; then echo \"%s\" >&2; exit 128; fi;; esac\nexec %s \"$@\"\n",
+			dir, test.message, git)
+		if err := os.WriteFile(filepath.Join(dir, "git"), []byte(script), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		path := os.Getenv("PATH")
+		t.Setenv("PATH", dir+":"+path)
+		p, err := Open(t.Context(), Options{Dir: c.dir, Base: "main", Temp: t.TempDir()})
+		if err == nil {
+			err = p.Close()
+		}
+		if (err == nil) != test.ok {
+			t.Errorf("after %s: %v", test.message, err)
+		}
+		t.Setenv("PATH", path)
 	}
 }
