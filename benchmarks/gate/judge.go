@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -9,6 +8,8 @@ import (
 	"sort"
 
 	"golang.org/x/perf/benchmath"
+
+	"github.com/assaykit/assay/benchmarks/gate/paired"
 )
 
 const (
@@ -68,12 +69,29 @@ func judge(trials []*trial, opt Options) error {
 		t.test(theta)
 		slow, fast = append(slow, t.slow), append(fast, t.fast)
 	}
-	slowP, slowLevel := holm(slow, opt.Alpha)
-	fastP, fastLevel := holm(fast, opt.Alpha)
+	slowP, slowLevel := paired.Holm(slow, opt.Alpha)
+	fastP, fastLevel := paired.Holm(fast, opt.Alpha)
 	for i, t := range tested {
 		t.row.Resolution = t.resolution(theta, level)
 		t.conclude(slowP[i], fastP[i], slowLevel[i], fastLevel[i], opt)
 	}
+	return nil
+}
+
+// exactness decides whether a row is judged exactly: where its unit is declared to be exact, and where allocations do not vary.
+func (t *trial) exactness(declared bool) error {
+	constant := isConstant(t.runs[0]) && isConstant(t.runs[1])
+	smallest, allocation := smallestAllocation[t.row.Unit]
+	if allocation && !constant {
+		t.floor = smallest
+		constant = slices.Max(t.runs[0]) <= smallest && slices.Max(t.runs[1]) <= smallest
+	}
+	if declared && !constant {
+		all := slices.Concat(t.runs[0], t.runs[1])
+		return refuse("%s %s: declared assume=exact, but runs of one side differ, between %v and %v: drop the declaration",
+			t.row.Name, t.row.Unit, slices.Min(all), slices.Max(all))
+	}
+	t.row.Exact = declared || constant && allocation
 	return nil
 }
 
@@ -272,28 +290,6 @@ func minRuns(level float64) int {
 		p *= float64(n) / float64(2*(2*n-1)) // C(2n, n) = C(2n-2, n-1) * 2 (2n-1) / n
 	}
 	return n
-}
-
-// holm returns the p-values corrected by Holm's step-down procedure (1979), and the level at which each was judged: alpha/(k-i) for the i-th
-// smallest up to the first that is not below its level, and that one's level from there on.
-func holm(p []float64, alpha float64) (corrected, level []float64) {
-	k := len(p)
-	order := make([]int, k)
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(p[a], p[b]) })
-	corrected, level = make([]float64, k), make([]float64, k)
-	largest, steps, stopped := 0.0, 0, false
-	for i, at := range order {
-		largest = max(largest, min(1, p[at]*float64(k-i)))
-		corrected[at] = largest
-		if !stopped {
-			steps, stopped = k-i, largest >= alpha
-		}
-		level[at] = alpha / float64(steps)
-	}
-	return corrected, level
 }
 
 // logRatio is log(new/old), with 0/0 = 1.

@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/perf/benchmath"
 	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/assaykit/assay/benchmarks/gate/paired"
 )
 
 // simulate returns rows of n runs of OLD and m of NEW with lognormal noise; row 0 of NEW is slower by the factor slowdown.
@@ -57,7 +59,7 @@ func TestFamilyError(t *testing.T) {
 					tr.test(math.Log1p(test.slowdown))
 					p = append(p, tr.slow)
 				}
-				if corrected, _ := holm(p, test.alpha); slices.Min(corrected) < test.alpha {
+				if corrected, _ := paired.Holm(p, test.alpha); slices.Min(corrected) < test.alpha {
 					alarms++
 				}
 			}
@@ -232,21 +234,6 @@ func TestExactTail(t *testing.T) {
 	}
 	if got := exactTail(10, 10)[100]; math.Abs(got*184756-1) > 1e-12 { // 1/C(20, 10)
 		t.Errorf("P(U >= 100) = %v", got)
-	}
-}
-
-func TestHolm(t *testing.T) {
-	const alpha = 0.05
-	corrected, level := holm([]float64{0.01, 0.04, 0.03, 0.005}, alpha)
-	for i, want := range []float64{0.03, 0.06, 0.06, 0.02} {
-		if math.Abs(corrected[i]-want) > 1e-15 {
-			t.Errorf("corrected[%d] = %v, want %v", i, corrected[i], want)
-		}
-	}
-	for i, steps := range []float64{3, 2, 2, 4} {
-		if level[i] != alpha/steps {
-			t.Errorf("level[%d] = %v, want %v", i, level[i], alpha/steps)
-		}
 	}
 }
 

@@ -1,0 +1,395 @@
+package paired
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// chunk is how many seeds are prepared at a time: binaries are large, and only one chunk of them is kept.
+const chunk = 4
+
+// state is a run in progress.
+type state struct {
+	Design
+	src   Source
+	items []Item
+	quads [2][][][]float64 // stage, item, row: the log ratios
+	skip  []string         // item: why it is not judged, "" if it is
+	seed  int              // the next unused
+	rng   *rand.Rand
+	tails tails
+	pSlow []float64 // item: least uncorrected p of its rows after screening
+	pFast []float64
+
+	left     time.Duration  // that the second stage may use
+	suspects []int          // carried to it
+	rounds   map[int]int    // suspect: quads planned
+	wishes   map[[2]int]int // of wish
+}
+
+// Run measures the items with src and returns a Result for each row of each item.
+func (d Design) Run(ctx context.Context, src Source, items []Item) ([][]Result, error) {
+	if err := d.validate(items); err != nil {
+		return nil, err
+	}
+	s := &state{Design: d, src: src, items: items, skip: make([]string, len(items)), rng: rand.New(rand.NewPCG(d.Seed, 1)), tails: tails{},
+		pSlow: make([]float64, len(items)), pFast: make([]float64, len(items)), wishes: map[[2]int]int{}}
+	for stage := range s.quads {
+		s.quads[stage] = make([][][]float64, len(items))
+		for i, item := range items {
+			s.quads[stage][i] = make([][]float64, item.Rows)
+		}
+	}
+	if err := s.screen(ctx); err != nil {
+		return nil, err
+	}
+	s.plan()
+	if err := s.confirm(ctx); err != nil {
+		return nil, err
+	}
+	return s.conclude(), nil
+}
+
+// screen is the first stage.
+func (s *state) screen(ctx context.Context) error {
+	total := s.src.Left()
+	end := max(total-time.Duration(screenShare*float64(total)), s.reserve()) // what must be left for the second stage
+	s.fit(total - end)
+	var open []int
+	for i := range s.items {
+		if s.skip[i] == "" {
+			open = append(open, i)
+		}
+	}
+	for round := 0; round < maxScreen && len(open) > 0; {
+		if round >= screen {
+			if s.src.Left() <= end {
+				break
+			}
+			open = slices.DeleteFunc(open, func(i int) bool { return s.resolved(i) })
+		}
+		cost := s.src.Link()
+		for _, i := range open {
+			cost += s.items[i].Cost
+		}
+		n := min(chunk, maxScreen-round)
+		if round >= minScreen {
+			n = min(n, int((s.src.Left()-end)/max(1, cost)))
+		}
+		if n < 1 || len(open) == 0 {
+			break
+		}
+		done, err := s.measure(ctx, 0, n, func(i, r int) bool { return slices.Contains(open, i) && (round+r < minScreen || s.src.Left() > end) })
+		if err != nil {
+			return err
+		}
+		round += done
+		if done < n {
+			break
+		}
+	}
+	return nil
+}
+
+// reserve is what the second stage takes at least, for a few suspects of mean cost.
+func (s *state) reserve() time.Duration {
+	cost := time.Duration(0)
+	for _, item := range s.items {
+		cost += item.Cost
+	}
+	if n := len(s.items); n > few {
+		cost = cost * few / time.Duration(n)
+	}
+	return time.Duration(minConfirm / confirmShare * float64(s.src.Link()+cost))
+}
+
+// fit leaves out the most expensive items until the least number of rounds fits into the time.
+func (s *state) fit(limit time.Duration) {
+	order := make([]int, len(s.items))
+	cost := minScreen * s.src.Link()
+	for i := range order {
+		order[i] = i
+		cost += minScreen * s.items[i].Cost
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(s.items[b].Cost, s.items[a].Cost) })
+	for _, i := range order {
+		if cost <= limit {
+			return
+		}
+		cost -= minScreen * s.items[i].Cost
+		s.skip[i] = fmt.Sprintf("not measured: one quad takes %v, and the budget has no room for %d of them beside the rest: raise the budget or select fewer benchmarks",
+			s.items[i].Cost.Round(10*time.Millisecond), minScreen)
+	}
+}
+
+// measure runs up to n rounds of a stage at fresh seeds, each item for which want(item, round) once a round, in random order. It returns how
+// many rounds were begun.
+func (s *state) measure(ctx context.Context, stage, n int, want func(item, round int) bool) (int, error) {
+	var seeds, items []int
+	for r := range n {
+		seeds = append(seeds, s.seed+r)
+	}
+	s.seed += n
+	for i := range s.items {
+		for r := range n {
+			if want(i, r) {
+				items = append(items, i)
+				break
+			}
+		}
+	}
+	if len(items) == 0 {
+		return 0, nil
+	}
+	if err := s.src.Prepare(ctx, seeds, items); err != nil {
+		return 0, err
+	}
+	for r := range n {
+		s.rng.Shuffle(len(items), func(a, b int) { items[a], items[b] = items[b], items[a] })
+		measured := false
+		for _, i := range items {
+			if !want(i, r) {
+				continue
+			}
+			d, err := s.src.Quad(ctx, stage, i, seeds[r], s.rng.Uint64()&1 == 0)
+			if err != nil {
+				return r, err
+			}
+			measured = true
+			for row, v := range d {
+				s.quads[stage][i][row] = append(s.quads[stage][i][row], v)
+			}
+		}
+		if !measured {
+			return r, nil
+		}
+	}
+	return n, nil
+}
+
+// resolved tells whether an item needs no more screening: each row's resolution is safely within the limit, as far as is known by now.
+func (s *state) resolved(i int) bool {
+	for _, d := range s.quads[0][i] {
+		if newNoise(s.Seed, d).resolution(len(d), maxConfirm, s.theta(), s.Alpha/few, s.tails) > s.Limit {
+			return false
+		}
+	}
+	return true
+}
+
+// few is the number of suspects assumed while it is unknown.
+const few = 4
+
+// plan chooses the suspects and how often each is measured again.
+func (s *state) plan() {
+	for i := range s.items {
+		s.pSlow[i], s.pFast[i] = 1, 1
+		if s.skip[i] != "" {
+			continue
+		}
+		if n := len(s.quads[0][i][0]); n < minScreen {
+			s.skip[i] = fmt.Sprintf("the budget ended after %d of at least %d quads: raise it or select fewer benchmarks", n, minScreen)
+			continue
+		}
+		for _, d := range s.quads[0][i] {
+			slow, fast := newSample(d).test(0, s.tails)
+			s.pSlow[i], s.pFast[i] = min(s.pSlow[i], slow), min(s.pFast[i], fast)
+		}
+	}
+	var slow, fast []int
+	for i := range s.items {
+		switch {
+		case s.pSlow[i] < slowLevel:
+			slow = append(slow, i)
+		case s.pFast[i] < fastLevel:
+			fast = append(fast, i)
+		}
+	}
+	slices.SortStableFunc(slow, func(a, b int) int { return cmp.Compare(s.pSlow[a], s.pSlow[b]) })
+	slices.SortStableFunc(fast, func(a, b int) int { return cmp.Compare(s.pFast[a], s.pFast[b]) })
+	s.left = time.Duration(confirmShare * float64(s.src.Left()))
+	s.suspects = append(slow, fast...)
+	for len(s.suspects) > 0 && s.rounds == nil {
+		if s.rounds = s.allocate(s.suspects); s.rounds == nil {
+			s.suspects = s.suspects[:len(s.suspects)-1] // the weakest
+		}
+	}
+}
+
+// allocate returns how many quads each of the items gets in the second stage, or nil if the time does not suffice.
+func (s *state) allocate(items []int) map[int]int {
+	rows := 0
+	for _, i := range items {
+		rows += s.items[i].Rows
+	}
+	for most := maxConfirm; most >= minConfirm; most -= 8 {
+		rounds, longest, cost := map[int]int{}, 0, time.Duration(0)
+		for _, i := range items {
+			n := min(s.wish(i, rows), most)
+			rounds[i], longest = n, max(longest, n)
+			cost += time.Duration(n) * s.items[i].Cost
+		}
+		if cost+time.Duration(longest)*s.src.Link() <= s.left {
+			return rounds
+		}
+	}
+	return nil
+}
+
+// wish returns how many quads confirm an item well, one of rows: they bring the resolution well below the limit, if that many can be had. The
+// resolution beyond the slack shrinks with the root of their number.
+func (s *state) wish(i, rows int) int {
+	key := [2]int{i, rows}
+	if s.wishes[key] == 0 {
+		worst := 0.0
+		for _, d := range s.quads[0][i] {
+			worst = max(worst, newNoise(s.Seed, d).resolution(len(d), minConfirm, s.theta(), s.Alpha/float64(rows), s.tails))
+		}
+		excess := (worst - s.Slack) / (wishedFor * (s.Limit - s.Slack))
+		s.wishes[key] = maxConfirm
+		if n := 8 * math.Ceil(minConfirm/8*excess*excess); n < maxConfirm {
+			s.wishes[key] = max(minConfirm, int(n))
+		}
+	}
+	return s.wishes[key]
+}
+
+// confirm is the second stage.
+func (s *state) confirm(ctx context.Context) error {
+	longest := 0
+	for _, n := range s.rounds {
+		longest = max(longest, n)
+	}
+	for round := 0; round < longest; round += chunk {
+		n := min(chunk, longest-round)
+		done, err := s.measure(ctx, 1, n, func(i, r int) bool { return round+r < s.rounds[i] && s.src.Left() > 0 })
+		if err != nil || done < n {
+			return err
+		}
+	}
+	return nil
+}
+
+// carried returns the rows that are judged by the second stage, in one direction.
+func (s *state) carried(fast bool) (rows [][2]int) {
+	for i := range s.items {
+		if s.rounds[i] == 0 || fast != (s.pSlow[i] >= slowLevel) {
+			continue
+		}
+		for row := range s.items[i].Rows {
+			rows = append(rows, [2]int{i, row})
+		}
+	}
+	return rows
+}
+
+// conclude gives each row its result.
+func (s *state) conclude() [][]Result {
+	results := make([][]Result, len(s.items))
+	for i, item := range s.items {
+		results[i] = make([]Result, item.Rows)
+	}
+	carried := 0
+	for _, fast := range []bool{false, true} {
+		rows := s.carried(fast)
+		carried += len(rows)
+		var p []float64
+		for _, at := range rows {
+			slower, faster := 1.0, 1.0
+			if d := s.quads[1][at[0]][at[1]]; len(d) > 0 {
+				slower, faster = newSample(d).test(s.theta(), s.tails)
+			}
+			if fast {
+				slower = faster
+			}
+			p = append(p, slower)
+		}
+		corrected, level := Holm(p, s.Alpha)
+		for k, at := range rows {
+			results[at[0]][at[1]] = s.second(at[0], at[1], fast, corrected[k], level[k], len(rows))
+		}
+	}
+	for i := range s.items {
+		for row := range s.items[i].Rows {
+			if s.rounds[i] == 0 {
+				results[i][row] = s.first(i, row, carried)
+			}
+			results[i][row].Pairs = slices.Concat(s.quads[0][i][row], s.quads[1][i][row])
+		}
+	}
+	return results
+}
+
+// second is the result of a row that was measured again.
+func (s *state) second(i, row int, fast bool, p, level float64, rows int) Result {
+	d := s.quads[1][i][row]
+	r := Result{Verdict: Inconclusive, Quads: [2]int{len(s.quads[0][i][row]), len(d)}, P: p, Lo: math.Inf(-1), Hi: math.Inf(1), Resolution: math.Inf(1)}
+	if len(d) == 0 {
+		r.Reason = "a suspect, and the budget ended before it was measured again: raise the budget"
+		return r
+	}
+	x := newSample(d)
+	r.Center = x.center()
+	// The other direction is judged as if it were alone.
+	r.Lo, r.Hi = x.bounds(level, s.Alpha, s.tails)
+	if fast {
+		r.Lo, r.Hi = x.bounds(s.Alpha, level, s.tails)
+	}
+	r.Resolution = newNoise(s.Seed, s.quads[0][i][row], d).resolution(r.Quads[0], len(d), s.theta(), s.Alpha/float64(rows), s.tails)
+	switch {
+	case p < s.Alpha && fast:
+		r.Verdict = Improved
+	case p < s.Alpha:
+		r.Verdict = Regression
+	default:
+		s.passes(&r)
+	}
+	return r
+}
+
+// first is the result of a row that was not.
+func (s *state) first(i, row, carried int) Result {
+	d := s.quads[0][i][row]
+	r := Result{Verdict: Inconclusive, Quads: [2]int{len(d), 0}, P: 1, Lo: math.Inf(-1), Hi: math.Inf(1), Resolution: math.Inf(1), Reason: s.skip[i]}
+	if len(d) == 0 {
+		return r
+	}
+	x := newSample(d)
+	slow, fast := x.test(0, s.tails)
+	r.Center, r.P = x.center(), slow
+	if r.Center < 0 {
+		r.P = fast
+	}
+	r.Lo, r.Hi = x.bounds(s.Alpha, s.Alpha, s.tails)
+	if r.Reason != "" {
+		return r
+	}
+	// Had it been a suspect, it would have been one more.
+	again := s.allocate(append(slices.Clone(s.suspects), i))[i]
+	r.Resolution = newNoise(s.Seed, d).resolution(len(d), again, s.theta(), s.Alpha/float64(carried+s.items[i].Rows), s.tails)
+	if s.pSlow[i] < slowLevel {
+		r.Reason = "a suspect, and the budget has no room to measure it again: raise the budget"
+		return r
+	}
+	s.passes(&r)
+	return r
+}
+
+// passes gives the verdict of a row that did not change significantly.
+func (s *state) passes(r *Result) {
+	switch limit := math.Log1p(s.Limit); {
+	case math.IsInf(r.Resolution, 1):
+		r.Reason = "the budget has no room to measure it again, had it been a suspect: raise the budget"
+	case r.Resolution > s.Limit:
+		r.Reason = "too noisy: a slowdown by the limit might not have been found"
+	case r.Hi > limit:
+		r.Reason = "a slowdown by the limit is not excluded"
+	default:
+		r.Verdict = Pass
+	}
+}

@@ -1,0 +1,131 @@
+package paired
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+)
+
+// bench is a simulated benchmark: its quads are drawn from noise and moved by the log of its slowdown.
+type bench struct {
+	noise    func(*rand.Rand) float64
+	slowdown float64
+}
+
+// simulated is a Source with a clock that only its own work moves.
+type simulated struct {
+	rng      *rand.Rand
+	benches  []bench
+	clock    time.Duration
+	cost     time.Duration
+	prepared map[int]bool
+	used     map[[2]int]bool // item, seed
+	stages   map[int]int     // seed: stage
+	fail     error
+}
+
+func newSimulated(seed uint64, budget time.Duration, benches ...bench) *simulated {
+	return &simulated{rng: rand.New(rand.NewPCG(seed, 99)), benches: benches, clock: budget, cost: 300 * time.Millisecond,
+		used: map[[2]int]bool{}, stages: map[int]int{}}
+}
+
+func (s *simulated) Left() time.Duration { return s.clock }
+func (s *simulated) Link() time.Duration { return 500 * time.Millisecond }
+
+func (s *simulated) Prepare(_ context.Context, seeds []int, _ []int) error {
+	s.clock -= time.Duration(len(seeds)) * s.Link()
+	s.prepared = map[int]bool{}
+	for _, seed := range seeds {
+		s.prepared[seed] = true
+	}
+	return nil
+}
+
+func (s *simulated) Quad(_ context.Context, stage, item, seed int, _ bool) ([]float64, error) {
+	at := [2]int{item, seed}
+	if other, ok := s.stages[seed]; s.fail != nil {
+		return nil, s.fail
+	} else if !s.prepared[seed] || s.used[at] || ok && other != stage {
+		return nil, errors.New("a seed is used twice, in both stages, or was not prepared")
+	}
+	s.used[at], s.stages[seed] = true, stage
+	s.clock -= s.cost
+	b := s.benches[item]
+	return []float64{math.Log1p(b.slowdown) + b.noise(s.rng)}, nil
+}
+
+func (s *simulated) items() []Item {
+	items := make([]Item, len(s.benches))
+	for i := range items {
+		items[i] = Item{Rows: 1, Cost: s.cost}
+	}
+	return items
+}
+
+// The noises: a paired log ratio of a quiet and of a busy machine, and of layouts that cost one side or the other 10 %.
+func normal(sigma float64) func(*rand.Rand) float64 {
+	return func(r *rand.Rand) float64 { return sigma * r.NormFloat64() }
+}
+
+func heavy(sigma float64) func(*rand.Rand) float64 { // one in eight is five times as wide
+	return func(r *rand.Rand) float64 {
+		if r.IntN(8) == 0 {
+			return 5 * sigma * r.NormFloat64()
+		}
+		return sigma * r.NormFloat64()
+	}
+}
+
+func layouts(step float64) func(*rand.Rand) float64 {
+	return func(r *rand.Rand) float64 { return step*float64(r.IntN(2)-r.IntN(2)) + 0.01*r.NormFloat64() }
+}
+
+func repeat(n int, b bench) []bench {
+	benches := make([]bench, n)
+	for i := range benches {
+		benches[i] = b
+	}
+	return benches
+}
+
+func run(t *testing.T, s *simulated, d Design) [][]Result {
+	t.Helper()
+	results, err := d.Run(t.Context(), s, s.items())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return results
+}
+
+func defaults(seed uint64) Design { return Design{Alpha: 0.01, Slack: 0.01, Limit: 0.05, Seed: seed} }
+
+func TestVerdicts(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		bench  bench
+		budget time.Duration
+		want   Verdict
+		reason string
+	}{
+		{"the same", bench{normal(0.01), 0}, time.Minute, Pass, ""},
+		{"slower within the slack", bench{normal(0.01), 0.009}, time.Minute, Pass, ""},
+		{"slower", bench{normal(0.01), 0.05}, time.Minute, Regression, ""},
+		{"slower by half", bench{heavy(0.02), 0.5}, time.Minute, Regression, ""},
+		{"slower, layouts", bench{layouts(0.03), 0.15}, time.Minute, Regression, ""},
+		{"faster", bench{normal(0.01), -0.05}, time.Minute, Improved, ""},
+		{"too noisy", bench{normal(0.2), 0}, time.Minute, Inconclusive, "too noisy"},
+		{"no time", bench{normal(0.01), 0}, 5 * time.Second, Inconclusive, "raise the budget"},
+		{"no time to measure again", bench{normal(0.01), 0.05}, 11 * time.Second, Inconclusive, "raise the budget"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := run(t, newSimulated(3, test.budget, test.bench), defaults(1))[0][0]
+			if r.Verdict != test.want || !strings.Contains(r.Reason, test.reason) || (r.Reason == "") != (r.Verdict != Inconclusive) {
+				t.Errorf("%+v, want %s %q", r, test.want, test.reason)
+			}
+		})
+	}
+}
