@@ -170,6 +170,7 @@ type Row struct {
 	Verdict    Verdict           `json:"verdict"`
 	Reason     string            `json:"reason,omitempty"` // why the verdict is inconclusive
 	Quads      [2]int            `json:"quads,omitzero"`   // A B B A quads behind the verdict, by stage; none for files
+	Pairs      []float64         `json:"-"`                // their log ratios, worse is positive
 	Layout     float64           `json:"layout,omitempty"` // spread over links of equal code, largest/smallest - 1, where that is why it is inconclusive
 	Links      int               `json:"links,omitempty"`  // behind Layout
 	File       string            `json:"file,omitempty"`   // of the benchmark's function, slash-separated below the repository's root
@@ -241,20 +242,24 @@ func (r *Report) Count(v Verdict) int {
 	return n
 }
 
-// ExitCode is 1 if any row regressed; else 2 if the rows judged by test are all inconclusive, or any is and Options.RequireResolution was set, or
-// there are no rows; else 0, as where all code is the same.
+// ExitCode is 1 if any row regressed; else 2 if the rows judged by test are all inconclusive (allocations, which hardly vary, apart), or any is and
+// Options.RequireResolution was set, or there are no rows; else 0, as where all code is the same.
 func (r *Report) ExitCode() int {
-	tested := 0
+	tested, doubtful := 0, 0
 	for _, row := range r.Rows {
-		if !row.Exact && row.Verdict != SameCode {
-			tested++
+		if _, allocation := smallestAllocation[row.Unit]; row.Exact || allocation || row.Verdict == SameCode {
+			continue
+		}
+		tested++
+		if row.Verdict == Inconclusive {
+			doubtful++
 		}
 	}
 	unclear := r.Count(Inconclusive)
 	switch {
 	case r.Count(Regression) > 0:
 		return 1
-	case unclear > 0 && (r.RequireResolution || unclear == tested), len(r.Rows) == 0:
+	case unclear > 0 && r.RequireResolution, tested > 0 && doubtful == tested, len(r.Rows) == 0:
 		return 2
 	}
 	return 0

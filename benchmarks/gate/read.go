@@ -271,21 +271,8 @@ func (in *input) trial(c *cell) (*trial, error) {
 			t.row.Config[key] = c.config[i]
 		}
 	}
-	constant := isConstant(c.runs[0]) && isConstant(c.runs[1])
-	smallest, allocation := smallestAllocation[c.unit]
-	if allocation && !constant {
-		t.floor = smallest
-		constant = slices.Max(c.runs[0]) <= smallest && slices.Max(c.runs[1]) <= smallest
-	}
 	assume := units.Get(c.unit, "assume")
-	declared := assume != nil && assume.Value == "exact"
-	if declared && !constant {
-		all := slices.Concat(c.runs[0], c.runs[1])
-		return nil, refuse("%s: declared assume=exact, but runs of one side differ, between %v and %v: drop the declaration",
-			c, slices.Min(all), slices.Max(all))
-	}
-	t.row.Exact = declared || constant && allocation
-	return t, nil
+	return t, t.exactness(assume != nil && assume.Value == "exact")
 }
 
 // distinct refuses one set of measurements given as both sources: the gate could not have fired. Rows that do not vary prove nothing.

@@ -1,0 +1,140 @@
+// Package live measures two versions of a Go module against each other and judges whether any benchmark became slower: the base (the merge base of
+// a ref and the head) in a worktree, and the head, by default the checkout as it is.
+//
+// # What is compared
+//
+// Both sides' test binaries of each package are linked at one seed. If code and data are equal, the package's benchmarks are "same code" and nothing is
+// timed. Otherwise each side is linked at many layout seeds (-funcalign=64 -randlayout=k), and package paired decides how often which benchmark is
+// measured, and judges.
+//
+// # How a benchmark is run
+//
+// A slice is one process that runs one benchmark with a fixed number of iterations, the same on both sides, in that side's package directory:
+//
+//	-test.run=^$ -test.bench=^BenchmarkA$/^sub$ -test.benchtime=Nx -test.count=1 -test.benchmem -test.paniconexit0
+//
+// N makes a slice of the base last about 60 ms (where the head is more than twice as slow, a slice of the head). The process must exit with 0
+// and print exactly one result. Both sides have this process's environment; that the settings of the go command agree is package binary's part.
+//
+// # What is judged
+//
+// Units that rest on time are judged by pairs. A custom unit needs a direction ("Unit tok/s better=higher" on standard output, before the
+// benchmark runs); a unit that is a constant over or times the time, such as MB/s or GFLOP/s, says the same as sec/op and is left to it. B/op and allocs/op, and units
+// declared assume=exact, do not depend on layout and are judged from all slices: exactly where they do not vary, else by the
+// test of package gate, at a tenth of the error probability.
+package live
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/assaykit/assay/benchmarks/gate"
+	gobinary "github.com/assaykit/assay/benchmarks/gate/binary"
+	"github.com/assaykit/assay/benchmarks/gate/checkout"
+	"github.com/assaykit/assay/benchmarks/gate/paired"
+)
+
+// Options configures Run. Start from Defaults.
+type Options struct {
+	Dir          string   // where the user stands, in a module in a git repository
+	Base         string   // ref whose merge base with the head is the base
+	Head         string   // ref; "" means the checkout as it is
+	Packages     []string // patterns of the go command; nil means ./...
+	Bench        string   // of the benchmarks, as go test -bench has it; "" means all
+	Budget       time.Duration
+	Tags         string // build tags
+	LDFlags      string // the user's, merged with the layout's
+	Alpha        float64
+	Slack        float64
+	Resolution   float64 // limit that a pass needs; see gate.Options
+	Require      float64 // gate.Options.RequireResolution
+	AllowRemoved bool    // accept benchmarks that the head lacks
+	AllowChanged bool    // judge benchmarks whose own source changed
+	Seed         uint32  // of layouts and orders; 0 means a random one, which the report names
+	Samples      string  // directory that gets base.txt and head.txt; "" keeps none
+	Log          func(format string, args ...any)
+}
+
+// Defaults returns the options of a gate for continuous integration, for the ref base.
+func Defaults(base string) Options {
+	g := gate.Defaults()
+	return Options{Dir: ".", Base: base, Budget: 5 * time.Minute, Alpha: g.Alpha, Slack: g.Slack, Resolution: g.Resolution}
+}
+
+// ofAllocations is the part of Alpha that the rows judged without pairs get; the pairs get the rest.
+const ofAllocations = 0.1
+
+// Run measures and judges. An error means that nothing was judged. Whatever it returns, worktrees and binaries are gone.
+func Run(ctx context.Context, opt Options) (report *gate.Report, err error) {
+	start := time.Now()
+	if opt.Log == nil {
+		opt.Log = func(string, ...any) {}
+	}
+	if opt.Budget <= 0 {
+		return nil, fmt.Errorf("the budget is %v: want a time such as 5m", opt.Budget)
+	}
+	for opt.Seed == 0 {
+		var b [4]byte
+		rand.Read(b[:]) // never fails
+		opt.Seed = binary.LittleEndian.Uint32(b[:]) >> 1
+	}
+	pair, err := checkout.Open(ctx, checkout.Options{Dir: opt.Dir, Base: opt.Base, Head: opt.Head})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, pair.Close()) }()
+	opt.Log("base %s, head %s", pair.Base.Name, pair.Head.Name)
+	scratch := filepath.Join(pair.Temp, "go")
+	if err := os.Mkdir(scratch, 0o700); err != nil {
+		return nil, err
+	}
+	builder, err := gobinary.Open(ctx, gobinary.Side{Root: pair.Base.Root, Dir: pair.Base.Dir}, gobinary.Side{Root: pair.Head.Root, Dir: pair.Head.Dir},
+		gobinary.Settings{Tags: opt.Tags, LDFlags: opt.LDFlags, Temp: scratch})
+	if err != nil {
+		return nil, err
+	}
+	s := &suite{Options: opt, pair: pair, builder: builder, deadline: start.Add(opt.Budget), runner: newRunner()}
+	s.report = &gate.Report{
+		Old: pair.Base.Name, New: pair.Head.Name, Alpha: opt.Alpha, Slack: opt.Slack, Limit: cmp.Or(opt.Require, opt.Resolution),
+		RequireResolution: opt.Require != 0, Rows: []gate.Row{}, Added: []string{}, Removed: []string{}, Notes: append([]string{}, pair.Notes...),
+	}
+	defer func() { err = errors.Join(err, s.keep()) }()
+	if err := s.find(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.judge(ctx); err != nil {
+		return nil, err
+	}
+	s.report.Seconds = time.Since(start).Seconds()
+	return s.report, nil
+}
+
+// judge measures what find found and adds the rows to the report.
+func (s *suite) judge(ctx context.Context) error {
+	var items []paired.Item
+	var timed []*benchmark
+	for _, b := range s.benchmarks {
+		if len(b.timed) > 0 {
+			items, timed = append(items, paired.Item{Rows: len(b.timed), Cost: b.cost}), append(timed, b)
+		}
+	}
+	var results [][]paired.Result
+	if len(items) > 0 {
+		s.Log("measuring %d benchmarks; layout seed %d", len(items), s.Seed)
+		s.report.Notes = append(s.report.Notes, fmt.Sprintf("layouts and orders are those of seed %d", s.Seed))
+		src := &source{suite: s, benchmarks: timed}
+		design := paired.Design{Alpha: (1 - ofAllocations) * s.Alpha, Slack: s.Slack, Limit: s.report.Limit, Seed: uint64(s.Seed)}
+		var err error
+		if results, err = design.Run(ctx, src, items); err != nil {
+			return err
+		}
+	}
+	return s.conclude(timed, results)
+}
