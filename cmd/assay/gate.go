@@ -1,8 +1,14 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"fmt"
+	"hash/crc32"
+	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -10,77 +16,211 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/assaykit/assay/benchmarks/gate"
+	"github.com/assaykit/assay/benchmarks/gate/live"
+	"github.com/assaykit/assay/benchmarks/gate/selftest"
 )
 
-func gateCommand() *cobra.Command {
-	opt := gate.Defaults()
-	slack, resolution := fraction(opt.Slack), fraction(0)
-	var bench string
-	var asJSON, markdown bool
-	cmd := &cobra.Command{
-		Use:   "gate OLD NEW",
-		Short: "Judge two files of Go benchmark results: has anything become slower?",
-		Long: `Judge two files of Go benchmark results. Each benchmark gets pass, regression, improved or inconclusive, with the
-smallest slowdown that would have been found ("finds").
+// gateFlags are the flags of assay gate. The live ones need --base.
+type gateFlags struct {
+	live              live.Options
+	slack, resolution fraction
+	require           fraction
+	format            struct{ json, markdown, annotations bool }
+	selfTest          bool
+	runs              int
+	record            string
+}
 
-Exit status: 0 no regression; 1 a regression; 2 nothing was judged: the files cannot be compared, the runs are
-too few for the test to fire, or nothing is conclusive.`,
-		Example: `  go test -run '^$' -bench . -count 10 ./... > new.txt
-  assay gate old.txt new.txt`,
-		Args: cobra.ExactArgs(2),
+// liveOnly are the flags that mean nothing for two files.
+var liveOnly = []string{"head", "budget", "tags", "ldflags", "seed", "samples", "allow-changed-benchmarks"}
+
+func gateCommand() *cobra.Command {
+	g := &gateFlags{live: live.Defaults("")}
+	g.slack, g.resolution = fraction(g.live.Slack), fraction(g.live.Resolution)
+	cmd := &cobra.Command{
+		Use:   "gate --base REF [packages] | gate OLD NEW | gate --self-test",
+		Short: "Has any benchmark of a Go module become slower?",
+		Long: `Has any benchmark of a Go module become slower?
+
+With --base, the module in the current directory is measured against the merge base of REF and HEAD, which is checked
+out in a worktree; uncommitted changes count. Packages whose code did not change are not timed. The others are linked at
+many layouts, and base and head run in turn. A first stage finds the suspects, a second one, on other layouts, judges
+them. With two files of benchmark results made elsewhere, these are judged. With --self-test, the gate's own error rates
+are measured on this machine.
+
+Each benchmark gets same code, pass, regression, improved or inconclusive, with the smallest slowdown that would have
+been found ("finds"). Inconclusive is never a pass. docs/gate.md explains the statistics.
+
+Exit status: 0 no regression; 1 a regression; 2 nothing was judged, nothing is conclusive, or, with
+--require-resolution, anything is inconclusive.`,
+		Example: `  assay gate --base origin/main
+  assay gate --base v1.2.0 --bench 'Encode/size=1k$' --budget 2m ./codec
+  go test -run '^$' -bench . -count 10 ./... > new.txt; assay gate old.txt new.txt`,
+		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			opt.Slack, opt.RequireResolution = float64(slack), float64(resolution)
-			if bench != "" {
-				re, err := regexp.Compile(bench)
-				if err != nil {
-					return fmt.Errorf("--bench: %w", err)
-				}
-				opt.Bench = re
+			if g.selfTest {
+				return g.test(cmd, args)
 			}
-			var sources [2]gate.Source
-			for i, name := range args {
-				f, err := os.Open(name)
-				if err != nil {
-					return err
-				}
-				defer f.Close()
-				sources[i] = gate.Source{Name: name, Reader: f}
-			}
-			report, err := gate.Compare(sources[0], sources[1], opt)
+			report, err := g.run(cmd, args)
 			if err != nil {
 				return err
 			}
-			out := cmd.OutOrStdout()
-			switch {
-			case asJSON:
-				err = writeJSON(out, report)
-			case markdown:
-				err = report.WriteMarkdown(out)
-			default:
-				err = report.WriteText(out)
-			}
-			switch {
-			case err != nil:
-				return err
-			case report.ExitCode() == exitVerdict:
-				return errVerdict
-			case report.ExitCode() == exitNotJudged:
-				return fmt.Errorf("%d of %d rows are inconclusive: run more often (go test -count 20) or on a quieter machine",
-					report.Count(gate.Inconclusive), len(report.Rows))
-			}
-			return nil
+			return g.print(cmd.OutOrStdout(), cmd.ErrOrStderr(), report)
 		},
 	}
 	f := cmd.Flags()
-	f.Float64Var(&opt.Alpha, "alpha", opt.Alpha, "the probability of any false alarm in the whole suite")
-	f.Var(&slack, "slack", "the slowdown that is tolerated")
-	f.Var(&resolution, "require-resolution", "exit 2 unless every row would have shown a slowdown of this size, such as 5%")
-	f.StringVar(&bench, "bench", "", "only benchmarks that match this regular expression")
-	f.BoolVar(&opt.AllowRemoved, "allow-removed", false, "accept benchmarks that NEW lacks")
-	f.BoolVar(&asJSON, "json", false, "print JSON")
-	f.BoolVar(&markdown, "markdown", false, "print Markdown, for a job summary")
+	f.StringVar(&g.live.Base, "base", "", "measure against the merge base of this ref and the head")
+	f.StringVar(&g.live.Head, "head", "", "measure this ref instead of the checkout with its uncommitted changes")
+	f.StringVar(&g.live.Bench, "bench", "", "only these benchmarks: with --base a pattern as go test -bench has it, for files a regular expression of the full name")
+	f.DurationVar(&g.live.Budget, "budget", g.live.Budget, "the time that it may take")
+	f.Float64Var(&g.live.Alpha, "alpha", g.live.Alpha, "the probability of any false alarm in the whole suite")
+	f.Var(&g.slack, "slack", "the slowdown that is tolerated")
+	f.Var(&g.resolution, "resolution", "a benchmark passes only if a slowdown of this size would have been found")
+	f.Var(&g.require, "require-resolution", "the same, and exit 2 if any benchmark is inconclusive")
+	f.BoolVar(&g.live.AllowRemoved, "allow-removed", false, "accept benchmarks that the head lacks")
+	f.BoolVar(&g.live.AllowChanged, "allow-changed-benchmarks", false, "judge benchmarks whose own source changed")
+	f.StringVar(&g.live.Tags, "tags", "", "build tags, as go build has them")
+	f.StringVar(&g.live.LDFlags, "ldflags", "", "linker flags, as go build has them")
+	f.Uint32Var(&g.live.Seed, "seed", 0, "of the layouts and orders, to repeat a run (0: a random one)")
+	f.StringVar(&g.live.Samples, "samples", "", "directory for the measurements, base.txt and head.txt (none: keep none; default one in the user's cache)")
+	f.BoolVar(&g.format.json, "json", false, "print JSON")
+	f.BoolVar(&g.format.markdown, "markdown", false, "print Markdown, for a job summary")
+	f.BoolVar(&g.format.annotations, "annotations", os.Getenv("GITHUB_ACTIONS") == "true", "also print GitHub annotations to standard error (default where GITHUB_ACTIONS is true)")
+	f.BoolVar(&g.selfTest, "self-test", false, "measure how often the gate is wrong here: the same code, and slowdowns of 3, 5, 10 and 20 %")
+	f.IntVar(&g.runs, "runs", 20, "of each kind, for --self-test: a pair of them takes about three minutes")
+	f.StringVar(&g.record, "record", "", "file for the noise that --self-test meets, as JSON")
 	cmd.MarkFlagsMutuallyExclusive("json", "markdown")
+	cmd.MarkFlagsMutuallyExclusive("base", "self-test")
+	cmd.MarkFlagsMutuallyExclusive("resolution", "require-resolution")
 	return cmd
+}
+
+// run judges a module or two files.
+func (g *gateFlags) run(cmd *cobra.Command, args []string) (*gate.Report, error) {
+	g.live.Slack, g.live.Resolution, g.live.Require = float64(g.slack), float64(g.resolution), float64(g.require)
+	if g.live.Base == "" {
+		for _, name := range liveOnly {
+			if cmd.Flags().Changed(name) {
+				return nil, fmt.Errorf("--%s needs --base REF", name)
+			}
+		}
+		if len(args) != 2 {
+			return nil, errors.New("want --base REF, such as origin/main, or two files of benchmark results")
+		}
+		return g.files(args[0], args[1])
+	}
+	return g.measure(cmd.Context(), cmd.ErrOrStderr(), args)
+}
+
+// test measures the gate's error rates.
+func (g *gateFlags) test(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("--self-test takes no arguments, not %q", args)
+	}
+	log := cmd.ErrOrStderr()
+	result, err := selftest.Run(cmd.Context(), selftest.Options{Runs: g.runs, Budget: g.live.Budget, Limit: float64(g.resolution), Seed: g.live.Seed,
+		Log: func(format string, args ...any) { fmt.Fprintf(log, format+"\n", args...) }})
+	if err != nil {
+		return err
+	}
+	if g.record != "" {
+		var b bytes.Buffer
+		if err := writeJSON(&b, result.Pairs); err != nil {
+			return err
+		}
+		if err := os.WriteFile(g.record, b.Bytes(), 0o666); err != nil {
+			return err
+		}
+	}
+	if g.format.json {
+		err = writeJSON(cmd.OutOrStdout(), result)
+	} else {
+		err = result.WriteText(cmd.OutOrStdout())
+	}
+	if err == nil && len(result.Aims()) > 0 {
+		err = errVerdict
+	}
+	return err
+}
+
+// files judges two files.
+func (g *gateFlags) files(names ...string) (*gate.Report, error) {
+	opt := gate.Options{Alpha: g.live.Alpha, Slack: g.live.Slack, Resolution: g.live.Resolution, RequireResolution: g.live.Require, AllowRemoved: g.live.AllowRemoved}
+	if g.live.Bench != "" {
+		re, err := regexp.Compile(g.live.Bench)
+		if err != nil {
+			return nil, fmt.Errorf("--bench: %w", err)
+		}
+		opt.Bench = re
+	}
+	var sources [2]gate.Source
+	for i, name := range names {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		sources[i] = gate.Source{Name: name, Reader: f}
+	}
+	return gate.Compare(sources[0], sources[1], opt)
+}
+
+// measure judges the module in the current directory.
+func (g *gateFlags) measure(ctx context.Context, log io.Writer, packages []string) (*gate.Report, error) {
+	opt := g.live
+	opt.Packages = packages
+	opt.Log = func(format string, args ...any) { fmt.Fprintf(log, format+"\n", args...) }
+	switch opt.Samples {
+	case "":
+		var err error
+		if opt.Samples, err = samplesDir(); err != nil {
+			return nil, err
+		}
+	case "none":
+		opt.Samples = ""
+	}
+	return live.Run(ctx, opt)
+}
+
+// samplesDir is a directory in the user's cache for each directory that is measured: the last run's measurements are kept.
+func samplesDir() (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("no cache directory for the measurements: %w: name one with --samples", err)
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(cache, "assay", "gate", fmt.Sprintf("%s-%08x", filepath.Base(dir), crc32.ChecksumIEEE([]byte(dir)))), nil
+}
+
+// print writes the report, and turns it into an exit status.
+func (g *gateFlags) print(out, log io.Writer, report *gate.Report) error {
+	var err error
+	switch {
+	case g.format.json:
+		err = writeJSON(out, report)
+	case g.format.markdown:
+		err = report.WriteMarkdown(out)
+	default:
+		err = report.WriteText(out)
+	}
+	if g.format.annotations {
+		err = errors.Join(err, report.WriteAnnotations(log))
+	}
+	switch {
+	case err != nil:
+		return err
+	case report.ExitCode() == exitVerdict:
+		return errVerdict
+	case len(report.Rows) == 0:
+		return errors.New("no benchmark was judged: both sides have none in common")
+	case report.ExitCode() == exitNotJudged:
+		return fmt.Errorf("%d of %d rows are inconclusive: measure longer (--budget, or go test -count 20) or on a quieter machine",
+			report.Count(gate.Inconclusive), len(report.Rows))
+	}
+	return nil
 }
 
 // fraction is a flag that takes 0.05 or 5%.
