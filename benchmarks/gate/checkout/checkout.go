@@ -91,13 +91,13 @@ func Open(ctx context.Context, opt Options) (_ *Pair, err error) {
 			return nil, err
 		}
 	}
-	p.Base.Root = filepath.Join(temp.dir, filepath.Base(temp.dir)+"-base")
+	p.Base.Root = filepath.Join(temp.dir, filepath.Base(temp.dir)+baseTree)
 	p.Head.Root = user.dir
 	if err := temp.worktree(ctx, user, p.Base.Commit, p.Base.Root, p.Base.Name); err != nil {
 		return nil, err
 	}
 	if opt.Head != "" {
-		p.Head.Root = filepath.Join(temp.dir, filepath.Base(temp.dir)+"-head")
+		p.Head.Root = filepath.Join(temp.dir, filepath.Base(temp.dir)+headTree)
 		if err := temp.worktree(ctx, user, p.Head.Commit, p.Head.Root, p.Head.Name); err != nil {
 			return nil, err
 		}

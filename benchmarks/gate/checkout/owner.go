@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gofrs/flock"
 )
@@ -29,6 +30,8 @@ const (
 	prefix           = "assay-gate-"
 	ownerFile        = "owner"
 	repositoriesFile = "repositories"
+	baseTree         = "-base"
+	headTree         = "-head"
 )
 
 var ours = regexp.MustCompile(`^` + prefix + `[a-z2-7]{12}$`)
@@ -107,19 +110,28 @@ func (t *temporary) remove() error {
 	return errors.Join(errs...)
 }
 
-// removeAll is os.RemoveAll that also removes what lies in directories without write permission, as benchmarks may leave.
+// patience is how long removeAll waits for others to stop writing.
+const patience = 10 * time.Second
+
+// removeAll is os.RemoveAll that also removes what lies in directories without write permission, as benchmarks may leave, and outlasts the git of a
+// killed process, which writes on until it is done or its working directory is gone.
 func removeAll(dir string) error {
-	err := os.RemoveAll(dir)
-	if !errors.Is(err, fs.ErrPermission) {
-		return err
-	}
-	_ = filepath.WalkDir(dir, func(path string, e fs.DirEntry, _ error) error {
-		if e != nil && e.IsDir() {
-			_ = os.Chmod(path, 0o700) // before it is read; what fails is reported below
+	var err error
+	for start := time.Now(); time.Since(start) < patience; time.Sleep(10 * time.Millisecond) {
+		if err = os.RemoveAll(dir); errors.Is(err, fs.ErrPermission) {
+			_ = filepath.WalkDir(dir, func(path string, e fs.DirEntry, _ error) error {
+				if e != nil && e.IsDir() {
+					_ = os.Chmod(path, 0o700) // before it is read; what fails is reported below
+				}
+				return nil
+			})
+			err = os.RemoveAll(dir)
 		}
-		return nil
-	})
-	return os.RemoveAll(dir)
+		if !errors.Is(err, fs.ErrExist) { // directory not empty
+			break
+		}
+	}
+	return err
 }
 
 // unregister removes the registrations of worktrees below dir from the git directory common.
@@ -203,6 +215,10 @@ func removeDead(dir string) error {
 	locked, err := lock.TryLock()
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		// The process died before it had made its lock, or its git came back after a sweep.
+		for _, worktree := range []string{baseTree, headTree} {
+			_ = removeAll(filepath.Join(dir, filepath.Base(dir)+worktree))
+		}
 		_ = os.Remove(dir) // fails unless it is empty
 		return nil
 	case err != nil || !locked:

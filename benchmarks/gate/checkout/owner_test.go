@@ -102,10 +102,12 @@ func TestKilled(t *testing.T) {
 	if err := os.Mkdir(unlocked, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	checkout{t, temp}.write(prefix + "eeeeeeeeeeee/" + prefix + "eeeeeeeeeeee-base/file") // its git outlived the sweep
 
 	live := other.open(Options{Base: "main", Head: "main", Temp: temp})
 	gone(t, dead, true)
 	gone(t, unlocked, true)
+	gone(t, filepath.Join(temp, prefix+"eeeeeeeeeeee"), true)
 	registered(t, c, 0)
 	same(t, "the dead process's checkout", files(t, c.dir), before)
 	for _, name := range foreign {
@@ -161,6 +163,36 @@ func TestKilledElsewhere(t *testing.T) {
 		}
 	}
 	same(t, "the checkout", files(t, c.dir), before)
+}
+
+// TestRemoveAll removes a directory to which another still writes.
+func TestRemoveAll(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "dir")
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	var writer sync.WaitGroup
+	begun := make(chan bool, 1)
+	for w := range 4 {
+		writer.Go(func() {
+			for i := range 5000 {
+				f, err := os.Create(filepath.Join(dir, fmt.Sprint(w, i)))
+				if err != nil {
+					break // the directory is gone
+				}
+				f.Close()
+				if w == 0 && i == 100 {
+					begun <- true
+				}
+			}
+		})
+	}
+	<-begun
+	if err := removeAll(dir); err != nil {
+		t.Error(err)
+	}
+	writer.Wait()
+	gone(t, dir, true)
 }
 
 // TestNeighbors opens and closes pairs of one repository at once.
