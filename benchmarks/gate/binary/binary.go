@@ -63,9 +63,6 @@ type tree struct {
 	modfile string // -modfile, or ""
 }
 
-// oldest is the first Go version whose linker has both -randlayout and -funcalign.
-const oldest = "go1.25"
-
 // Open looks at both trees. It refuses what could not be compared, and names the remedy.
 func Open(ctx context.Context, base, head Side, set Settings) (*Builder, error) {
 	b, err := open(ctx, base, head, set)
@@ -121,8 +118,8 @@ func open(ctx context.Context, base, head Side, set Settings) (*Builder, error) 
 		return nil, err
 	}
 	b.goos, b.version = headTree.goenv["GOOS"], headTree.goenv["GOVERSION"]
-	if version.IsValid(b.version) && version.Compare(b.version, oldest) < 0 {
-		return nil, fmt.Errorf("%s has no linker that can vary the layout of code: install Go %s or newer", b.version, oldest[2:])
+	if err := supported(b.version); err != nil {
+		return nil, err
 	}
 	for _, t := range b.trees {
 		t.tags = t.own(set.Tags)
@@ -134,6 +131,19 @@ func open(ctx context.Context, base, head Side, set Settings) (*Builder, error) 
 		}
 	}
 	return b, nil
+}
+
+// supported refuses Go before 1.25, whose linker has not both -randlayout and -funcalign.
+func supported(goversion string) error {
+	if before(goversion, "go1.25") {
+		return fmt.Errorf("%s cannot vary the layout of code as this needs: install Go 1.25 or newer", goversion)
+	}
+	return nil
+}
+
+// before reports whether a Go version is older than another. One that says not which, as a development version may, is new.
+func before(goversion, other string) bool {
+	return version.IsValid(goversion) && version.Compare(goversion, other) < 0
 }
 
 // withPaths are the variables whose values may name files of the tree.

@@ -1,10 +1,13 @@
 package binary
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -104,44 +107,151 @@ func both(t *testing.T, b *Builder, pattern string) (base, head Package) {
 	return base, head
 }
 
-func TestSame(t *testing.T) {
-	quiet(t)
-	replace := func(file, old, new string) map[string]string {
-		if strings.Count(plain[file], old) == 0 {
-			t.Fatalf("%s has no %q", file, old)
-		}
-		return map[string]string{file: strings.ReplaceAll(plain[file], old, new)}
+// mustOpen opens the trees as if their binaries could run here.
+func mustOpen(t *testing.T, base, head Side, set Settings) *Builder {
+	t.Helper()
+	b, err := open(t.Context(), base, head, set)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return b
+}
+
+// mustMatch holds an error to a regular expression; that of no error is empty.
+func mustMatch(t *testing.T, err error, want string) {
+	t.Helper()
+	switch {
+	case want == "" && err != nil:
+		t.Error(err)
+	case want != "" && (err == nil || !regexp.MustCompile("(?s)"+want).MatchString(err.Error())):
+		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	quiet(t)
+	outside := t.TempDir()
+	write(t, outside, map[string]string{"go.mod": "module example.com/out\n", "go.work": "go 1.24\n"})
+	gomod := func(rest string) map[string]string { return map[string]string{"go.mod": plain["go.mod"] + rest} }
 	for _, test := range []struct {
-		name   string
-		change map[string]string
-		want   bool
+		name       string
+		env        [2]string
+		base, head map[string]string
+		set        Settings
+		want       string // "" accepts
 	}{
-		{"nothing", nil, true},
-		{"comments", replace("m.go", "\t\t", "\t\t// why"+strings.Repeat("\n", 300)+"\t\t"), true},
-		{"local variable", replace("m.go", "total", "sum"), true},
-		{"constant", replace("m.go", "17", "19"), false},
-		{"string", replace("m.go", "hello", "world"), false},
-		{"testdata that is read at run time", map[string]string{"testdata/x": "1"}, false},
-		{"embedded file", map[string]string{"data/in.txt": "other"}, false},
+		{name: "nothing"},
+		{name: "dependency that is not there", head: gomod("require example.com/absent v1.0.0\n")},
+		{name: "no module", base: map[string]string{"go.mod": ""}, want: "base: .*base is in no module: go mod init"},
+		{name: "newer language", head: map[string]string{"go.mod": "module example.com/m\n\ngo 1.99\n"}, want: "head: go list .*requires go >= 1.99"},
+		{name: "older language", base: map[string]string{"go.mod": "module example.com/m\n\ngo 1.21\n"}},
+		{name: "toolchain line, local", head: gomod("toolchain go1.99.0\n")},
+		{name: "toolchain line, not local", env: [2]string{"GOTOOLCHAIN", "auto"}, head: gomod("toolchain go1.99.0\n"),
+			want: "head: go env .*go1.99.0.*\n.*GOTOOLCHAIN=local"},
+		{name: "replace by a copy", head: changed(gomod("replace example.com/x => ./x\n"), map[string]string{"x/go.mod": "module example.com/x\n"})},
+		{name: "replace by a version", head: gomod("replace example.com/x => example.com/y v1.0.0\n")},
+		{name: "replace outside", head: gomod("replace example.com/x => ../x\n"),
+			want: `head: go.mod replaces example.com/x by ../x, outside of the repository: .* a copy`},
+		{name: "replace outside, absolute", base: gomod("replace example.com/x => " + outside + "\n"), want: "base: go.mod replaces example.com/x by /"},
+		{name: "replace outside, vendored", head: changed(gomod("replace example.com/x => ../x\n"),
+			map[string]string{"vendor/modules.txt": "# example.com/x => ../x\n"})},
+		{name: "replace outside, vendored in vain", env: [2]string{"GOFLAGS", "-mod=mod"}, head: changed(gomod("replace example.com/x => ../x\n"),
+			map[string]string{"vendor/modules.txt": "# example.com/x => ../x\n"}), want: "head: go.mod replaces"},
+		{name: "replace outside in a workspace", head: map[string]string{"go.work": "go 1.24\n\nuse .\n\nreplace example.com/x => ../x\n"},
+			want: "head: go.work replaces example.com/x by ../x, outside"},
+		{name: "replace outside in another go.mod", env: [2]string{"GOFLAGS", "-modfile=ci.mod"}, base: map[string]string{"ci.mod": plain["go.mod"]},
+			head: map[string]string{"ci.mod": plain["go.mod"] + "replace example.com/x => ../x\n"}, want: "head: ci.mod replaces"},
+		{name: "workspace", head: map[string]string{"go.work": "go 1.24\n\nuse .\n"}},
+		{name: "workspace with a module outside", head: map[string]string{"go.work": "go 1.24\n\nuse (\n\t.\n\t" + outside + "\n)\n"},
+			want: "head: the module example.com/out lies outside of the repository"},
+		{name: "workspace outside", env: [2]string{"GOWORK", filepath.Join(outside, "go.work")}, want: "head|base: the workspace .* lies outside .*GOWORK=off"},
+		{name: "workspace off", env: [2]string{"GOWORK", "off"}, head: map[string]string{"go.work": "go 1.24\n\nuse ../x\n"}},
+		{name: "another system", env: [2]string{"GOOS", "plan9"}, want: "GOOS is plan9, so the binaries would not run here"},
+		{name: "overlay", env: [2]string{"GOFLAGS", "-overlay=x.json"}, want: "GOFLAGS: -overlay=x.json would put the same files into both trees"},
+		{name: "flags of one package", set: Settings{LDFlags: "fmt=-s"}, want: "--ldflags: -ldflags=fmt=-s: .*want flags for all packages"},
+		{name: "open quote", set: Settings{LDFlags: "-X 'main.x=a b"}, want: "--ldflags: .*' is not closed"},
+		{name: "open quote in GOFLAGS", env: [2]string{"GOFLAGS", `"-ldflags=-s`}, want: `GOFLAGS: " is not closed: put quotes`},
+		{name: "no go", env: [2]string{"PATH", outside}, want: "install Go and put it into the PATH"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			base, head := trees(t, plain, changed(plain, test.change), ".")
-			b, err := Open(t.Context(), base, head, Settings{})
-			if err != nil {
-				t.Fatal(err)
+			if test.env[0] != "" {
+				t.Setenv(test.env[0], test.env[1])
 			}
-			x, y := both(t, b, ".")
-			got, err := b.Same(t.Context(), x, y, t.TempDir())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != test.want {
-				t.Errorf("same code: %v, want %v", got, test.want)
-			}
-			if got := slices.Collect(maps.Keys(y.Benchmarks)); !slices.Equal(got, []string{"BenchmarkWork"}) {
-				t.Errorf("benchmarks %v", got)
+			base, head := trees(t, changed(plain, test.base), changed(plain, test.head), ".")
+			_, err := Open(t.Context(), base, head, test.set)
+			mustMatch(t, err, test.want)
+		})
+	}
+}
+
+func TestEqualEnv(t *testing.T) {
+	env := func(change ...string) map[string]string {
+		m := map[string]string{"GOVERSION": "go1.26.8", "GOAMD64": "v1", "GOMOD": "/b/go.mod", "CGO_CFLAGS": "-I/b/include -g"}
+		for i := 0; i < len(change); i += 2 {
+			m[change[i]] = change[i+1]
+		}
+		return m
+	}
+	for _, test := range []struct {
+		name string
+		head map[string]string
+		want string
+	}{
+		{"other paths", env("GOMOD", "/h/go.mod", "CGO_CFLAGS", "-I/h/include -g"), ""},
+		{"another path", env("CGO_CFLAGS", "-I/hh/include -g"), "CGO_CFLAGS"},
+		{"one side", env("GOARM64", "v8.0"), "GOARM64"},
+		{"level", env("GOAMD64", "v3"), "GOAMD64"},
+		{"version and what follows", env("GOVERSION", "go1.26.9", "GOAMD64", "v3"), "GOVERSION"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			base := &tree{Side: Side{Root: "/b"}, roots: []string{"/h"}, goenv: env()}
+			err := equalEnv(base, &tree{goenv: test.head})
+			if got := fmt.Sprint(err); test.want == "" && err != nil || !strings.Contains(got, test.want+"=") && test.want != "" {
+				t.Errorf("error %v, want of %q", err, test.want)
 			}
 		})
+	}
+}
+
+func TestOwn(t *testing.T) {
+	tree := &tree{Side: Side{Root: "/t/$1"}, roots: []string{"/home/u/repo", "/data/repo"}}
+	for in, want := range map[string]string{
+		"":                        "",
+		"/home/u/repo":            "/t/$1",
+		"/home/u/repo/ci/go.work": "/t/$1/ci/go.work",
+		"-I/home/u/repo/a:/data/repo '-L/data/repo'": "-I/t/$1/a:/t/$1 '-L/t/$1'",
+		"/home/u/repo2/x /data/repo.old":             "/home/u/repo2/x /data/repo.old",
+	} {
+		if got := tree.own(in); got != want {
+			t.Errorf("own(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestSupported(t *testing.T) {
+	for version, want := range map[string]bool{"go1.24.13": false, "go1.25.0": true, "go1.26.8": true, "go1.26.8 X:nosimd": true, "devel go1.28-abc": true} {
+		if err := supported(version); (err == nil) != want {
+			t.Errorf("%s: error %v", version, err)
+		}
+	}
+}
+
+// TestCanceled holds that nothing runs on, and that the error is the context's.
+func TestCanceled(t *testing.T) {
+	quiet(t)
+	base, head := trees(t, plain, plain, ".")
+	b := mustOpen(t, base, head, Settings{})
+	x, pkg := both(t, b, ".")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stop := errors.New("stop")
+	cancel(stop)
+	out := filepath.Join(t.TempDir(), "out")
+	_, openErr := Open(ctx, base, head, Settings{})
+	_, listErr := b.Packages(ctx, 1, []string{"."})
+	_, sameErr := b.Same(ctx, x, pkg, t.TempDir())
+	for i, err := range []error{openErr, listErr, sameErr, b.Link(ctx, 1, pkg, 1, out)} {
+		if !errors.Is(err, stop) {
+			t.Errorf("call %d: error %v, want %v", i, err, stop)
+		}
 	}
 }

@@ -101,7 +101,7 @@ func (t *tree) requireInside(ctx context.Context) error {
 	case gowork == "" && (gomod == "" || gomod == os.DevNull):
 		return fmt.Errorf("%s: %s is in no module: go mod init, or start in the directory of one", t.name, t.Dir)
 	}
-	out, err := t.run(ctx, true, "list", "-m", "-json")
+	out, err := t.run(ctx, true, t.flags("list", "-m", "-json")...)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package binary
 import (
 	"context"
 	"fmt"
-	"go/version"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,7 +10,8 @@ import (
 )
 
 // Link writes the test binary of a package of a side (0 base, 1 head) to the file out. The seed permutes its functions; each starts at a multiple of
-// 64 bytes, so that less depends on the permutation. Links may run concurrently, each with another out.
+// 64 bytes, so that less depends on the permutation. The seed 0 keeps the linker's own order; seeds that are equal modulo 1<<31-1, that of math/rand,
+// permute alike. Links may run concurrently, each with another out.
 func (b *Builder) Link(ctx context.Context, side int, pkg Package, seed uint32, out string) error {
 	return b.link(ctx, side, pkg, out, "-w -funcalign=64", fmt.Sprintf("-randlayout=%d", seed))
 }
@@ -44,7 +44,7 @@ var elfSystems = []string{"android", "dragonfly", "freebsd", "illumos", "linux",
 // the code is not the same: that costs time, and no wrong verdict.
 func (b *Builder) Same(ctx context.Context, basePkg, headPkg Package, temp string) (bool, error) {
 	// Before Go 1.26, tables with line numbers lie among other data.
-	if version.IsValid(b.version) && version.Compare(b.version, "go1.26") < 0 {
+	if before(b.version, "go1.26") {
 		return false, nil
 	}
 	read := readELF

@@ -29,7 +29,7 @@ type Benchmark struct {
 
 // listed is what go list says about a package.
 type listed struct {
-	ImportPath, Dir, Name           string
+	ImportPath, ForTest, Dir, Name  string
 	TestGoFiles, XTestGoFiles       []string
 	TestEmbedFiles, XTestEmbedFiles []string
 	Error                           *struct{ Err string }
@@ -42,7 +42,7 @@ type listed struct {
 // the package's test files declare. Names are not resolved: one that happens to be the same is taken in.
 func (b *Builder) Packages(ctx context.Context, side int, patterns []string) ([]Package, error) {
 	t := b.trees[side]
-	args := append(t.flags("list", "-e"), "-json=ImportPath,Dir,Name,TestGoFiles,XTestGoFiles,TestEmbedFiles,XTestEmbedFiles,Error", "--")
+	args := append(t.flags("list", "-e", "-test"), "-json=ImportPath,ForTest,Dir,Name,TestGoFiles,XTestGoFiles,TestEmbedFiles,XTestEmbedFiles,Error", "--")
 	out, err := t.run(ctx, false, append(args, patterns...)...)
 	if err != nil {
 		return nil, err
@@ -53,6 +53,9 @@ func (b *Builder) Packages(ctx context.Context, side int, patterns []string) ([]
 	}
 	var pkgs []Package
 	for _, l := range all {
+		if l.ForTest != "" { // asked for with -test, without which the embedded files are not listed
+			continue
+		}
 		if l.Error != nil {
 			if side == 0 && l.Name == "" { // there is no Go file of it
 				continue

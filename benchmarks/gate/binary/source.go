@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -110,12 +109,7 @@ func (s *source) add(file *ast.File) {
 		case *ast.FuncDecl:
 			names := []string{d.Name.Name}
 			if d.Recv != nil {
-				ast.Inspect(d.Recv, func(n ast.Node) bool {
-					if id, ok := n.(*ast.Ident); ok {
-						names = append(names, id.Name)
-					}
-					return true
-				})
+				names = append(names, receiver(d.Recv.List[0].Type))
 			}
 			s.declare(file, names, d, d.Doc)
 		case *ast.GenDecl:
@@ -136,6 +130,26 @@ func (s *source) add(file *ast.File) {
 					s.declare(file, specNames(spec), one, doc)
 				}
 			}
+		}
+	}
+}
+
+// receiver returns the name of a receiver's type.
+func receiver(x ast.Expr) string {
+	for {
+		switch t := x.(type) {
+		case *ast.Ident:
+			return t.Name
+		case *ast.StarExpr:
+			x = t.X
+		case *ast.ParenExpr:
+			x = t.X
+		case *ast.IndexExpr:
+			x = t.X
+		case *ast.IndexListExpr:
+			x = t.X
+		default:
+			return ""
 		}
 	}
 }
@@ -183,7 +197,9 @@ func (s *source) declare(file *ast.File, names []string, node ast.Node, docs ...
 	ast.Inspect(node, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.Ident:
-			d.names = append(d.names, n.Name)
+			if n.Name != "_" {
+				d.names = append(d.names, n.Name)
+			}
 		case *ast.SelectorExpr:
 			if x, ok := n.X.(*ast.Ident); ok {
 				packages[x.Name] = true
@@ -219,21 +235,13 @@ func (s *source) declare(file *ast.File, names []string, node ast.Node, docs ...
 	}
 }
 
-// imports reports whether an import may be what one of the names means: its own name, or any part of its path.
+// imports reports whether an import may be what one of the names means: its own name, or a word of its path, as yaml is of gopkg.in/yaml.v3.
 func imports(spec *ast.ImportSpec, names map[string]bool) bool {
 	if spec.Name != nil {
 		return spec.Name.Name == "." || names[spec.Name.Name]
 	}
-	path, err := strconv.Unquote(spec.Path.Value)
-	if err != nil {
-		return true
-	}
-	for name := range names {
-		if strings.Contains(path, name) {
-			return true
-		}
-	}
-	return false
+	words := strings.FieldsFunc(spec.Path.Value, func(r rune) bool { return strings.ContainsRune(`"`+"`/.-_", r) })
+	return slices.ContainsFunc(words, func(word string) bool { return names[word] })
 }
 
 // reach returns what the names declare and whatever that mentions, in an order that does not depend on that of the files.

@@ -1,0 +1,255 @@
+package binary
+
+import (
+	"bytes"
+	"debug/elf"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// requireC skips the test without a C compiler, which .ci/run needs anyway for the race detector.
+func requireC(t *testing.T) {
+	t.Helper()
+	out, err := exec.Command("go", "env", "CC").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := exec.LookPath(strings.TrimSpace(string(out))); err != nil {
+		t.Skip("not run: there is no C compiler:", err)
+	}
+	t.Setenv("CGO_ENABLED", "1")
+}
+
+// link links a package of a side and returns the file.
+func link(t *testing.T, b *Builder, side int, pkg Package, seed uint32) string {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "out")
+	if err := b.Link(t.Context(), side, pkg, seed, out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// run runs the benchmarks of a binary once each, in its package's directory, and returns what they print.
+func run(t *testing.T, pkg Package, file string) string {
+	t.Helper()
+	cmd := exec.Command(file, "-test.run=^$", "-test.bench=.", "-test.benchtime=1x")
+	cmd.Dir = pkg.Dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return string(out)
+}
+
+// answers holds that the benchmark of a package that prints a number prints the wanted one.
+func answers(t *testing.T, b *Builder, side int, pattern string, want int) {
+	t.Helper()
+	pkgs, err := b.Packages(t.Context(), side, []string{pattern})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(pkgs) != 1 {
+		t.Fatalf("%s: %d packages, want 1", pattern, len(pkgs))
+	}
+	out := run(t, pkgs[0], link(t, b, side, pkgs[0], 1))
+	if !regexp.MustCompile(fmt.Sprintf(`\s%d(\.0+)? answer`, want)).MatchString(out) {
+		t.Errorf("side %d: %s prints\n%s\nwant the answer %d", side, pattern, out, want)
+	}
+}
+
+// prints is a test file whose benchmark reports a number.
+func prints(pkg, value string) string {
+	return fmt.Sprintf("package %s\n\nimport \"testing\"\n\nfunc BenchmarkPrint(b *testing.B) {\n\tb.ReportMetric(%s, \"answer\")\n}\n", pkg, value)
+}
+
+// TestKinds links what modules are made of.
+func TestKinds(t *testing.T) {
+	quiet(t)
+	files := map[string]string{
+		"go.work":                "go 1.24\n\nuse (\n\t.\n\t./sub\n)\n",
+		"go.mod":                 "module example.com/m\n\ngo 1.24\n",
+		"root_test.go":           prints("m", "1"),
+		"sub/go.mod":             "module example.com/sub\n\ngo 1.24\n\nrequire example.com/m v0.0.0\n",
+		"sub/sub_test.go":        strings.Replace(prints("sub", "x.X"), "import ", "import x \"example.com/m/x\"\nimport ", 1),
+		"x/x.go":                 "package x\n\nconst X = 2\n",
+		"internal/in/in.go":      "package in\n\nconst in = 3\n",
+		"internal/in/in_test.go": prints("in", "in"),
+		"cmd/c/main.go":          "package main\n\nfunc main() {}\n",
+		"cmd/c/main_test.go":     prints("main", "answer") + "\nvar answer float64\n\nfunc TestMain(m *testing.M) { answer = 4; m.Run() }\n",
+		"other/c/c_test.go":      prints("c_test", "5"),
+		"tags/a_test.go":         "//go:build !special\n\n" + prints("tags", "0"),
+		"tags/b_test.go":         "//go:build special\n\n" + prints("tags", "6"),
+		"data/data_test.go":      prints("data", "size(b)") + "\nfunc size(b *testing.B) float64 {\n\tdata, err := os.ReadFile(\"testdata/x\")\n\tif err != nil {\n\t\tb.Fatal(err)\n\t}\n\treturn float64(len(data))\n}\n",
+		"data/testdata/x":        "1234567",
+		"none/none.go":           "package none\n",
+	}
+	files["data/data_test.go"] = strings.Replace(files["data/data_test.go"], "import ", "import \"os\"\nimport ", 1)
+	base, head := trees(t, files, files, ".")
+	b := mustOpen(t, base, head, Settings{Tags: "special"})
+	for i, pattern := range []string{".", "./sub", "./internal/...", "./cmd/c", "example.com/m/other/c", "./tags", "./data"} {
+		answers(t, b, 1, pattern, i+1)
+	}
+}
+
+func TestVendor(t *testing.T) {
+	quiet(t)
+	files := map[string]string{
+		"go.mod":                        "module example.com/m\n\ngo 1.24\n\nrequire example.com/dep v1.0.0\n",
+		"m_test.go":                     strings.Replace(prints("m", "dep.Dep"), "import ", "import \"example.com/dep\"\nimport ", 1),
+		"vendor/modules.txt":            "# example.com/dep v1.0.0\n## explicit; go 1.24\nexample.com/dep\n",
+		"vendor/example.com/dep/dep.go": "package dep\n\nconst Dep = 1\n",
+	}
+	change := map[string]string{"vendor/example.com/dep/dep.go": "package dep\n\nconst Dep = 2\n"}
+	base, head := trees(t, files, changed(files, change), ".")
+	answers(t, mustOpen(t, base, head, Settings{}), 1, "./...", 2)
+}
+
+// TestOwnWorkspace holds that a workspace that the environment names is each tree's own, and so are paths in flags.
+func TestOwnWorkspace(t *testing.T) {
+	quiet(t)
+	files := map[string]string{
+		"ci/go.work":  "go 1.24\n\nuse ../m\nuse ../dep\n",
+		"m/go.mod":    "module example.com/m\n\ngo 1.24\n",
+		"m/m_test.go": strings.Replace(prints("m", "dep.Dep"), "import ", "import \"example.com/dep\"\nimport ", 1),
+		"dep/go.mod":  "module example.com/dep\n\ngo 1.24\n",
+		"dep/dep.go":  "package dep\n\nconst Dep = 1\n",
+	}
+	change := map[string]string{"dep/dep.go": "package dep\n\nconst Dep = 2\n"}
+	base, head := trees(t, files, changed(files, change), "m")
+	t.Setenv("GOWORK", filepath.Join(head.Root, "ci", "go.work"))
+	answers(t, mustOpen(t, base, head, Settings{}), 0, ".", 1)
+}
+
+func TestOwnModfile(t *testing.T) {
+	quiet(t)
+	files := map[string]string{
+		"go.mod":     "module example.com/m\n\ngo 1.24\n",
+		"ci/ci.mod":  "module example.com/m\n\ngo 1.24\n\nrequire example.com/dep v1.0.0\n\nreplace example.com/dep => ./dep\n",
+		"m_test.go":  strings.Replace(prints("m", "dep.Dep"), "import ", "import \"example.com/dep\"\nimport ", 1),
+		"dep/go.mod": "module example.com/dep\n\ngo 1.24\n",
+		"dep/dep.go": "package dep\n\nconst Dep = 1\n",
+	}
+	change := map[string]string{
+		"ci/ci.mod":  strings.ReplaceAll(files["ci/ci.mod"], "./dep", "./new"),
+		"new/go.mod": "module example.com/dep\n\ngo 1.24\n",
+		"new/dep.go": "package dep\n\nconst Dep = 2\n",
+	}
+	base, head := trees(t, files, changed(files, change), ".")
+	t.Setenv("GOFLAGS", "-modfile="+filepath.Join(head.Root, "ci", "ci.mod"))
+	answers(t, mustOpen(t, base, head, Settings{}), 0, ".", 1)
+}
+
+// TestLDFlags holds that the flags of GOFLAGS, of the user, and of the package all reach the linker.
+func TestLDFlags(t *testing.T) {
+	quiet(t)
+	t.Setenv("GOFLAGS", "'-ldflags=-X example.com/m.a=2 -X example.com/m.b=30' -tags=special")
+	files := map[string]string{
+		"go.mod": "module example.com/m\n\ngo 1.24\n",
+		"m_test.go": "//go:build special\n\n" + prints("m", "number()") + `
+var a, b, c string
+
+func number() (n float64) {
+	for _, s := range []string{a, b, c} {
+		for _, d := range s {
+			n = 10*n + float64(d-'0')
+		}
+	}
+	return n
+}
+`,
+	}
+	base, head := trees(t, files, files, ".")
+	answers(t, mustOpen(t, base, head, Settings{LDFlags: "-X 'example.com/m.b=4' -X=example.com/m.c=5"}), 0, ".", 245)
+}
+
+// TestLayout holds that a seed permutes the functions and that each starts a line of the cache.
+func TestLayout(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("not run: reads ELF symbols")
+	}
+	quiet(t)
+	base, head := trees(t, plain, plain, ".")
+	b := mustOpen(t, base, head, Settings{LDFlags: "-s=false -funcalign=32 -randlayout=9"}) // the package's own come last
+	_, pkg := both(t, b, ".")
+	var text [3][]byte
+	var at [3]uint64
+	for i, seed := range []uint32{1, 1<<32 - 2, 1} {
+		file := link(t, b, 1, pkg, seed)
+		f, err := elf.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if text[i], err = f.Section(".text").Data(); err != nil {
+			t.Fatal(err)
+		}
+		symbols, err := f.Symbols()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range symbols {
+			if elf.ST_TYPE(s.Info) == elf.STT_FUNC && strings.HasPrefix(s.Name, "example.com/m.") {
+				at[i] = s.Value
+				if s.Value%64 != 0 {
+					t.Errorf("seed %d: %s at %#x, want a multiple of 64", seed, s.Name, s.Value)
+				}
+			}
+		}
+	}
+	if at[0] == 0 || at[0] == at[1] {
+		t.Errorf("a function at %#x and %#x with other seeds", at[0], at[1])
+	}
+	if !bytes.Equal(text[0], text[2]) {
+		t.Error("two links with one seed differ")
+	}
+}
+
+// TestLinkFails holds that a failure says whose it is and why.
+func TestLinkFails(t *testing.T) {
+	quiet(t)
+	base, head := trees(t, changed(plain, replace(t, "m.go", "17", "undefined")), plain, ".")
+	b := mustOpen(t, base, head, Settings{})
+	pkg, headPkg := both(t, b, ".")
+	out := filepath.Join(t.TempDir(), "out")
+	err := b.Link(t.Context(), 0, pkg, 1, out)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{"base: ", "example.com/m", "undefined: undefined", "m.go:14"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v\nwant one with %q", err, want)
+		}
+	}
+	if _, err := b.Same(t.Context(), pkg, headPkg, t.TempDir()); err == nil {
+		t.Error("Same: no error")
+	}
+	t.Setenv("GOFLAGS", "-n")
+	if err := mustOpen(t, base, head, Settings{}).Link(t.Context(), 1, pkg, 1, out); err == nil || !strings.Contains(err.Error(), "wrote no binary") {
+		t.Errorf("with -n: error %v", err)
+	}
+}
+
+// TestTemp holds that the go command's own files go where they are asked to, and are gone.
+func TestTemp(t *testing.T) {
+	quiet(t)
+	base, head := trees(t, plain, plain, ".")
+	temp := t.TempDir()
+	if _, err := Open(t.Context(), base, head, Settings{Temp: filepath.Join(temp, "missing")}); err == nil {
+		t.Error("the directory for temporary files is not there, and not used")
+	}
+	b := mustOpen(t, base, head, Settings{Temp: temp})
+	x, y := both(t, b, ".")
+	if _, err := b.Same(t.Context(), x, y, temp); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("%v, %v are left", left, err)
+	}
+}

@@ -1,0 +1,108 @@
+package binary
+
+import (
+	"strings"
+	"testing"
+)
+
+// same opens the trees and asks.
+func same(t *testing.T, base, head map[string]string) bool {
+	t.Helper()
+	b, h := trees(t, base, head, ".")
+	builder := mustOpen(t, b, h, Settings{})
+	x, y := both(t, builder, ".")
+	got, err := builder.Same(t.Context(), x, y, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// replace returns a file of plain with old replaced by new, in pairs.
+func replace(t *testing.T, file string, pairs ...string) map[string]string {
+	t.Helper()
+	data := plain[file]
+	for i := 0; i < len(pairs); i += 2 {
+		if !strings.Contains(data, pairs[i]) {
+			t.Fatalf("%s has no %q", file, pairs[i])
+		}
+		data = strings.ReplaceAll(data, pairs[i], pairs[i+1])
+	}
+	return map[string]string{file: data}
+}
+
+// comments is plain's source with comments that move every line, the further the later.
+func comments(t *testing.T) map[string]string {
+	return replace(t, "m.go", "\t\t", "\t\t// why"+strings.Repeat("\n", 300)+"\t\t")
+}
+
+func TestSame(t *testing.T) {
+	quiet(t)
+	for _, test := range []struct {
+		name   string
+		change map[string]string
+		want   bool
+	}{
+		{"comments", comments(t), true},
+		{"what is no code", changed(replace(t, "m.go", "\tif", "\n\n\n\tif", "total", "sum", "var sink int", "func unreachable() {}"),
+			map[string]string{"z.go": "package m\n\nvar sink int\n"}), true},
+		{"constant", replace(t, "m.go", "17", "19"), false},
+		{"string", replace(t, "m.go", "hello", "world"), false},
+		{"embedded file", map[string]string{"data/in.txt": "other"}, false},
+		{"reachable function", replace(t, "m.go", "var sink", "//go:noinline\nfunc init() { sink++ }\n\nvar sink"), false},
+		{"testdata", map[string]string{"testdata/in.txt": "other"}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := same(t, plain, changed(plain, test.change)); got != test.want {
+				t.Errorf("same code: %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+// TestSameElsewhere crosses over to other formats of binaries.
+func TestSameElsewhere(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: builds for darwin/arm64 and windows/amd64")
+	}
+	quiet(t)
+	t.Setenv("CGO_ENABLED", "0")
+	for _, test := range []struct {
+		goos, goarch string
+		change       map[string]string
+		want         bool
+	}{
+		{"darwin", "arm64", comments(t), true},
+		{"windows", "amd64", nil, false},
+	} {
+		t.Setenv("GOOS", test.goos)
+		t.Setenv("GOARCH", test.goarch)
+		if got := same(t, plain, changed(plain, test.change)); got != test.want {
+			t.Errorf("%s/%s: same code: %v, want %v", test.goos, test.goarch, got, test.want)
+		}
+	}
+}
+
+func TestSameCgo(t *testing.T) {
+	quiet(t)
+	requireC(t)
+	cgo := map[string]string{
+		"go.mod":    plain["go.mod"],
+		"m.go":      "package m\n\n// static int twice(int x) { return x * 2; }\nimport \"C\"\n\nfunc Twice(x int) int { return int(C.twice(C.int(x))) }\n",
+		"m_test.go": "package m\n\nimport \"testing\"\n\nfunc BenchmarkTwice(b *testing.B) {\n\tfor b.Loop() {\n\t\tTwice(2)\n\t}\n}\n",
+	}
+	for _, test := range []struct {
+		name, old, new string
+		want           bool
+	}{
+		{"comment in C", "{ return", "{ /* twice */ return", true},
+		{"C", "x * 2", "x * 3", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			change := map[string]string{"m.go": strings.Replace(cgo["m.go"], test.old, test.new, 1)}
+			if got := same(t, cgo, changed(cgo, change)); got != test.want {
+				t.Errorf("same code: %v, want %v", got, test.want)
+			}
+		})
+	}
+}
