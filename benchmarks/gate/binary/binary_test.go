@@ -171,6 +171,7 @@ func TestRefusals(t *testing.T) {
 		{name: "flags of one package", set: Settings{LDFlags: "fmt=-s"}, want: "--ldflags: -ldflags=fmt=-s: .*want flags for all packages"},
 		{name: "open quote", set: Settings{LDFlags: "-X 'main.x=a b"}, want: "--ldflags: .*' is not closed"},
 		{name: "open quote in GOFLAGS", env: [2]string{"GOFLAGS", `"-ldflags=-s`}, want: `GOFLAGS: " is not closed: put quotes`},
+		{name: "no directory for temporary files", set: Settings{Temp: filepath.Join(outside, "missing")}, want: "creating work dir: stat .*missing"},
 		{name: "no go", env: [2]string{"PATH", outside}, want: "install Go and put it into the PATH"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

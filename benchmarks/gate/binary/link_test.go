@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"debug/elf"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -69,31 +68,27 @@ func prints(pkg, value string) string {
 	return fmt.Sprintf("package %s\n\nimport \"testing\"\n\nfunc BenchmarkPrint(b *testing.B) {\n\tb.ReportMetric(%s, \"answer\")\n}\n", pkg, value)
 }
 
-// TestKinds links what modules are made of.
+// TestKinds links what modules are made of: the package at the root, a workspace, internal packages, tags, testdata, commands, TestMain.
 func TestKinds(t *testing.T) {
 	quiet(t)
 	files := map[string]string{
-		"go.work":                "go 1.24\n\nuse (\n\t.\n\t./sub\n)\n",
-		"go.mod":                 "module example.com/m\n\ngo 1.24\n",
-		"root_test.go":           prints("m", "1"),
-		"sub/go.mod":             "module example.com/sub\n\ngo 1.24\n\nrequire example.com/m v0.0.0\n",
-		"sub/sub_test.go":        strings.Replace(prints("sub", "x.X"), "import ", "import x \"example.com/m/x\"\nimport ", 1),
-		"x/x.go":                 "package x\n\nconst X = 2\n",
-		"internal/in/in.go":      "package in\n\nconst in = 3\n",
-		"internal/in/in_test.go": prints("in", "in"),
-		"cmd/c/main.go":          "package main\n\nfunc main() {}\n",
-		"cmd/c/main_test.go":     prints("main", "answer") + "\nvar answer float64\n\nfunc TestMain(m *testing.M) { answer = 4; m.Run() }\n",
-		"other/c/c_test.go":      prints("c_test", "5"),
-		"tags/a_test.go":         "//go:build !special\n\n" + prints("tags", "0"),
-		"tags/b_test.go":         "//go:build special\n\n" + prints("tags", "6"),
-		"data/data_test.go":      prints("data", "size(b)") + "\nfunc size(b *testing.B) float64 {\n\tdata, err := os.ReadFile(\"testdata/x\")\n\tif err != nil {\n\t\tb.Fatal(err)\n\t}\n\treturn float64(len(data))\n}\n",
-		"data/testdata/x":        "1234567",
-		"none/none.go":           "package none\n",
+		"go.work":               "go 1.24\n\nuse (\n\t.\n\t./sub\n)\n",
+		"go.mod":                "module example.com/m\n\ngo 1.24\n",
+		"root_test.go":          prints("m", "1"),
+		"x/x.go":                "package x\n\nconst X = 2\n",
+		"sub/go.mod":            "module example.com/sub\n\ngo 1.24\n\nrequire example.com/m v0.0.0\n",
+		"sub/sub_test.go":       strings.Replace(prints("sub", "x.X"), "import ", "import \"example.com/m/x\"\nimport ", 1),
+		"internal/c/c.go":       "package c\n\nvar answer = 0.0\n",
+		"internal/c/not.go":     "//go:build !special\n\npackage c\n\nfunc init() { answer = -1 }\n",
+		"internal/c/test.go":    "//go:build special\n\npackage c\n\nimport \"os\"\n\nfunc init() {\n\tdata, _ := os.ReadFile(\"testdata/x\")\n\tanswer = float64(len(data))\n}\n",
+		"internal/c/c_test.go":  prints("c", "answer"),
+		"internal/c/testdata/x": "123",
+		"cmd/c/main.go":         "package main\n\nvar answer float64\n\nfunc main() {}\n",
+		"cmd/c/main_test.go":    prints("main", "answer") + "\nfunc TestMain(m *testing.M) {\n\tanswer = 4\n\tm.Run()\n}\n",
 	}
-	files["data/data_test.go"] = strings.Replace(files["data/data_test.go"], "import ", "import \"os\"\nimport ", 1)
 	base, head := trees(t, files, files, ".")
 	b := mustOpen(t, base, head, Settings{Tags: "special"})
-	for i, pattern := range []string{".", "./sub", "./internal/...", "./cmd/c", "example.com/m/other/c", "./tags", "./data"} {
+	for i, pattern := range []string{".", "./sub", "./internal/...", "example.com/m/cmd/c"} {
 		answers(t, b, 1, pattern, i+1)
 	}
 }
@@ -111,7 +106,7 @@ func TestVendor(t *testing.T) {
 	answers(t, mustOpen(t, base, head, Settings{}), 1, "./...", 2)
 }
 
-// TestOwnWorkspace holds that a workspace that the environment names is each tree's own, and so are paths in flags.
+// TestOwnWorkspace holds that a workspace that the environment names is each tree's own, and so are paths in its flags.
 func TestOwnWorkspace(t *testing.T) {
 	quiet(t)
 	files := map[string]string{
@@ -124,26 +119,14 @@ func TestOwnWorkspace(t *testing.T) {
 	change := map[string]string{"dep/dep.go": "package dep\n\nconst Dep = 2\n"}
 	base, head := trees(t, files, changed(files, change), "m")
 	t.Setenv("GOWORK", filepath.Join(head.Root, "ci", "go.work"))
-	answers(t, mustOpen(t, base, head, Settings{}), 0, ".", 1)
-}
-
-func TestOwnModfile(t *testing.T) {
-	quiet(t)
-	files := map[string]string{
-		"go.mod":     "module example.com/m\n\ngo 1.24\n",
-		"ci/ci.mod":  "module example.com/m\n\ngo 1.24\n\nrequire example.com/dep v1.0.0\n\nreplace example.com/dep => ./dep\n",
-		"m_test.go":  strings.Replace(prints("m", "dep.Dep"), "import ", "import \"example.com/dep\"\nimport ", 1),
-		"dep/go.mod": "module example.com/dep\n\ngo 1.24\n",
-		"dep/dep.go": "package dep\n\nconst Dep = 1\n",
+	t.Setenv("GOFLAGS", "-ldflags=-X=example.com/m.a="+head.Root)
+	b := mustOpen(t, base, head, Settings{LDFlags: "-X=example.com/m.b=" + head.Dir})
+	answers(t, b, 0, ".", 1)
+	for _, tree := range b.trees {
+		if want := fmt.Sprintf("-X=example.com/m.a=%s -X=example.com/m.b=%s", tree.Root, tree.Dir); tree.ldflags != want {
+			t.Errorf("%s has the flags %s, want %s", tree.name, tree.ldflags, want)
+		}
 	}
-	change := map[string]string{
-		"ci/ci.mod":  strings.ReplaceAll(files["ci/ci.mod"], "./dep", "./new"),
-		"new/go.mod": "module example.com/dep\n\ngo 1.24\n",
-		"new/dep.go": "package dep\n\nconst Dep = 2\n",
-	}
-	base, head := trees(t, files, changed(files, change), ".")
-	t.Setenv("GOFLAGS", "-modfile="+filepath.Join(head.Root, "ci", "ci.mod"))
-	answers(t, mustOpen(t, base, head, Settings{}), 0, ".", 1)
 }
 
 // TestLDFlags holds that the flags of GOFLAGS, of the user, and of the package all reach the linker.
@@ -233,23 +216,5 @@ func TestLinkFails(t *testing.T) {
 	t.Setenv("GOFLAGS", "-n")
 	if err := mustOpen(t, base, head, Settings{}).Link(t.Context(), 1, pkg, 1, out); err == nil || !strings.Contains(err.Error(), "wrote no binary") {
 		t.Errorf("with -n: error %v", err)
-	}
-}
-
-// TestTemp holds that the go command's own files go where they are asked to, and are gone.
-func TestTemp(t *testing.T) {
-	quiet(t)
-	base, head := trees(t, plain, plain, ".")
-	temp := t.TempDir()
-	if _, err := Open(t.Context(), base, head, Settings{Temp: filepath.Join(temp, "missing")}); err == nil {
-		t.Error("the directory for temporary files is not there, and not used")
-	}
-	b := mustOpen(t, base, head, Settings{Temp: temp})
-	x, y := both(t, b, ".")
-	if _, err := b.Same(t.Context(), x, y, temp); err != nil {
-		t.Fatal(err)
-	}
-	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
-		t.Errorf("%v, %v are left", left, err)
 	}
 }

@@ -29,10 +29,13 @@ func TestPackages(t *testing.T) {
 		"mod/twice/p_test.go":      bench("twice", "P"),
 		"mod/twice/x_test.go":      bench("twice_test", "P"),
 		"mod/broken/b_test.go":     "package broken\n\nfunc {\n",
-		"mod/nested/go.mod":        "module example.com/nested\n",
-		"mod/nested/n_test.go":     bench("nested", "N"),
+		"mod/embed/e_test.go": strings.Replace(bench("embed", "E"), "func BenchmarkE(b *testing.B) {}",
+			"import _ \"embed\"\n\n//go:embed *.txt\nvar in string\n\nfunc BenchmarkE(b *testing.B) { _ = in }", 1),
+		"mod/embed/in.txt":     "base",
+		"mod/nested/go.mod":    "module example.com/nested\n",
+		"mod/nested/n_test.go": bench("nested", "N"),
 	}
-	base, head := trees(t, changed(files, map[string]string{"mod/new/n_test.go": ""}), files, "mod")
+	base, head := trees(t, changed(files, map[string]string{"mod/new/n_test.go": ""}), changed(files, map[string]string{"mod/embed/in.txt": "head"}), "mod")
 	b := mustOpen(t, base, head, Settings{Tags: "special"})
 	for _, test := range []struct {
 		side     int
@@ -82,5 +85,8 @@ func TestPackages(t *testing.T) {
 	}
 	if want := filepath.Join(b.trees[1].Root, "mod", "z"); pkgs[0].Dir != want {
 		t.Errorf("directory %s, want %s", pkgs[0].Dir, want)
+	}
+	if x, y := both(t, b, "./embed"); x.Benchmarks["BenchmarkE"].Hash == y.Benchmarks["BenchmarkE"].Hash {
+		t.Error("one hash with two embedded files")
 	}
 }

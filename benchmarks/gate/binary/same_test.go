@@ -1,19 +1,24 @@
 package binary
 
 import (
+	"os"
 	"strings"
 	"testing"
 )
 
-// same opens the trees and asks.
+// same opens the trees, asks, and looks that nothing is left in the directory for temporary files.
 func same(t *testing.T, base, head map[string]string) bool {
 	t.Helper()
 	b, h := trees(t, base, head, ".")
-	builder := mustOpen(t, b, h, Settings{})
+	temp := t.TempDir()
+	builder := mustOpen(t, b, h, Settings{Temp: temp})
 	x, y := both(t, builder, ".")
-	got, err := builder.Same(t.Context(), x, y, t.TempDir())
+	got, err := builder.Same(t.Context(), x, y, temp)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("%v, %v are left", left, err)
 	}
 	return got
 }
