@@ -42,7 +42,7 @@ type Side struct {
 type Pair struct {
 	Base, Head Side
 	Temp       string   // a directory for binaries and whatever else shall not outlive the pair
-	Notes      []string // what the user should know about the choice of the base
+	Notes      []string // what the user should know, above all if the base does not build
 
 	files     listing // of the head, at Open
 	snapshots snapshots
@@ -122,6 +122,13 @@ func Open(ctx context.Context, opt Options) (_ *Pair, err error) {
 			p.Head.Name += " and 1 changed file"
 		default:
 			p.Head.Name += fmt.Sprintf(" and %d changed files", n)
+		}
+		ignored, err := user.git(ctx, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", "*.go", "*.s", "go.work", "*/modules.txt")
+		if err != nil {
+			return nil, err
+		}
+		if paths := fields(ignored); len(paths) > 0 {
+			p.Notes = append(p.Notes, "files that git ignores are in the checkout but not in the base: "+example(paths))
 		}
 	}
 	return p, nil

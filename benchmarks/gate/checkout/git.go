@@ -29,10 +29,12 @@ var settings = []string{
 	"advice.detachedHead=false",
 }
 
-// located are the variables by which git points its hooks to a repository and an index: here the directory says which repository is meant.
+// located are the variables by which git points its hooks to a repository and an index, and by which patterns mean something else: here the
+// directory says which repository is meant.
 var located = []string{
 	"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
 	"GIT_PREFIX", "GIT_NAMESPACE", "GIT_SHALLOW_FILE", "GIT_GRAFT_FILE", "GIT_IMPLICIT_WORK_TREE", "GIT_INTERNAL_SUPER_PREFIX",
+	"GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS",
 }
 
 func environment() []string {

@@ -41,55 +41,43 @@ func isCheckedOut(dir string) bool {
 // entry is a line of git ls-tree or ls-files --stage.
 type entry struct{ mode, hash, path string }
 
+// entries parses what git prints with -z: lines of fields, of which the first is the mode and that numbered hash is the hash, a tab and a path.
+func entries(out string, hash int) []entry {
+	var all []entry
+	for _, line := range fields(out) {
+		meta, path, _ := strings.Cut(line, "\t")
+		f := strings.Fields(meta)
+		all = append(all, entry{f[0], f[hash], path})
+	}
+	return all
+}
+
 // tree lists the files and submodules of a commit.
 func (r repository) tree(ctx context.Context, commit string) ([]entry, error) {
 	out, err := r.git(ctx, "ls-tree", "-r", "-z", "--full-tree", commit)
-	if err != nil {
-		return nil, err
-	}
-	var entries []entry
-	for _, line := range fields(out) {
-		meta, path, _ := strings.Cut(line, "\t")
-		if f := strings.Fields(meta); len(f) == 3 { // mode, type, hash
-			entries = append(entries, entry{f[0], f[2], path})
-		}
-	}
-	return entries, nil
+	return entries(out, 2), err
 }
 
 // staged lists the files and submodules of an index.
 func (r repository) staged(ctx context.Context, index string) ([]entry, error) {
 	out, err := r.run(ctx, "", []string{"GIT_INDEX_FILE=" + index}, "ls-files", "-z", "--stage")
-	if err != nil {
-		return nil, err
-	}
-	var entries []entry
-	for _, line := range fields(out) {
-		meta, path, _ := strings.Cut(line, "\t")
-		if f := strings.Fields(meta); len(f) == 3 { // mode, hash, stage
-			entries = append(entries, entry{f[0], f[1], path})
-		}
-	}
-	return entries, nil
+	return entries(out, 1), err
 }
 
 // committed returns the listing of a commit, and of the submodules' commits that it names where root has them checked out.
 func committed(ctx context.Context, root, commit string) (listing, error) {
-	return list(ctx, root, "", func(dir, hash string) ([]entry, error) {
+	return list(ctx, root, commit, func(dir, commit string) ([]entry, error) {
 		r := repository{dir: dir}
-		if hash == "" {
-			hash = commit
-		} else if ok, err := r.holds(ctx, hash); !ok {
+		if ok, err := r.holds(ctx, commit); !ok {
 			return nil, err
 		}
-		return r.tree(ctx, hash)
+		return r.tree(ctx, commit)
 	})
 }
 
-// list walks from root into the submodules that are checked out: read returns the entries of the repository at dir, which hash is the commit of
-// unless it is the first, or nil if it does not have them.
-func list(ctx context.Context, dir, hash string, read func(dir, hash string) ([]entry, error)) (listing, error) {
-	entries, err := read(dir, hash)
+// list calls read for the repository at dir and for each of its submodules that is checked out, with the commit that the superproject names.
+func list(ctx context.Context, dir, commit string, read func(dir, commit string) ([]entry, error)) (listing, error) {
+	entries, err := read(dir, commit)
 	if err != nil {
 		return nil, err
 	}
@@ -110,13 +98,14 @@ func list(ctx context.Context, dir, hash string, read func(dir, hash string) ([]
 	return l, nil
 }
 
-// snapshot returns the listing of the files as they are in root, those of submodules and those that are untracked but not ignored included.
-// The copies of indices make it fast and repeatable: a second snapshot depends on no commit or git add between.
+// snapshots lists files as they are. It works on copies of the indices of the repository and its submodules, which spare git the reading of what
+// has not changed, and make a second listing comparable with the first whatever was committed or added between.
 type snapshots struct {
 	dir     string            // for the copies
 	indices map[string]string // by directory of the working tree
 }
 
+// take returns the listing of the files in root, with those of submodules and those that are untracked but not ignored.
 func (s *snapshots) take(ctx context.Context, root string) (listing, error) {
 	return list(ctx, root, "", func(dir, _ string) ([]entry, error) {
 		r := repository{dir: dir}
