@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# For action.yml: runs assay gate, shows its report in the job's summary, and turns its exit status into the step's.
+#
+# What does not hold is a warning unless ASSAY_REQUIRED is true. That nothing was judged fails in any case: a gate that cannot run is not advisory,
+# it is broken.
+set -euo pipefail
+set -f # the words of ASSAY_PACKAGES and ASSAY_FLAGS are not patterns of file names
+
+case $ASSAY_REQUIRED in
+true | false) ;;
+*)
+	echo "::error title=assay::the input required is neither true nor false"
+	exit 2
+	;;
+esac
+report=$RUNNER_TEMP/assay/report
+rm -rf "$report"
+flags=(--base "$ASSAY_COMMIT" --samples "$report" --budget "$ASSAY_BUDGET")
+if [ -n "$ASSAY_BENCH" ]; then
+	flags+=(--bench "$ASSAY_BENCH")
+fi
+if [ -n "$ASSAY_REQUIRE_RESOLUTION" ]; then
+	flags+=(--require-resolution "$ASSAY_REQUIRE_RESOLUTION")
+fi
+status=0
+"$RUNNER_TEMP/assay/bin/assay" gate "${flags[@]}" $ASSAY_FLAGS -- $ASSAY_PACKAGES || status=$?
+echo "status=$status" >>"$GITHUB_OUTPUT"
+if [ ! -f "$report/report.json" ]; then
+	echo "**assay gate judged nothing**: its step in the log says why" >>"$GITHUB_STEP_SUMMARY"
+	exit $((status > 0 ? status : 2))
+fi
+cat "$report/report.md" >>"$GITHUB_STEP_SUMMARY"
+if [ "$status" -ne 0 ] && [ "$ASSAY_REQUIRED" = false ]; then
+	echo "::warning title=assay gate::exit status $status: advisory, because the input required is false"
+	exit 0
+fi
+exit "$status"
