@@ -82,7 +82,7 @@ Exit status: 0 no regression; 1 a regression; 2 nothing was judged, nothing is c
 	f.StringVar(&g.live.Tags, "tags", "", "build tags, as go build has them")
 	f.StringVar(&g.live.LDFlags, "ldflags", "", "linker flags, as go build has them")
 	f.Uint32Var(&g.live.Seed, "seed", 0, "of the layouts and orders, to repeat a run (0: a random one)")
-	f.StringVar(&g.live.Samples, "samples", "", "directory for the measurements, base.txt and head.txt (none: keep none; default one in the user's cache)")
+	f.StringVar(&g.live.Samples, "samples", "", "directory for the measurements, base.txt and head.txt, and the report, report.json and report.md (none: keep none; default one in the user's cache)")
 	f.BoolVar(&g.format.json, "json", false, "print JSON")
 	f.BoolVar(&g.format.markdown, "markdown", false, "print Markdown, for a job summary")
 	f.BoolVar(&g.format.annotations, "annotations", os.Getenv("GITHUB_ACTIONS") == "true", "also print GitHub annotations to standard error (default where GITHUB_ACTIONS is true)")
@@ -179,7 +179,24 @@ func (g *gateFlags) measure(ctx context.Context, log io.Writer, packages []strin
 	case "none":
 		opt.Samples = ""
 	}
-	return live.Run(ctx, opt)
+	report, err := live.Run(ctx, opt)
+	if err == nil && opt.Samples != "" {
+		err = keepReport(opt.Samples, report)
+	}
+	return report, err
+}
+
+// keepReport writes the report beside the measurements, as a program and a job summary read it.
+func keepReport(dir string, report *gate.Report) error {
+	var asJSON, asMarkdown bytes.Buffer
+	err := errors.Join(writeJSON(&asJSON, report), report.WriteMarkdown(&asMarkdown), os.MkdirAll(dir, 0o777))
+	if err == nil {
+		err = errors.Join(os.WriteFile(filepath.Join(dir, "report.json"), asJSON.Bytes(), 0o666), os.WriteFile(filepath.Join(dir, "report.md"), asMarkdown.Bytes(), 0o666))
+	}
+	if err != nil {
+		return fmt.Errorf("keeping the report: %w", err)
+	}
+	return nil
 }
 
 // samplesDir is a directory in the user's cache for each directory that is measured: the last run's measurements are kept.

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// What the action is tried on: a module whose one benchmark is bound by the latency of an addition, which no layout hides.
+const (
+	sumModule = "module example.com/sum\n\ngo 1.26\n"
+	sumSource = `// Package sum adds numbers.
+package sum
+
+// Sum returns the sum of x.
+func Sum(x []float64) float64 {
+	s := 0.0
+	for _, v := range x {
+		s += v
+	}
+	return s
+}
+`
+	sumTest = `package sum
+
+import "testing"
+
+var x = make([]float64, 4096)
+
+func TestSum(t *testing.T) {
+	if got := Sum([]float64{1, 2}); got != 3 {
+		t.Errorf("got %v, want 3", got)
+	}
+}
+
+func BenchmarkSum(b *testing.B) {
+	for b.Loop() {
+		Sum(x)
+	}
+}
+`
+)
+
+// rehearseAction runs the action on pull requests to a module made for it: one that takes twice the time, and one that adds a comment.
+func (s *stage) rehearseAction(ctx context.Context) error {
+	origin := repository(filepath.Join(s.temp, "sum"))
+	if err := origin.initialize(ctx); err != nil {
+		return err
+	}
+	if err := origin.commit(ctx, "go.mod", sumModule, "sum.go", sumSource, "sum_test.go", sumTest); err != nil {
+		return err
+	}
+	slow := strings.Replace(sumSource, "\tfor _, v := range x {", "\tfor _, v := range x {\n\t\ts += v\n\t}\n\tfor _, v := range x {\n\t\ts -= v\n\t}\n\ts = 0\n\tfor _, v := range x {", 1)
+	requests := map[string]string{
+		"slow":    slow,
+		"comment": strings.Replace(sumSource, "// Sum returns", "// Sum is quick.\n//\n// Sum returns", 1),
+	}
+	for name, source := range requests {
+		if err := origin.all(ctx, "checkout --quiet -b "+name+" main~0"); err != nil {
+			return err
+		}
+		if err := origin.commit(ctx, "sum.go", source); err != nil {
+			return err
+		}
+	}
+	// The base branch has gone on since; GitHub offers what the merge would give.
+	if err := origin.all(ctx, "checkout --quiet main"); err != nil {
+		return err
+	}
+	if err := origin.commit(ctx, "README.md", "Sums.\n"); err != nil {
+		return err
+	}
+	for name := range requests {
+		if err := origin.all(ctx, "checkout --quiet --detach main", "merge --quiet --no-ff "+name, "update-ref refs/pull/"+name+"/merge HEAD", "checkout --quiet main"); err != nil {
+			return err
+		}
+	}
+	// A limit that two stages of 16 quads meet on any machine; what is planted is beyond it.
+	quick := map[string]string{"conformance": "./...", "flags": "--resolution 50%", "budget": "2m"}
+	with := func(more ...string) map[string]string {
+		inputs := map[string]string{}
+		for k, v := range quick {
+			inputs[k] = v
+		}
+		for i := 0; i < len(more); i += 2 {
+			inputs[more[i]] = more[i+1]
+		}
+		return inputs
+	}
+	scenes := []struct {
+		request string
+		scene
+	}{
+		{"slow", scene{name: "a pull request that triples the time, where the gate is required", inputs: with("required", "true"), exit: 1,
+			prints: []string{"ok  \texample.com/sum", "::error file=sum_test.go,line=13,", "REGRESSION Sum", "| regression |"},
+			keeps:  []string{"base.txt", "head.txt", "report.json", "report.md"}}},
+		{"comment", scene{name: "a pull request that adds a comment", inputs: with("required", "true"), exit: 0,
+			prints: []string{"same code: example.com/sum: 1 benchmark (Sum)"}, not: []string{"::error", "measuring"}, keeps: []string{"report.json", "report.md"}}},
+		{"slow", scene{name: "a pattern that selects no benchmark, where the gate is advisory", inputs: with("bench", "^BenchmarkSun$"), exit: 2,
+			prints: []string{"no benchmark matches", "judged nothing"}}},
+		{"slow", scene{name: "conformance that fails", inputs: with("conformance", "-run=TestSum ./... ./none"), exit: 1, not: []string{"base main"}}},
+	}
+	var failed error
+	for i, c := range scenes {
+		workspace, err := origin.checkout(ctx, "refs/pull/"+c.request+"/merge", filepath.Join(s.temp, fmt.Sprintf("sum-%d", i)))
+		if err != nil {
+			return err
+		}
+		c.base = "main"
+		if err := s.play(ctx, workspace, c.scene); err != nil {
+			if !errors.Is(err, errOutcome) {
+				return err
+			}
+			failed = errors.Join(failed, err)
+		}
+	}
+	return failed
+}
