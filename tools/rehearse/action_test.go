@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -14,10 +16,93 @@ import (
 
 const top = "../.."
 
-// What actionlint does not check of action.yml holds.
+// What actionlint does not check of action.yml and the workflows holds.
 func TestAction(t *testing.T) {
-	if _, err := readAction(top); err != nil {
+	a, err := readAction(top)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := parseYAML(a.workflow())
+	if err != nil {
+		t.Fatalf("the workflow made of action.yml: %v", err)
+	}
+	if got := len(again.get("jobs", "action", "steps").list); got != len(a.steps) {
+		t.Errorf("the workflow made of action.yml has %d steps, want %d", got, len(a.steps))
+	}
+	workflows, err := filepath.Glob(filepath.Join(top, ".github", "workflows", "*.yml"))
+	if err != nil || len(workflows) == 0 {
+		t.Fatalf("no workflows: %v", err)
+	}
+	uses := regexp.MustCompile(`(?m)^ +(?:- )?uses: (\S+)`)
+	for _, name := range workflows {
+		source, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range uses.FindAllStringSubmatch(string(source), -1) {
+			if m[1] != "./" && !pinned.MatchString(m[1]) {
+				t.Errorf("%s: %s is not pinned by its full hash", name, m[1])
+			}
+		}
+		if filepath.Base(name) == "bench.yml" {
+			root, err := parseYAML(string(source))
+			if err != nil {
+				t.Fatal(err)
+			}
+			inputs, err := gateInputs(root)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for input := range inputs {
+				if _, ok := a.inputs[input]; !ok {
+					t.Errorf("%s: action.yml has no input %s", name, input)
+				}
+			}
+		}
+	}
+}
+
+// What is planted in the kernel for the rehearsal can be planted.
+func TestSlower(t *testing.T) {
+	source, err := os.ReadFile(filepath.Join(top, filepath.FromSlash(kernelFile)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := slower(string(source)); err != nil {
 		t.Error(err)
+	}
+	if _, err := slower("package kernel"); err == nil {
+		t.Error("nothing to slow down is accepted")
+	}
+}
+
+// A scene fails for each thing that is not as it must be, and quotes what the action printed.
+func TestScene(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "kept"), []byte("x"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	o := &outcome{exit: 1, output: "one two", summary: "three", uploaded: dir}
+	good := scene{exit: 1, prints: []string{"two", "three"}, not: []string{"four"}, keeps: []string{"kept"}}
+	if err := good.judge(o); err != nil {
+		t.Error(err)
+	}
+	for name, bad := range map[string]scene{
+		"status": {exit: 0}, "missing": {exit: 1, prints: []string{"four"}}, "present": {exit: 1, not: []string{"three"}}, "no file": {exit: 1, keeps: []string{"base.txt"}},
+	} {
+		if err := bad.judge(o); !errors.Is(err, errOutcome) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	var b strings.Builder
+	q := &quoting{w: &b}
+	for _, s := range []string{"::err", "or::x\n", "::warning::y\n"} {
+		if _, err := io.WriteString(q, s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := "| ::error::x\n| ::warning::y\n"; b.String() != want {
+		t.Errorf("got %q, want %q", b.String(), want)
 	}
 }
 

@@ -1,9 +1,9 @@
 // Rehearse runs, on this machine, what .github/workflows/bench.yml and action.yml run on GitHub's, and sees that it can fail.
 //
-//	go run ./tools/rehearse              all of it: about a minute and a half, a minute of it timing
-//	go run ./tools/rehearse -only action the action, on a module made for it
-//	go run ./tools/rehearse -only gate   the gate, on this repository
-//	go run ./tools/rehearse -workflow    print action.yml as a workflow, for actionlint, which does not check actions
+//	go run ./tools/rehearse               all of it: a minute and a half on two idle cores
+//	go run ./tools/rehearse -only action  the action, on a module made for it
+//	go run ./tools/rehearse -only gate    the gate, on this repository
+//	go run ./tools/rehearse -workflow     print action.yml as a workflow, for actionlint, which does not check actions
 //
 // It works on clones of depth 1 of the last commit, in a temporary directory; what is not committed is not rehearsed, which it says.
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -130,28 +131,38 @@ func (s *stage) rehearseGate(ctx context.Context) error {
 	return failed
 }
 
+// attempts are how often the gate may say that the machine was too noisy to tell. A wrong verdict is not tried again.
+const attempts = 3
+
 // measure runs the gate alone on the branch that is named as the scene's base.
 func (s *stage) measure(ctx context.Context, origin repository, c scene) error {
-	start := time.Now()
-	fmt.Fprintf(s.log, "\n%s\n", c.name)
 	if err := origin.all(ctx, "checkout --quiet "+c.base); err != nil {
 		return err
 	}
-	var output strings.Builder
-	cmd := exec.CommandContext(ctx, s.assay, "gate", "--base", "main", "--bench", kernelBench, "--budget", "1m", "--resolution", "10%",
-		"--samples", "none", "--annotations=false", kernelPackage)
-	cmd.Dir, cmd.Env = string(origin), clean(os.Environ())
-	cmd.Stdout, cmd.Stderr = &output, &output
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
+	for attempt := 1; ; attempt++ {
+		start := time.Now()
+		fmt.Fprintf(s.log, "\n%s\n", c.name)
+		var output strings.Builder
+		cmd := exec.CommandContext(ctx, s.assay, "gate", "--base", "main", "--bench", kernelBench, "--budget", "1m", "--resolution", "10%",
+			"--samples", "none", "--annotations=false", kernelPackage)
+		cmd.Dir, cmd.Env = string(origin), clean(os.Environ())
+		w := io.MultiWriter(&output, &quoting{w: s.log})
+		cmd.Stdout, cmd.Stderr = w, w
+		err := cmd.Run()
+		var exit *exec.ExitError
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil && !errors.As(err, &exit):
+			return err
+		}
+		took := time.Since(start).Seconds()
+		if code := cmd.ProcessState.ExitCode(); code == 2 && attempt < attempts && strings.Contains(output.String(), ", 1 inconclusive") {
+			fmt.Fprintf(s.log, "exit %d, %.0f s: once more\n", code, took)
+			continue
+		}
+		err = c.judge(&outcome{exit: cmd.ProcessState.ExitCode(), output: output.String()})
+		fmt.Fprintf(s.log, "exit %d, %.0f s: %s\n", cmd.ProcessState.ExitCode(), took, verdict(err))
 		return err
 	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	fmt.Fprint(&quoting{w: s.log}, output.String())
-	err = c.judge(&outcome{exit: cmd.ProcessState.ExitCode(), output: output.String()})
-	fmt.Fprintf(s.log, "exit %d, %.0f s: %s\n", cmd.ProcessState.ExitCode(), time.Since(start).Seconds(), verdict(err))
-	return err
 }

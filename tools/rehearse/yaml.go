@@ -86,16 +86,17 @@ func block(lines []line, indent int) (*node, []line, error) {
 }
 
 func scalar(s string, number int) (*node, error) {
-	if at := strings.Index(s, " #"); at >= 0 {
-		s = s[:at]
-	}
 	s = strings.TrimSpace(s)
-	if quoted, ok := strings.CutPrefix(s, "'"); ok {
-		text, ok := strings.CutSuffix(quoted, "'")
+	if strings.HasPrefix(s, "'") {
+		text := strings.ReplaceAll(s[1:], "''", "\x00")
+		text, ok := strings.CutSuffix(text, "'")
 		if !ok || strings.Contains(text, "'") {
 			return nil, fmt.Errorf("line %d: %s is not one string", number, s)
 		}
-		return &node{text: text, line: number}, nil
+		return &node{text: strings.ReplaceAll(text, "\x00", "'"), line: number}, nil
+	}
+	if at := strings.Index(s, " #"); at >= 0 {
+		s = strings.TrimSpace(s[:at])
 	}
 	if strings.IndexAny(s, "|>\"{[&*!%@`") == 0 || strings.Contains(s, ": ") {
 		return nil, fmt.Errorf("line %d: %s: want a plain string on one line", number, s)
