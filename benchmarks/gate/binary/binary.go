@@ -60,7 +60,6 @@ type tree struct {
 	tags    string
 	ldflags string // of GOFLAGS and the user
 	mod     string // -mod, or ""
-	modfile string // -modfile, or ""
 }
 
 // Open looks at both trees. It refuses what could not be compared, and names the remedy.

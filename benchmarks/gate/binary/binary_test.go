@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -72,9 +75,11 @@ func write(t *testing.T, dir string, files map[string]string) {
 }
 
 // changed returns files with other contents; an empty file is gone.
-func changed(files, change map[string]string) map[string]string {
+func changed(files map[string]string, changes ...map[string]string) map[string]string {
 	files = maps.Clone(files)
-	maps.Copy(files, change)
+	for _, change := range changes {
+		maps.Copy(files, change)
+	}
 	maps.DeleteFunc(files, func(_, data string) bool { return data == "" })
 	return files
 }
@@ -183,6 +188,103 @@ func TestRefusals(t *testing.T) {
 			mustMatch(t, err, test.want)
 		})
 	}
+}
+
+// TestMain is, when so asked, a go command that prints what a file in its directory says.
+func TestMain(m *testing.M) {
+	if os.Getenv("ASSAY_FAKE_GO") != "" {
+		data, err := os.ReadFile("env.json")
+		fmt.Printf("%s", data)
+		if err != nil {
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// TestToolchains opens trees with go commands of other versions than that of the test.
+func TestToolchains(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	if err := os.Symlink(self, filepath.Join(bin, "go")); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin)
+	t.Setenv("ASSAY_FAKE_GO", "1")
+	for _, test := range []struct{ base, head, want string }{
+		{"go1.26.8", "go1.26.9", "base is built with GOVERSION=go1.26.8 and head with GOVERSION=go1.26.9: .*GOTOOLCHAIN"},
+		{"go1.24.9", "go1.24.9", "go1.24.9 cannot vary .*: install Go 1.25 or newer"},
+		{"go1.26.8", "go1.26.8", "is in no module"}, // the next thing that is looked at
+	} {
+		env := func(version string) map[string]string {
+			return map[string]string{"env.json": `{"GOVERSION":"` + version + `"}`}
+		}
+		base, head := trees(t, env(test.base), env(test.head), ".")
+		_, err := Open(t.Context(), base, head, Settings{})
+		mustMatch(t, err, test.want)
+	}
+}
+
+// TestOffline holds that a toolchain that is not there is not looked for elsewhere.
+func TestOffline(t *testing.T) {
+	quiet(t)
+	var asked atomic.Bool
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Store(true)
+		http.NotFound(w, r)
+	}))
+	defer proxy.Close()
+	t.Setenv("GOPROXY", proxy.URL)
+	t.Setenv("GOTOOLCHAIN", "auto")
+	base, head := trees(t, plain, changed(plain, map[string]string{"go.mod": plain["go.mod"] + "toolchain go1.99.0\n"}), ".")
+	if _, err := Open(t.Context(), base, head, Settings{}); err == nil || asked.Load() {
+		t.Errorf("error %v, the proxy was asked: %v", err, asked.Load())
+	}
+}
+
+// TestReadonly holds that GOFLAGS=-mod=mod does not write to the checkout.
+func TestReadonly(t *testing.T) {
+	quiet(t)
+	t.Setenv("GOFLAGS", "-mod=mod")
+	files := map[string]string{"go.mod": "module example.com/m\n", "m_test.go": prints("m", "1")} // -mod=mod adds a version of Go
+	base, head := trees(t, files, files, ".")
+	b := mustOpen(t, base, head, Settings{})
+	_, pkg := both(t, b, ".")
+	link(t, b, 1, pkg, 1)
+	if data, err := os.ReadFile(filepath.Join(head.Root, "go.mod")); err != nil || string(data) != files["go.mod"] {
+		t.Errorf("go.mod is now %q, %v", data, err)
+	}
+}
+
+// TestPaths holds that trees may be named by symbolic links, and that a directory must lie in its tree.
+func TestPaths(t *testing.T) {
+	quiet(t)
+	base, head := trees(t, plain, plain, ".")
+	alias := filepath.Join(t.TempDir(), "alias")
+	if err := os.Symlink(head.Root, alias); err != nil {
+		t.Fatal(err)
+	}
+	b, err := Open(t.Context(), base, Side{Root: head.Root, Dir: alias}, Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, pkg := both(t, b, "."); pkg.Benchmarks["BenchmarkWork"].File != "m_test.go" {
+		t.Errorf("%+v", pkg)
+	}
+	_, err = Open(t.Context(), base, Side{Root: head.Root, Dir: base.Dir}, Settings{})
+	mustMatch(t, err, "head: the directory .*base is not below the root .*head")
+	_, err = Open(t.Context(), Side{Root: base.Root, Dir: filepath.Join(base.Root, "new")}, head, Settings{})
+	mustMatch(t, err, "base: .*new: no such file")
+	if err := os.Symlink(base.Root, filepath.Join(head.Root, "link")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, head.Root, map[string]string{"go.mod": plain["go.mod"] + "\nreplace example.com/x => ./link\n"})
+	_, err = Open(t.Context(), base, head, Settings{})
+	mustMatch(t, err, "head: go.mod replaces example.com/x by ./link, outside")
 }
 
 func TestEqualEnv(t *testing.T) {

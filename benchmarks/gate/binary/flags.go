@@ -25,8 +25,6 @@ func (t *tree) readFlags(user string) error {
 			}
 		case "mod":
 			t.mod = value
-		case "modfile":
-			t.modfile = value
 		case "overlay":
 			return fmt.Errorf("GOFLAGS: %s would put the same files into both trees: unset it", field)
 		}
@@ -77,7 +75,7 @@ func split(s string) ([]string, error) {
 	}
 }
 
-// module is what go list -m and go mod edit say about one.
+// module is what go list -m says about one.
 type module struct {
 	Path, Dir, GoMod string
 }
@@ -123,11 +121,7 @@ func (t *tree) requireInside(ctx context.Context) error {
 		}
 	}
 	for _, m := range modules {
-		file := m.GoMod
-		if t.modfile != "" {
-			file = t.modfile
-		}
-		if err := t.requireReplaces(ctx, "mod", file, m.Dir); err != nil {
+		if err := t.requireReplaces(ctx, "mod", m.GoMod, m.Dir); err != nil {
 			return err
 		}
 	}

@@ -31,7 +31,7 @@ type part struct {
 var ignored = map[string]bool{
 	"gopclntab": true, "go_module": true, "go_buildinfo": true,
 	"eh_frame": true, "eh_frame_hdr": true, "unwind_info": true,
-	"note_go_buildid": true, "note_gnu_build-id": true,
+	"note_gnu_build-id": true,
 }
 
 // movable are sections that only the descriptor points to, and that follow its tables: their addresses do not count.

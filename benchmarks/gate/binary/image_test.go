@@ -24,7 +24,7 @@ func elfPieces(t *testing.T, path string) (pieces []piece) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	free := []string{".gopclntab", ".go.module", ".go.buildinfo", ".note.go.buildid", ".note.gnu.build-id"}
+	free := []string{".gopclntab", ".go.module", ".go.buildinfo", ".note.gnu.build-id"}
 	for _, s := range f.Sections {
 		if s.Type != elf.SHT_NULL && s.Type != elf.SHT_NOBITS && s.Name != ".shstrtab" { // which has the names
 			pieces = append(pieces, piece{s.Name, int64(s.Offset), int64(s.FileSize), s.Flags&elf.SHF_ALLOC != 0 && !slices.Contains(free, s.Name)})

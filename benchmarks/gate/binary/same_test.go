@@ -1,6 +1,7 @@
 package binary
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -41,24 +42,44 @@ func comments(t *testing.T) map[string]string {
 	return replace(t, "m.go", "\t\t", "\t\t// why"+strings.Repeat("\n", 300)+"\t\t")
 }
 
+// many is a source of many functions whose lines have varying or equal distances: its table of lines takes some pages or a few bytes.
+func many(varying bool) map[string]string {
+	var b, table strings.Builder
+	b.WriteString("package m\n")
+	for i := range 200 {
+		fmt.Fprintf(&table, "\tf%d,\n", i)
+		fmt.Fprintf(&b, "\n//go:noinline\nfunc f%d(n int) int {\n", i)
+		for j := range 16 {
+			b.WriteString("\tn += n / 3\n")
+			if varying {
+				b.WriteString(strings.Repeat("\n", 100+i+j))
+			}
+		}
+		b.WriteString("\treturn n\n}\n")
+	}
+	fmt.Fprintf(&b, "\nvar table = []func(int) int{\n%s}\n\nfunc init() { sink = table[len(table)-1](sink) }\n", table.String())
+	return map[string]string{"many.go": b.String()}
+}
+
 func TestSame(t *testing.T) {
 	quiet(t)
 	for _, test := range []struct {
-		name   string
-		change map[string]string
-		want   bool
+		name         string
+		more, change map[string]string // for both, for the head
+		want         bool
 	}{
-		{"comments", comments(t), true},
-		{"what is no code", changed(replace(t, "m.go", "\tif", "\n\n\n\tif", "total", "sum", "var sink int", "func unreachable() {}"),
+		{"comments", nil, comments(t), true},
+		{"larger tables", many(false), many(true), true},
+		{"what is no code", nil, changed(replace(t, "m.go", "\tif", "\n\n\n\tif", "total", "sum", "var sink int", "func unreachable() {}"),
 			map[string]string{"z.go": "package m\n\nvar sink int\n"}), true},
-		{"constant", replace(t, "m.go", "17", "19"), false},
-		{"string", replace(t, "m.go", "hello", "world"), false},
-		{"embedded file", map[string]string{"data/in.txt": "other"}, false},
-		{"reachable function", replace(t, "m.go", "var sink", "//go:noinline\nfunc init() { sink++ }\n\nvar sink"), false},
-		{"testdata", map[string]string{"testdata/in.txt": "other"}, false},
+		{"constant", nil, replace(t, "m.go", "17", "19"), false},
+		{"string", nil, replace(t, "m.go", "hello", "world"), false},
+		{"embedded file", nil, map[string]string{"data/in.txt": "other"}, false},
+		{"reachable function", nil, replace(t, "m.go", "var sink", "//go:noinline\nfunc init() { sink++ }\n\nvar sink"), false},
+		{"testdata", nil, map[string]string{"testdata/in.txt": "other"}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := same(t, plain, changed(plain, test.change)); got != test.want {
+			if got := same(t, changed(plain, test.more), changed(plain, test.more, test.change)); got != test.want {
 				t.Errorf("same code: %v, want %v", got, test.want)
 			}
 		})
