@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // chunk is how many seeds are prepared at a time: binaries are large, and only one chunk of them is kept.
@@ -34,6 +36,15 @@ type state struct {
 
 // Run measures the items with src and returns a Result for each row of each item.
 func (d Design) Run(ctx context.Context, src Source, items []Item) ([][]Result, error) {
+	s, err := d.measure(ctx, src, items)
+	if err != nil {
+		return nil, err
+	}
+	return s.conclude(), nil
+}
+
+// measure is the two stages.
+func (d Design) measure(ctx context.Context, src Source, items []Item) (*state, error) {
 	if err := d.validate(items); err != nil {
 		return nil, err
 	}
@@ -49,10 +60,7 @@ func (d Design) Run(ctx context.Context, src Source, items []Item) ([][]Result, 
 		return nil, err
 	}
 	s.plan()
-	if err := s.confirm(ctx); err != nil {
-		return nil, err
-	}
-	return s.conclude(), nil
+	return s, s.confirm(ctx)
 }
 
 // screen is the first stage.
@@ -172,15 +180,23 @@ func (s *state) measure(ctx context.Context, stage, n int, want func(item, round
 	return n, nil
 }
 
-// resolved tells whether an item needs no more screening: each row's resolution is safely within the limit, as far as is known by now.
+// resolved tells whether an item needs no more screening: slowdowns well within the limit make it a suspect. What screening needs for 95 % power is
+// estimated from the distance between the center and the bound at Alpha, of which it is a constant part under normal noise.
 func (s *state) resolved(i int) bool {
+	z := distuv.UnitNormal.Quantile
+	part := (z(0.95) + z(1-slowLevel)) / z(1-s.Alpha)
 	for _, d := range s.quads[0][i] {
-		if newNoise(s.Seed, d).resolution(len(d), maxConfirm, s.theta(), s.Alpha/few, s.tails) > s.Limit {
+		x := newSample(d)
+		lo, hi := x.bounds(s.Alpha, s.Alpha, s.tails)
+		if part*(hi-lo)/2 > wellWithin*s.Limit {
 			return false
 		}
 	}
 	return true
 }
+
+// wellWithin is the part of the limit that screening may need.
+const wellWithin = 0.8
 
 // few is the number of suspects assumed while it is unknown.
 const few = 4
@@ -288,6 +304,24 @@ func (s *state) carried(fast bool) (rows [][2]int) {
 	return rows
 }
 
+// decide returns the rows that the second stage judges in one direction, with their corrected p-values and the levels of their tests.
+func (s *state) decide(fast bool) (rows [][2]int, corrected, level []float64) {
+	rows = s.carried(fast)
+	var p []float64
+	for _, at := range rows {
+		slower, faster := 1.0, 1.0
+		if d := s.quads[1][at[0]][at[1]]; len(d) > 0 {
+			slower, faster = newSample(d).test(s.theta(), s.tails)
+		}
+		if fast {
+			slower = faster
+		}
+		p = append(p, slower)
+	}
+	corrected, level = Holm(p, s.Alpha)
+	return rows, corrected, level
+}
+
 // conclude gives each row its result.
 func (s *state) conclude() [][]Result {
 	results := make([][]Result, len(s.items))
@@ -296,22 +330,10 @@ func (s *state) conclude() [][]Result {
 	}
 	carried := 0
 	for _, fast := range []bool{false, true} {
-		rows := s.carried(fast)
+		rows, p, level := s.decide(fast)
 		carried += len(rows)
-		var p []float64
-		for _, at := range rows {
-			slower, faster := 1.0, 1.0
-			if d := s.quads[1][at[0]][at[1]]; len(d) > 0 {
-				slower, faster = newSample(d).test(s.theta(), s.tails)
-			}
-			if fast {
-				slower = faster
-			}
-			p = append(p, slower)
-		}
-		corrected, level := Holm(p, s.Alpha)
 		for k, at := range rows {
-			results[at[0]][at[1]] = s.second(at[0], at[1], fast, corrected[k], level[k], len(rows))
+			results[at[0]][at[1]] = s.second(at[0], at[1], fast, p[k], level[k], len(rows))
 		}
 	}
 	for i := range s.items {

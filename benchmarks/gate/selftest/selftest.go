@@ -31,6 +31,9 @@ import (
 // Slowdowns are planted in each run of the second kind.
 var Slowdowns = []float64{0.03, 0.05, 0.1, 0.2}
 
+// Budget is the time of a run of six benchmarks that corresponds to five minutes for a suite of thirty.
+const Budget = time.Minute
+
 // Options configures Run.
 type Options struct {
 	Runs   int           // of each kind

@@ -1,0 +1,126 @@
+package paired
+
+import (
+	"encoding/json"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// recorded returns the paired log ratios that assay gate --self-test --record wrote: of six kernels, the same code on both sides at other
+// layouts for each pair, on two shared cores.
+func recorded(t *testing.T) (names []string, pairs map[string][]float64) {
+	t.Helper()
+	data, err := os.ReadFile("testdata/noise.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &pairs); err != nil {
+		t.Fatal(err)
+	}
+	for name, d := range pairs {
+		if len(d) < 100 {
+			t.Fatalf("%d pairs of %s: too few to draw from", len(d), name)
+		}
+	}
+	return slices.Sorted(maps.Keys(pairs)), pairs
+}
+
+// drawn draws from pairs, each with a random sign: which side is which was arbitrary.
+func drawn(pairs []float64) func(*rand.Rand) float64 {
+	return func(r *rand.Rand) float64 { return pairs[r.IntN(len(pairs))] * float64(2*r.IntN(2)-1) }
+}
+
+// suite is 30 benchmarks with the recorded noises in turn.
+func suiteOf(names []string, pairs map[string][]float64) []bench {
+	var benches []bench
+	for i := range 30 {
+		benches = append(benches, bench{drawn(pairs[names[i%len(names)]]), 0})
+	}
+	return benches
+}
+
+// regressions are the items that are found to have become slower.
+func regressions(t *testing.T, s *simulated, d Design) map[int]bool {
+	t.Helper()
+	run, err := d.measure(t.Context(), s, s.items())
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[int]bool{}
+	rows, p, _ := run.decide(false)
+	for k, at := range rows {
+		if p[k] < d.Alpha {
+			found[at[0]] = true
+		}
+	}
+	return found
+}
+
+// budget is what a suite of 30 has of five minutes when discovery and calibration are done.
+const budget = 285 * time.Second
+
+// TestFalseAlarms holds the probability of any regression in a suite of 30 benchmarks of the same code, under recorded noise and layouts.
+func TestFalseAlarms(t *testing.T) {
+	t.Parallel()
+	names, pairs := recorded(t)
+	const runs = 1000
+	alarms := 0
+	for k := range runs {
+		if len(regressions(t, newSimulated(uint64(k), budget, suiteOf(names, pairs)...), defaults(uint64(k)))) > 0 {
+			alarms++
+		}
+	}
+	// At a rate of 1 %, more than this happens once in ten thousand times.
+	most := 0
+	for b := (distuv.Binomial{N: runs, P: 0.01}); b.CDF(float64(most)) < 1-1e-4; most++ {
+	}
+	t.Logf("%d of %d runs have a false alarm", alarms, runs)
+	if alarms > most {
+		t.Errorf("%d of %d runs have a false alarm, want at most %d", alarms, runs, most)
+	}
+}
+
+// TestDetections holds how often planted slowdowns are found in a suite of 30, on benchmarks whose resolution is at most 5 %.
+func TestDetections(t *testing.T) {
+	t.Parallel()
+	names, pairs := recorded(t)
+	const runs = 100
+	sizes := []float64{0.03, 0.05, 0.1, 0.2}
+	found := map[string][]int{}
+	for _, name := range names {
+		found[name] = make([]int, len(sizes))
+	}
+	for k := range runs {
+		for i, name := range names {
+			s := newSimulated(uint64(k*len(names)+i), budget, suiteOf(names, pairs)...)
+			for j, size := range sizes { // the four sizes on four of the five benchmarks with this noise
+				s.benches[i+j*len(names)].slowdown = size
+			}
+			got := regressions(t, s, defaults(uint64(k)))
+			for j := range sizes {
+				if got[i+j*len(names)] {
+					found[name][j]++
+				}
+			}
+		}
+	}
+	for i, name := range names {
+		var r []float64
+		for k := range 15 {
+			results := run(t, newSimulated(uint64(k+1000), budget, suiteOf(names, pairs)...), defaults(uint64(k)))
+			r = append(r, results[i][0].Resolution)
+		}
+		slices.Sort(r)
+		within := r[len(r)/2] <= 0.05
+		t.Logf("%s finds %.1f %%; found of 3, 5, 10, 20 %%: %d of %d", name, 100*r[len(r)/2], found[name], runs)
+		if within && (found[name][1] < runs*95/100 || found[name][2] < runs*99/100 || found[name][3] < runs*99/100) {
+			t.Errorf("%s: want 95 %% of 5 %% and 99 %% of 10 %% and 20 %%", name)
+		}
+	}
+}
