@@ -33,6 +33,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/assaykit/assay/benchmarks/gate"
@@ -89,9 +90,17 @@ func Run(ctx context.Context, opt Options) (report *gate.Report, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, pair.Close()) }()
+	defer func() {
+		switch {
+		case ctx.Err() != nil:
+			err = fmt.Errorf("interrupted, nothing was judged: %w", context.Cause(ctx))
+		case err != nil && len(pair.Notes) > 0:
+			err = fmt.Errorf("%w\n%s", err, strings.Join(pair.Notes, "\n"))
+		}
+		err = errors.Join(err, pair.Close())
+	}()
 	opt.Log("base %s, head %s", pair.Base.Name, pair.Head.Name)
-	scratch := filepath.Join(pair.Temp, "go")
+	scratch := filepath.Join(pair.Temp, "tmp")
 	if err := os.Mkdir(scratch, 0o700); err != nil {
 		return nil, err
 	}
@@ -100,7 +109,7 @@ func Run(ctx context.Context, opt Options) (report *gate.Report, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &suite{Options: opt, pair: pair, builder: builder, deadline: start.Add(opt.Budget), runner: newRunner()}
+	s := &suite{Options: opt, pair: pair, builder: builder, deadline: start.Add(opt.Budget), runner: newRunner(scratch)}
 	s.report = &gate.Report{
 		Old: pair.Base.Name, New: pair.Head.Name, Alpha: opt.Alpha, Slack: opt.Slack, Limit: cmp.Or(opt.Require, opt.Resolution),
 		RequireResolution: opt.Require != 0, Rows: []gate.Row{}, Added: []string{}, Removed: []string{}, Notes: append([]string{}, pair.Notes...),

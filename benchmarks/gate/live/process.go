@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,10 +27,14 @@ type runner struct {
 	format benchfmt.Reader
 }
 
-// newRunner fixes GOMAXPROCS, which is part of the names, for binaries of whatever Go version.
-func newRunner() *runner {
+// newRunner returns a runner whose processes have this one's environment, with their temporary files below temp, and with GOMAXPROCS fixed, which is
+// part of the names, for binaries of whatever Go version. Inside a git hook, git's variables would lead a benchmark that uses git astray.
+func newRunner(temp string) *runner {
 	procs := runtime.GOMAXPROCS(0)
-	r := &runner{env: append(os.Environ(), fmt.Sprintf("GOMAXPROCS=%d", procs))}
+	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "GIT_DIR=") || strings.HasPrefix(v, "GIT_INDEX_FILE=") || strings.HasPrefix(v, "GIT_WORK_TREE=")
+	})
+	r := &runner{env: append(env, "TMPDIR="+temp, fmt.Sprintf("GOMAXPROCS=%d", procs))}
 	if procs != 1 {
 		r.suffix = fmt.Sprintf("-%d", procs)
 	}

@@ -188,7 +188,8 @@ func (s *suite) packages(ctx context.Context) ([]*pkg, error) {
 	return differ, nil
 }
 
-// data tells whether a file changed that is not compiled and that the package's benchmarks may read: below its directory, or in any testdata.
+// data tells whether a file changed that is not compiled and that the package's benchmarks may read: below its directory. Of the testdata above it,
+// Builder.Same knows.
 func (s *suite) data(p *pkg, files []string) bool {
 	rel, err := filepath.Rel(s.pair.Head.Root, p.sides[head].Dir)
 	if err != nil {
@@ -200,7 +201,7 @@ func (s *suite) data(p *pkg, files []string) bool {
 		case ".go", ".md":
 			return false
 		}
-		return within == "./" || strings.HasPrefix(file, within) || strings.Contains("/"+file, "/testdata/")
+		return within == "./" || strings.HasPrefix(file, within)
 	})
 }
 

@@ -17,7 +17,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +24,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/assaykit/assay/benchmarks/gate"
+	"github.com/assaykit/assay/benchmarks/gate/checkout"
 	"github.com/assaykit/assay/benchmarks/gate/live"
 )
 
@@ -148,11 +148,11 @@ type tally struct {
 
 // run makes a repository, has it judged and counts. slow is nil for A/A.
 func (t *tally) run(ctx context.Context, k int, slow []float64) (err error) {
-	dir, err := os.MkdirTemp("", "assay-gate-self-test-*")
+	dir, remove, err := checkout.TempDir()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer func() { err = errors.Join(err, remove()) }()
 	if err := Write(ctx, dir, slow, k); err != nil {
 		return err
 	}
