@@ -75,11 +75,44 @@ const ofAllocations = 0.1
 // Run measures and judges. An error means that nothing was judged. Whatever it returns, worktrees and binaries are gone.
 func Run(ctx context.Context, opt Options) (report *gate.Report, err error) {
 	start := time.Now()
+	s, err := open(ctx, opt)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		err = errors.Join(err, s.keep())
+		switch notes := s.pair.Notes; {
+		case ctx.Err() != nil:
+			err = fmt.Errorf("interrupted, nothing was judged: %w", context.Cause(ctx))
+		case err != nil && len(notes) > 0:
+			err = fmt.Errorf("%w\n%s", err, strings.Join(notes, "\n"))
+		}
+		if err = errors.Join(err, s.pair.Close()); err != nil {
+			report = nil
+		}
+	}()
+	if err := s.find(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.judge(ctx); err != nil {
+		return nil, err
+	}
+	s.report.Seconds = time.Since(start).Seconds()
+	return s.report, nil
+}
+
+// open checks the options and opens both sides. The pair is the caller's to close.
+func open(ctx context.Context, opt Options) (*suite, error) {
 	if opt.Log == nil {
 		opt.Log = func(string, ...any) {}
 	}
 	if opt.Budget <= 0 {
 		return nil, fmt.Errorf("the budget is %v: want a time such as 5m", opt.Budget)
+	}
+	deadline := time.Now().Add(opt.Budget)
+	selected, err := functions(opt.Bench)
+	if err != nil {
+		return nil, err
 	}
 	for opt.Seed == 0 {
 		var b [4]byte
@@ -90,39 +123,23 @@ func Run(ctx context.Context, opt Options) (report *gate.Report, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		switch {
-		case ctx.Err() != nil:
-			err = fmt.Errorf("interrupted, nothing was judged: %w", context.Cause(ctx))
-		case err != nil && len(pair.Notes) > 0:
-			err = fmt.Errorf("%w\n%s", err, strings.Join(pair.Notes, "\n"))
-		}
-		err = errors.Join(err, pair.Close())
-	}()
 	opt.Log("base %s, head %s", pair.Base.Name, pair.Head.Name)
-	scratch := filepath.Join(pair.Temp, "tmp")
-	if err := os.Mkdir(scratch, 0o700); err != nil {
-		return nil, err
-	}
-	builder, err := gobinary.Open(ctx, gobinary.Side{Root: pair.Base.Root, Dir: pair.Base.Dir}, gobinary.Side{Root: pair.Head.Root, Dir: pair.Head.Dir},
-		gobinary.Settings{Tags: opt.Tags, LDFlags: opt.LDFlags, Temp: scratch})
-	if err != nil {
-		return nil, err
-	}
-	s := &suite{Options: opt, pair: pair, builder: builder, deadline: start.Add(opt.Budget), runner: newRunner(scratch)}
+	s := &suite{Options: opt, pair: pair, selected: selected, deadline: deadline}
 	s.report = &gate.Report{
 		Old: pair.Base.Name, New: pair.Head.Name, Alpha: opt.Alpha, Slack: opt.Slack, Limit: cmp.Or(opt.Require, opt.Resolution),
 		RequireResolution: opt.Require != 0, Rows: []gate.Row{}, Added: []string{}, Removed: []string{}, Notes: append([]string{}, pair.Notes...),
 	}
-	defer func() { err = errors.Join(err, s.keep()) }()
-	if err := s.find(ctx); err != nil {
-		return nil, err
+	scratch := filepath.Join(pair.Temp, "tmp")
+	if err := os.Mkdir(scratch, 0o700); err != nil {
+		return nil, errors.Join(err, pair.Close())
 	}
-	if err := s.judge(ctx); err != nil {
-		return nil, err
+	s.runner = newRunner(scratch)
+	s.builder, err = gobinary.Open(ctx, gobinary.Side{Root: pair.Base.Root, Dir: pair.Base.Dir}, gobinary.Side{Root: pair.Head.Root, Dir: pair.Head.Dir},
+		gobinary.Settings{Tags: opt.Tags, LDFlags: opt.LDFlags, Temp: scratch})
+	if err != nil {
+		return nil, errors.Join(err, pair.Close())
 	}
-	s.report.Seconds = time.Since(start).Seconds()
-	return s.report, nil
+	return s, nil
 }
 
 // judge measures what find found and adds the rows to the report.

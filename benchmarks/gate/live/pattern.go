@@ -10,11 +10,15 @@ import (
 func functions(bench string) (func(name string) bool, error) {
 	var first []*regexp.Regexp
 	for _, alternative := range split(bench, '|') {
-		re, err := regexp.Compile(split(alternative, '/')[0])
-		if err != nil {
-			return nil, fmt.Errorf("--bench %q: %w", bench, err)
+		for i, element := range split(alternative, '/') {
+			re, err := regexp.Compile(element)
+			if err != nil {
+				return nil, fmt.Errorf("--bench %q: %w", bench, err)
+			}
+			if i == 0 {
+				first = append(first, re)
+			}
 		}
-		first = append(first, re)
 	}
 	return func(name string) bool {
 		for _, re := range first {

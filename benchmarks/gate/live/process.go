@@ -88,12 +88,13 @@ func (r *runner) run(ctx context.Context, binary, dir, pattern, benchtime string
 // read returns the results in the output of a process that ended well.
 func (r *runner) read(output []byte, pattern string) ([]result, error) {
 	lines := strings.Split(string(output), "\n")
+	mixed := fmt.Errorf("%s: the result is mixed with other output: let the benchmark print to standard error:\n%s", pattern, failed(output))
 	r.format.Reset(bytes.NewReader(output), "output")
 	var results []result
 	for r.format.Scan() {
 		switch rec := r.format.Result().(type) {
 		case *benchfmt.SyntaxError:
-			return nil, fmt.Errorf("%s: the result is mixed with other output: let the benchmark print to standard error:\n%s", pattern, failed(output))
+			return nil, mixed
 		case *benchfmt.Result:
 			_, at := rec.Pos()
 			res := result{name: string(rec.Name.Full()), iters: rec.Iters, values: map[string]float64{}, config: map[string]string{}, text: lines[at-1]}
@@ -111,6 +112,9 @@ func (r *runner) read(output []byte, pattern string) ([]result, error) {
 			}
 			results = append(results, res)
 		}
+	}
+	if n := strings.Count(string(output), " allocs/op"); n != len(results) { // which -test.benchmem adds to each
+		return nil, mixed
 	}
 	return results, r.format.Err()
 }

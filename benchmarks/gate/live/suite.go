@@ -69,6 +69,7 @@ type suite struct {
 	pair       *checkout.Pair
 	builder    *binary.Builder
 	runner     *runner
+	selected   func(function string) bool
 	deadline   time.Time
 	report     *gate.Report
 	benchmarks []*benchmark
@@ -79,21 +80,23 @@ type suite struct {
 // find decides what is measured: packages whose code differs, benchmarks that both sides have, iterations and units.
 func (s *suite) find(ctx context.Context) error {
 	pkgs, err := s.packages(ctx)
-	if err != nil || len(pkgs) == 0 {
+	if err != nil {
 		return err
 	}
-	began := time.Now()
-	if err := s.link(ctx, pkgs, []int{-1}); err != nil {
-		return err
+	if len(pkgs) > 0 {
+		began := time.Now()
+		if err := s.link(ctx, pkgs, []int{-1}); err != nil {
+			return err
+		}
+		s.linking, s.links = time.Since(began), 1
 	}
-	s.linking, s.links = time.Since(began), 1
 	for _, p := range pkgs {
 		if err := s.discover(ctx, p); err != nil {
 			return err
 		}
 	}
-	if len(s.report.Removed) > 0 && !s.AllowRemoved {
-		return fmt.Errorf("the head lacks benchmarks that the base has: %s: restore them, or accept it with --allow-removed", list(s.report.Removed))
+	if err := s.complete(); err != nil {
+		return err
 	}
 	if changed := s.changed(); len(changed) > 0 {
 		if !s.AllowChanged {
@@ -110,6 +113,14 @@ func (s *suite) find(ctx context.Context) error {
 			return err
 		}
 	}
+	return s.complete()
+}
+
+// complete refuses a head that lacks what the base has.
+func (s *suite) complete() error {
+	if len(s.report.Removed) > 0 && !s.AllowRemoved {
+		return fmt.Errorf("the head lacks benchmarks that the base has: %s: restore them, or accept it with --allow-removed", list(s.report.Removed))
+	}
 	return nil
 }
 
@@ -119,10 +130,6 @@ func (s *suite) packages(ctx context.Context) ([]*pkg, error) {
 	if len(patterns) == 0 {
 		patterns = []string{"./..."}
 	}
-	selected, err := functions(s.Bench)
-	if err != nil {
-		return nil, err
-	}
 	var found [2]map[string]binary.Package
 	for side := range found {
 		list, err := s.builder.Packages(ctx, side, patterns)
@@ -131,7 +138,7 @@ func (s *suite) packages(ctx context.Context) ([]*pkg, error) {
 		}
 		found[side] = map[string]binary.Package{}
 		for _, p := range list {
-			maps.DeleteFunc(p.Benchmarks, func(name string, _ binary.Benchmark) bool { return !selected(name) })
+			maps.DeleteFunc(p.Benchmarks, func(name string, _ binary.Benchmark) bool { return !s.selected(name) })
 			if len(p.Benchmarks) > 0 {
 				found[side][p.ImportPath] = p
 			}
@@ -188,20 +195,24 @@ func (s *suite) packages(ctx context.Context) ([]*pkg, error) {
 	return differ, nil
 }
 
-// data tells whether a file changed that is not compiled and that the package's benchmarks may read: below its directory. Of the testdata above it,
-// Builder.Same knows.
+// data tells whether a file changed that is not compiled and that the package's benchmarks may read: in its directory, or below it in directories
+// that are no packages of their own. Of testdata, Builder.Same knows.
 func (s *suite) data(p *pkg, files []string) bool {
-	rel, err := filepath.Rel(s.pair.Head.Root, p.sides[head].Dir)
+	within, err := filepath.Rel(s.pair.Head.Root, p.sides[head].Dir)
 	if err != nil {
 		return true
 	}
-	within := filepath.ToSlash(rel) + "/"
+	within = filepath.ToSlash(within)
 	return slices.ContainsFunc(files, func(file string) bool {
-		switch path.Ext(file) {
-		case ".go", ".md":
+		if ext := path.Ext(file); ext == ".go" || ext == ".md" || strings.HasPrefix(file, ".") || strings.Contains(file, "/.") {
 			return false
 		}
-		return within == "./" || strings.HasPrefix(file, within)
+		for dir := path.Dir(file); dir != within; dir = path.Dir(dir) {
+			if source, err := filepath.Glob(filepath.Join(s.pair.Head.Root, filepath.FromSlash(dir), "*.go")); dir == "." || err != nil || len(source) > 0 {
+				return false
+			}
+		}
+		return true
 	})
 }
 
@@ -341,8 +352,21 @@ func (s *suite) calibrate(ctx context.Context, b *benchmark) error {
 		took = took * time.Duration(b.n) / time.Duration(new.iters)
 	}
 	b.cost = 4 * max(took, time.Millisecond)
+	for _, side := range []struct {
+		has, lacks map[string]float64
+		list       *[]string
+	}{{old.values, new.values, &s.report.Removed}, {new.values, old.values, &s.report.Added}} {
+		for _, unit := range slices.Sorted(maps.Keys(side.has)) {
+			if _, ok := side.lacks[unit]; !ok {
+				*side.list = append(*side.list, b.full()+" "+unit)
+			}
+		}
+	}
 	return s.units(b, []map[string]float64{b.first, old.values, new.values})
 }
+
+// full is the name with the package.
+func (b *benchmark) full() string { return b.pkg.sides[head].ImportPath + ".Benchmark" + b.name }
 
 // iterations is how many fill a slice whose iterations are slower than those of r by a factor.
 func iterations(r result, factor float64) int {
@@ -354,7 +378,10 @@ func iterations(r result, factor float64) int {
 
 // units sorts the units that a benchmark reports into those judged by pairs, those judged otherwise, and those that follow from the time.
 func (s *suite) units(b *benchmark, seen []map[string]float64) error {
-	names := slices.Sorted(maps.Keys(seen[len(seen)-1]))
+	names := slices.Sorted(maps.Keys(seen[0]))
+	for _, values := range seen {
+		names = slices.DeleteFunc(names, func(name string) bool { _, ok := values[name]; return !ok })
+	}
 	slices.SortStableFunc(names, func(x, y string) int { return rank(x) - rank(y) })
 	declared := s.runner.format.Units()
 	for _, name := range names {
