@@ -1,5 +1,6 @@
 // Package gate turns two files of Go benchmark results, OLD and NEW, into a verdict that a program can act on: what benchstat shows, with an
-// exit code, a refusal where the comparison could not have failed, and for each row the smallest slowdown that it would have found.
+// exit code, a refusal where the comparison could not have failed, and for each row the smallest slowdown that it would have found. Its Report is
+// also what package live makes of two commits that it measures itself; what follows is about files.
 //
 // # Rows
 //
@@ -171,7 +172,7 @@ type Row struct {
 	Reason     string            `json:"reason,omitempty"` // why the verdict is inconclusive
 	Quads      [2]int            `json:"quads,omitzero"`   // A B B A quads behind the verdict, by stage; none for files
 	Pairs      []float64         `json:"-"`                // their log ratios, worse is positive
-	Layout     float64           `json:"layout,omitempty"` // spread over links of equal code, largest/smallest - 1, where that is why it is inconclusive
+	Layout     float64           `json:"layout,omitempty"` // spread over links of equal code, largest/smallest - 1, where layout explains it
 	Links      int               `json:"links,omitempty"`  // behind Layout
 	File       string            `json:"file,omitempty"`   // of the benchmark's function, slash-separated below the repository's root
 	Line       int               `json:"line,omitempty"`

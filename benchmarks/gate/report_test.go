@@ -69,9 +69,10 @@ same code: example.com/a: 2 benchmarks (A, C)
 same code: example.com/m: 1 benchmark (B)
 REGRESSION Mul/p=50%,x:y-2 sec/op: new/old 1.1 in [1.067, 1.133], lower is better, p=0.0004 against a slack of 1%, 16 + 32 quads (sub/mul_test.go:41)
 REGRESSION Mul/p=50%,x:y-2 allocs/op: 1.000 to 2.000, judged exactly (odd %,:/mul_test.go:41)
-inconclusive Sum_of|all-2 sec/op: finds 8.1%, limit 5%: layout-sensitive: 47% over 16 links, 16 quads (sub/mul_test.go:41)
+inconclusive Sum_of|all-2 sec/op: finds 8.1%, limit 5%, 16 quads (sub/mul_test.go:41)
 inconclusive Slow-2 sec/op: finds ∞, limit 5%: the budget was spent before it ran, 1 quad
 2 of 5 measured rows inconclusive, which is never a pass: a change for the worse by more than 5% could have been missed
+layout-sensitive Sum_of|all-2 sec/op: 47% over 16 links
 removed, not judged: example.com/m Gone
 added, not judged: example.com/m New
 note: the machine was busy
@@ -92,9 +93,10 @@ const commitsMarkdown = `**1 pass, 2 regression, 0 improved, 2 inconclusive, 3 s
 - same code: example.com/m: 1 benchmark (B)
 - REGRESSION Mul/p=50%,x:y-2 sec/op: new/old 1.1 in \[1.067, 1.133], lower is better, p=0.0004 against a slack of 1%, 16 + 32 quads (sub/mul\_test.go:41)
 - REGRESSION Mul/p=50%,x:y-2 allocs/op: 1.000 to 2.000, judged exactly (odd %,:/mul\_test.go:41)
-- inconclusive Sum\_of\|all-2 sec/op: finds 8.1%, limit 5%: layout-sensitive: 47% over 16 links, 16 quads (sub/mul\_test.go:41)
+- inconclusive Sum\_of\|all-2 sec/op: finds 8.1%, limit 5%, 16 quads (sub/mul\_test.go:41)
 - inconclusive Slow-2 sec/op: finds ∞, limit 5%: the budget was spent before it ran, 1 quad
 - 2 of 5 measured rows inconclusive, which is never a pass: a change for the worse by more than 5% could have been missed
+- layout-sensitive Sum\_of\|all-2 sec/op: 47% over 16 links
 - removed, not judged: example.com/m Gone
 - added, not judged: example.com/m New
 - note: the machine was busy

@@ -41,6 +41,11 @@ func (r *Report) remarks() []string {
 	if r.Count(Inconclusive) > 0 {
 		lines = append(lines, r.warning())
 	}
+	for i := range r.Rows {
+		if row := &r.Rows[i]; row.Layout != 0 {
+			lines = append(lines, fmt.Sprintf("layout-sensitive %s: %s over %d links", row, percent(row.Layout), row.Links))
+		}
+	}
 	for _, name := range r.Removed {
 		lines = append(lines, "removed, not judged: "+name)
 	}
@@ -114,9 +119,6 @@ func (r *Row) doubt(limit float64) string {
 	s := fmt.Sprintf("finds %s, limit %s", percent(r.Resolution), percent(limit))
 	if r.Reason != "" {
 		s += ": " + r.Reason
-	}
-	if r.Layout != 0 {
-		s += fmt.Sprintf(": layout-sensitive: %s over %d links", percent(r.Layout), r.Links)
 	}
 	return s + r.quads()
 }
