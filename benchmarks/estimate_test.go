@@ -42,16 +42,19 @@ func TestEstimateAgreesWithMonteCarlo(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			factor := 2.0
-			if w.Op == "gpt.loss.grad" || w.Op == "gpt.train" { // a row of one input is nearly constant, and what its normalization does to errors is not independent
-				factor = 5
+			least, most := 0.5, 2.0
+			switch w.Op { // as measured
+			case "gpt.loss.grad":
+				least = 0.2 // too strict on the smallest model, for a reason that is not known; never too loose
+			case "gpt.train":
+				most = 2.5 // new_bk, whose gradient is 0 in exact arithmetic
 			}
 			for i, want := range p.want[0] {
 				if want.want.e == nil {
 					continue
 				}
-				if ratio := rms(want.want.e) / rms(measured[i].Acc); !(ratio > 1/factor && ratio < factor) {
-					t.Errorf("result %d: the gauge is %.3g times the measured one, want within a factor of %v", i, ratio, factor)
+				if ratio := rms(want.want.e) / rms(measured[i].Acc); !(ratio > least && ratio < most) {
+					t.Errorf("result %d: the gauge is %.3g times the measured one, want %v to %v", i, ratio, least, most)
 				} else {
 					t.Logf("result %d: %.3g times the measured gauge", i, ratio)
 				}
