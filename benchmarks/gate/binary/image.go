@@ -34,8 +34,12 @@ var ignored = map[string]bool{
 	"note_gnu_build-id": true,
 }
 
-// movable are sections that only the descriptor points to, and that follow its tables: their addresses do not count.
-var movable = map[string]bool{"typelink": true, "itablink": true}
+// movable are sections that may follow those tables, and to which only the descriptor or the dynamic section points: their addresses do not count.
+var movable = map[string]bool{
+	"typelink": true, "itablink": true,
+	"rela": true, "rela_plt": true, "rel": true, "rel_plt": true, "dynsym": true, "dynstr": true,
+	"hash": true, "gnu_hash": true, "gnu_version": true, "gnu_version_r": true,
+}
 
 // equal reports whether two images have the same code and data.
 func (m *image) equal(n *image) bool {
@@ -80,12 +84,32 @@ func readELF(path string) (*image, error) {
 		}
 		name := strings.ReplaceAll(strings.TrimPrefix(strings.TrimPrefix(s.Name, ".data.rel.ro"), "."), ".", "_")
 		p := part{name: name, kind: fmt.Sprint(s.Type, s.Flags, s.Link, s.Info), addr: s.Addr, size: s.Size}
-		if s.Type != elf.SHT_NOBITS {
+		switch s.Type {
+		case elf.SHT_NOBITS:
+		case elf.SHT_DYNAMIC:
+			p.data = func() ([]byte, error) { return dynamic(f, s) }
+		default:
 			p.data = s.Data
 		}
 		m.parts = append(m.parts, p)
 	}
 	return m, nil
+}
+
+// dynamic returns the dynamic section without the addresses of movable sections.
+func dynamic(f *elf.File, s *elf.Section) ([]byte, error) {
+	data, err := s.Data()
+	if err != nil || f.Class != elf.ELFCLASS64 {
+		return data, err
+	}
+	const entry = 16 // a tag and a value
+	for i := 0; i+entry <= len(data); i += entry {
+		switch elf.DynTag(f.ByteOrder.Uint64(data[i:])) {
+		case elf.DT_RELA, elf.DT_REL, elf.DT_JMPREL, elf.DT_SYMTAB, elf.DT_STRTAB, elf.DT_HASH, elf.DT_GNU_HASH, elf.DT_VERSYM, elf.DT_VERNEED:
+			clear(data[i+entry/2 : i+entry])
+		}
+	}
+	return data, nil
 }
 
 func readMachO(path string) (*image, error) {

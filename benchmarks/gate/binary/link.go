@@ -23,7 +23,8 @@ func (b *Builder) link(ctx context.Context, side int, pkg Package, out string, l
 		return err
 	}
 	ldflags = append([]string{t.ldflags}, ldflags...)
-	args := append(t.flags("test", "-c", "-trimpath", "-buildvcs=false"), "-ldflags="+strings.TrimSpace(strings.Join(ldflags, " ")), "-o", out, pkg.ImportPath)
+	args := append(t.flags("test", "-c", "-trimpath", "-buildvcs=false"),
+		"-ldflags="+strings.TrimSpace(strings.Join(ldflags, " ")), "-o", out, pkg.ImportPath)
 	if _, err := t.run(ctx, false, args...); err != nil {
 		return err
 	}
@@ -36,14 +37,14 @@ func (b *Builder) link(ctx context.Context, side int, pkg Package, out string, l
 // elfSystems are those whose binaries are ELF files.
 var elfSystems = []string{"android", "dragonfly", "freebsd", "illumos", "linux", "netbsd", "openbsd", "solaris"}
 
-// Same reports whether the test binaries of both sides have the same code and data, and the directories named testdata from the package's up to the
-// root the same files. Comments, lines that moved, and names of local variables make no difference.
+// Same reports whether the test binaries of both sides have the same code and data, and the directories named testdata, from the package's up to
+// the root, the same files. Comments, lines that moved, and names of local variables make no difference.
 //
 // Both are linked without build identifiers and with so much room between segments that tables of another size move nothing. What is loaded must
-// have equal bytes at equal addresses; see ignored for the exceptions. Where the format is another than ELF or Mach-O, or anything is unexpected,
-// the code is not the same: that costs time, and no wrong verdict.
+// have equal bytes at equal addresses; see ignored and movable for the exceptions. Where the format is another than ELF or Mach-O, or anything is
+// unexpected, the code is not the same: that costs time, and no wrong verdict. So it is before Go 1.26, where tables with line numbers lie among
+// other data, and on ELF from Go 1.27 on, where types follow those tables, if the tables' sizes differ.
 func (b *Builder) Same(ctx context.Context, basePkg, headPkg Package, temp string) (bool, error) {
-	// Before Go 1.26, tables with line numbers lie among other data.
 	if before(b.version, "go1.26") {
 		return false, nil
 	}
@@ -62,10 +63,14 @@ func (b *Builder) Same(ctx context.Context, basePkg, headPkg Package, temp strin
 		return false, err
 	}
 	defer os.RemoveAll(dir)
+	ldflags := []string{"-w -buildid= -R=0x100000"}
+	if b.goos == "linux" && !strings.Contains(b.trees[1].ldflags, "-extldflags") {
+		ldflags = append(ldflags, "-extldflags=-Wl,-z,max-page-size=0x100000") // -R for a C compiler's linker
+	}
 	var images [2]*image
 	for side, pkg := range []Package{basePkg, headPkg} {
 		out := filepath.Join(dir, fmt.Sprint(side))
-		if err := b.link(ctx, side, pkg, out, "-w -buildid= -R=0x100000"); err != nil {
+		if err := b.link(ctx, side, pkg, out, ldflags...); err != nil {
 			return false, err
 		}
 		if images[side], err = read(out); err != nil {

@@ -114,21 +114,27 @@ func TestSameCgo(t *testing.T) {
 	requireC(t)
 	cgo := map[string]string{
 		"go.mod":    plain["go.mod"],
-		"m.go":      "package m\n\n// static int twice(int x) { return x * 2; }\nimport \"C\"\n\nfunc Twice(x int) int { return int(C.twice(C.int(x))) }\n",
+		"m.go":      "package m\n\n// static int twice(int x) { return x * 2; }\nimport \"C\"\n\nvar sink int\n\nfunc Twice(x int) int { return int(C.twice(C.int(x))) }\n",
 		"m_test.go": "package m\n\nimport \"testing\"\n\nfunc BenchmarkTwice(b *testing.B) {\n\tfor b.Loop() {\n\t\tTwice(2)\n\t}\n}\n",
 	}
 	for _, test := range []struct {
 		name, old, new string
-		want           bool
+		varying, want  bool
 	}{
-		{"comment in C", "{ return", "{ /* twice */ return", true},
-		{"C", "x * 2", "x * 3", false},
+		{"comment in C, larger tables", "{ return", "{ /* twice */ return", true, true},
+		{"C", "x * 2", "x * 3", false, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			change := map[string]string{"m.go": strings.Replace(cgo["m.go"], test.old, test.new, 1)}
-			if got := same(t, cgo, changed(cgo, change)); got != test.want {
+			if got := same(t, changed(cgo, many(false)), changed(cgo, many(test.varying), change)); got != test.want {
 				t.Errorf("same code: %v, want %v", got, test.want)
 			}
 		})
 	}
+	t.Run("linked dynamically by Go", func(t *testing.T) {
+		user := map[string]string{"user.go": "package m\n\nimport \"os/user\"\n\nfunc init() { _, _ = user.Current() }\n"}
+		if !same(t, changed(plain, user, many(false)), changed(plain, user, many(true))) {
+			t.Error("larger tables are other code")
+		}
+	})
 }

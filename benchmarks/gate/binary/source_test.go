@@ -64,6 +64,7 @@ func TestOther(t *testing.T) {}
 	"main_test.go": "package m\n\nimport \"testing\"\n\nvar ready bool\n\nfunc TestMain(m *testing.M) {\n\tready = true\n\tm.Run()\n}\n",
 	"x_test.go":    "package m_test\n\nimport \"testing\"\n\nfunc BenchmarkX(b *testing.B) { shared() }\n\nfunc shared() {}\n",
 	"e_test.go":    "package m\n\nimport (\n\t_ \"embed\"\n\t\"testing\"\n)\n\n//go:embed in.txt\nvar in string\n\nfunc BenchmarkE(b *testing.B) { _ = in }\n",
+	"g_test.go":    "package m\n\nimport (\n\t_ \"embed\"\n\t\"testing\"\n)\n\nvar (\n\t//go:embed in.txt\n\tgrouped string\n\n\tplain = 1\n)\n\nfunc BenchmarkG(b *testing.B) { _ = grouped }\n",
 	"in.txt":       "input",
 }
 
@@ -104,7 +105,7 @@ func TestHash(t *testing.T) {
 		}
 		return map[string]string{file: data}
 	}
-	const all = "BenchmarkA BenchmarkB BenchmarkE BenchmarkX"
+	const all = "BenchmarkA BenchmarkB BenchmarkE BenchmarkG BenchmarkX"
 	for _, test := range []struct {
 		name   string
 		change map[string]string
@@ -112,12 +113,14 @@ func TestHash(t *testing.T) {
 	}{
 		{"nothing", nil, ""},
 		{"code", edit("m.go", "return n", "return 2 * n"), ""},
-		{"comments", edit("a_test.go", "\tfor", "\t// why\n\t/* and */ for", "func", "// Doc.\nfunc", "n int }", "n int /* n */ }"), ""},
+		{"comments", edit("a_test.go", "\tfor", "\t// why\n\t/* and */ for", "func", "// Doc.\nfunc", "n int }", "\n\t// Doc.\n\tn int // n\n} // set",
+			"\tone\n", "\t// Doc.\n\tone // 1\n", "const two", "// Doc.\nconst two", "table =", "/* a */ table =", "two}", "two} // table", "type set", "// Doc.\ntype set"), ""},
 		{"layout", edit("a_test.go", "{one, two}", "{\n\tone,\n\ttwo,\n}", "{ s.n += i }", "{\n\n\ts.n += i\n}", "s.add(x + ", "s.add(\n\t\t\tx + ",
 			"rand.Int())", "rand.Int(),\n\t\t)"), ""},
 		{"another test", edit("a_test.go", "TestOther(t *testing.T) {", "TestOther(t *testing.T) {\n\tt.Log()"), ""},
 		{"another import", edit("a_test.go", "\t\"testing\"", "\t\"strings\"\n\t\"testing\"", "TestOther(t *testing.T) {", "TestOther(t *testing.T) { t.Log(strings.ToUpper(\"\"))"), ""},
 		{"moved within", edit("a_test.go", "const two = 2\n", "", "func TestOther", "const two = 2\n\nfunc TestOther"), ""},
+		{"methods moved", edit("a_test.go", "func (s *set) add(i int) { s.n += i }\n", "", "func TestOther", "func (s *set) add(i int) { s.n += i }\n\nfunc TestOther"), ""},
 		{"moved to another file", changed(edit("a_test.go", "const two = 2\n", ""), map[string]string{"z_test.go": "package m\n\nconst two = 2\n"}), ""},
 		{"body", edit("a_test.go", "range b.N", "range 2 * b.N"), "BenchmarkB"},
 		{"function it calls", edit("a_test.go", "x + rand", "x - rand"), "BenchmarkA"},
@@ -135,7 +138,7 @@ func TestHash(t *testing.T) {
 		{"what TestMain uses", edit("main_test.go", "var ready bool", "var ready = false"), all},
 		{"init", map[string]string{"i_test.go": "package m\n\nfunc init() {}\n"}, all},
 		{"external test", edit("x_test.go", "shared() {}", "shared() { println() }"), "BenchmarkX"},
-		{"embedded file", map[string]string{"in.txt": "other"}, "BenchmarkE"},
+		{"embedded file", map[string]string{"in.txt": "other"}, "BenchmarkE BenchmarkG"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			x, y := hashes(t, suite), hashes(t, changed(suite, test.change))
