@@ -62,6 +62,38 @@ func TestAction(t *testing.T) {
 	}
 }
 
+// The example in the documentation has inputs that there are.
+func TestDocumentedInputs(t *testing.T) {
+	a, err := readAction(top)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := os.ReadFile(filepath.Join(top, "docs", "gate.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$").FindAllStringSubmatch(string(doc), -1)
+	if len(examples) == 0 {
+		t.Fatal("docs/gate.md has no example in YAML")
+	}
+	for _, example := range examples {
+		root, err := parseYAML(example[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range root.list {
+			if !strings.HasPrefix(step.get("uses").text, "assaykit/assay@") || len(step.get("with").keys) == 0 {
+				t.Errorf("line %d of the example does not use the action with inputs", step.line)
+			}
+			for _, input := range step.get("with").keys {
+				if _, ok := a.inputs[input]; !ok {
+					t.Errorf("action.yml has no input %s", input)
+				}
+			}
+		}
+	}
+}
+
 // What is planted in the kernel for the rehearsal can be planted.
 func TestSlower(t *testing.T) {
 	source, err := os.ReadFile(filepath.Join(top, filepath.FromSlash(kernelFile)))
