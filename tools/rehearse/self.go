@@ -131,7 +131,7 @@ func (s *stage) rehearseGate(ctx context.Context) error {
 	return failed
 }
 
-// attempts are how often the gate may say that the machine was too noisy to tell. A wrong verdict is not tried again.
+// attempts is how often the gate may say that the machine was too noisy to tell. A wrong verdict is not tried again.
 const attempts = 3
 
 // measure runs the gate alone on the branch that is named as the scene's base.
@@ -143,7 +143,7 @@ func (s *stage) measure(ctx context.Context, origin repository, c scene) error {
 		start := time.Now()
 		fmt.Fprintf(s.log, "\n%s\n", c.name)
 		var output strings.Builder
-		cmd := exec.CommandContext(ctx, s.assay, "gate", "--base", "main", "--bench", kernelBench, "--budget", "1m", "--resolution", "10%",
+		cmd := exec.CommandContext(ctx, s.assay, "gate", "--base", "main", "--bench", kernelBench, "--budget", "45s", "--resolution", "20%", // what is planted
 			"--samples", "none", "--annotations=false", kernelPackage)
 		cmd.Dir, cmd.Env = string(origin), clean(os.Environ())
 		w := io.MultiWriter(&output, &quoting{w: s.log})
