@@ -180,14 +180,17 @@ func (s *state) measure(ctx context.Context, stage, n int, want func(item, round
 	return n, nil
 }
 
-// resolved tells whether an item needs no more screening: slowdowns well within the limit make it a suspect. What screening needs for 95 % power is
-// estimated from the distance between the center and the bound at Alpha, of which it is a constant part under normal noise.
+// resolved tells whether an item needs no more screening: it is clearly slower, or slowdowns well within the limit make it a suspect. What screening
+// needs for 95 % power is estimated from the distance between the center and the bound at Alpha, of which it is a constant part under normal noise.
 func (s *state) resolved(i int) bool {
 	z := distuv.UnitNormal.Quantile
 	part := (z(0.95) + z(1-slowLevel)) / z(1-s.Alpha)
 	for _, d := range s.quads[0][i] {
 		x := newSample(d)
 		lo, hi := x.bounds(s.Alpha, s.Alpha, s.tails)
+		if lo > s.theta() {
+			return true
+		}
 		if part*(hi-lo)/2 > wellWithin*s.Limit {
 			return false
 		}
@@ -257,16 +260,17 @@ func (s *state) allocate(items []int) map[int]int {
 	return nil
 }
 
-// wish returns how many quads confirm an item well, one of rows: they bring the resolution well below the limit, if that many can be had. The
-// resolution beyond the slack shrinks with the root of their number.
+// wish returns how many quads confirm an item well, one of rows: they bring the resolution well below the limit, or to the least slowdown that
+// screening leaves possible, if that many can be had. The resolution beyond the slack shrinks with the root of their number.
 func (s *state) wish(i, rows int) int {
 	key := [2]int{i, rows}
 	if s.wishes[key] == 0 {
-		worst := 0.0
+		excess := 0.0
 		for _, d := range s.quads[0][i] {
-			worst = max(worst, newNoise(s.Seed, d).resolution(len(d), minConfirm, s.theta(), s.Alpha/float64(rows), s.tails))
+			worst := newNoise(s.Seed, d).resolution(len(d), minConfirm, s.theta(), s.Alpha/float64(rows), s.tails)
+			least, _ := newSample(d).bounds(s.Alpha, s.Alpha, s.tails)
+			excess = max(excess, (worst-s.Slack)/max(wishedFor*(s.Limit-s.Slack), math.Expm1(least)-s.Slack))
 		}
-		excess := (worst - s.Slack) / (wishedFor * (s.Limit - s.Slack))
 		s.wishes[key] = maxConfirm
 		if n := 8 * math.Ceil(minConfirm/8*excess*excess); n < maxConfirm {
 			s.wishes[key] = max(minConfirm, int(n))

@@ -75,7 +75,7 @@ func (r Rate) String() string {
 type Found struct {
 	Slowdown float64 `json:"slowdown"`
 	All      Rate    `json:"all"`
-	Within   Rate    `json:"within"` // of the rows whose resolution is within the limit
+	Within   Rate    `json:"within"` // of the benchmarks whose median resolution in the A/A runs is within the limit
 }
 
 // Result is what the self-test found.
@@ -108,9 +108,9 @@ func Run(ctx context.Context, opt Options) (*Result, error) {
 	}
 	start := time.Now()
 	t := &tally{Options: opt, finds: map[string][]float64{}, layout: map[string]int{}, pairs: map[string][]float64{},
-		found: map[float64]*detections{}}
+		found: map[float64]detections{}}
 	for _, size := range Slowdowns {
-		t.found[size] = &detections{}
+		t.found[size] = detections{}
 	}
 	for k := range opt.Runs {
 		if err := t.run(ctx, k, nil); err != nil {
@@ -140,8 +140,8 @@ type tally struct {
 	clean        int // rows that were not slowed
 	runs         int
 	seconds      float64
-	pairs        map[string][]float64    // benchmark: the paired log ratios of the A/A runs
-	found        map[float64]*detections // by slowdown
+	pairs        map[string][]float64   // benchmark: the paired log ratios of the A/A runs
+	found        map[float64]detections // by slowdown
 	finds        map[string][]float64
 	layout       map[string]int
 }
@@ -177,7 +177,7 @@ func (t *tally) run(ctx context.Context, k int, slow []float64) (err error) {
 		}
 		regressed := row.Verdict == gate.Regression
 		if slow != nil && slow[i] > 0 {
-			t.found[slow[i]].add(regressed, row.Resolution <= t.Limit)
+			t.found[slow[i]].add(name, regressed)
 			continue
 		}
 		t.clean++
@@ -203,30 +203,38 @@ func (t *tally) run(ctx context.Context, k int, slow []float64) (err error) {
 	return nil
 }
 
-// detections counts regressions among rows that were slowed.
-type detections struct{ found, rows, foundWithin, rowsWithin int }
+// detections are the outcomes for rows that were slowed, by benchmark.
+type detections map[string][]bool
 
-func (d *detections) add(found, within bool) {
-	for _, c := range []struct {
-		to   *int
-		when bool
-	}{{&d.rows, true}, {&d.found, found}, {&d.rowsWithin, within}, {&d.foundWithin, found && within}} {
-		if c.when {
-			*c.to++
+func (d detections) add(benchmark string, found bool) { d[benchmark] = append(d[benchmark], found) }
+
+// rate counts those of the benchmarks that are wanted.
+func (d detections) rate(wanted func(benchmark string) bool) Rate {
+	found, n := 0, 0
+	for benchmark, outcomes := range d {
+		for _, yes := range outcomes {
+			if !wanted(benchmark) {
+				continue
+			}
+			n++
+			if yes {
+				found++
+			}
 		}
 	}
+	return NewRate(found, n)
 }
 
 // result makes rates of the counts.
 func (t *tally) result(took time.Duration) *Result {
 	r := &Result{Runs: t.runs, Limit: t.Limit, Alarms: NewRate(t.alarms, t.runs), Rows: NewRate(t.rows, t.clean), Finds: map[string]float64{}, Layout: t.layout,
 		Pairs: t.pairs, Seconds: took.Seconds(), PerRun: t.seconds / float64(t.runs)}
-	for _, size := range Slowdowns {
-		d := t.found[size]
-		r.Found = append(r.Found, Found{size, NewRate(d.found, d.rows), NewRate(d.foundWithin, d.rowsWithin)})
-	}
 	for name, x := range t.finds {
 		r.Finds[name] = slices.Sorted(slices.Values(x))[len(x)/2]
+	}
+	for _, size := range Slowdowns {
+		d := t.found[size]
+		r.Found = append(r.Found, Found{size, d.rate(func(string) bool { return true }), d.rate(func(name string) bool { return r.Finds[name] <= t.Limit })})
 	}
 	return r
 }
@@ -258,7 +266,7 @@ func (r *Result) WriteText(w io.Writer) error {
 	fmt.Fprintf(&b, "self-test: %d runs of each kind, %.0f s a run of six benchmarks of the same code; intervals of 95 %%\n", r.Runs, r.PerRun)
 	fmt.Fprintf(&b, "  false alarms         %v runs of the same code; %v rows that were not slowed\n", r.Alarms, r.Rows)
 	for _, f := range r.Found {
-		fmt.Fprintf(&b, "  found of %3.0f %%       %v; where the gate says that it finds %.0f %%: %v\n", 100*f.Slowdown, f.All, 100*r.Limit, f.Within)
+		fmt.Fprintf(&b, "  found of %3.0f %%       %v; on benchmarks of which the gate says that it finds %.0f %%: %v\n", 100*f.Slowdown, f.All, 100*r.Limit, f.Within)
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Finds)) {
 		fmt.Fprintf(&b, "  %-8s finds %.1f %%", name, 100*r.Finds[name])
