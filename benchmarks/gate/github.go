@@ -25,7 +25,7 @@ func (r *Report) WriteMarkdown(w io.Writer) error {
 	}
 	for i := range r.Rows {
 		row := &r.Rows[i]
-		if row.Verdict == Pass || row.Verdict == SameCode {
+		if row.Verdict == Pass || row.Verdict == SameCode || !row.measured() {
 			continue
 		}
 		scale := row.scale()

@@ -33,7 +33,7 @@ func commits() *Report {
 	layout := row("Sum_of|all-2", "sec/op", 1e-6, 1.02e-6, 0.081, Inconclusive)
 	layout.Layout, layout.Links, layout.Quads = 0.47, 16, [2]int{16, 0}
 	slow := row("Slow-2", "sec/op", 1, 1, math.Inf(1), Inconclusive)
-	slow.Reason, slow.Quads, slow.File = "the budget was spent\nbefore it ran", [2]int{1, 0}, ""
+	slow.Reason, slow.Quads, slow.File, slow.Old, slow.New = "the budget was spent\nbefore it ran", [2]int{}, "", Side{}, Side{}
 	passed := row("Mul/p=50%,x:y-2", "B/s", 2e9, 2e9, 0.03, Pass)
 	passed.Better = "higher"
 	return &Report{
@@ -54,8 +54,8 @@ cpu: Test CPU
                 │    sec/op    │    sec/op     vs base                │  finds  verdict
 Mul/p=50%,x:y-2    1.000µ ± 1%    1.100µ ± 1%  +10.00% (p=0.000 n=32)       3%  regression
 Sum_of|all-2       1.000µ ± 1%    1.020µ ± 1%        ~ (p=0.400 n=32)     8.1%  inconclusive
-Slow-2              1.000 ± 1%     1.000 ± 1%        ~ (p=0.400 n=32)        ∞  inconclusive
-geomean            100.0µ         103.9µ        +3.91%
+Slow-2                                                                          inconclusive
+geomean            1.000µ         1.059µ        +5.92%
 
                 │ main 1a2b3c4 │ checkout 5d6e7f8 and 3 changed files │
                 │  allocs/op   │      allocs/op       vs base         │  finds  verdict
@@ -70,8 +70,8 @@ same code: example.com/m: 1 benchmark (B)
 REGRESSION Mul/p=50%,x:y-2 sec/op: new/old 1.1 in [1.067, 1.133], lower is better, p=0.0004 against a slack of 1%, 16 + 32 quads (sub/mul_test.go:41)
 REGRESSION Mul/p=50%,x:y-2 allocs/op: 1.000 to 2.000, judged exactly (odd %,:/mul_test.go:41)
 inconclusive Sum_of|all-2 sec/op: finds 8.1%, limit 5%, 16 quads (sub/mul_test.go:41)
-inconclusive Slow-2 sec/op: finds ∞, limit 5%: the budget was spent before it ran, 1 quad
-2 of 5 measured rows inconclusive, which is never a pass: a change for the worse by more than 5% could have been missed
+inconclusive Slow-2 sec/op: the budget was spent before it ran
+2 of 5 rows inconclusive, which is never a pass: a change for the worse by more than 5% could have been missed
 layout-sensitive Sum_of|all-2 sec/op: 47% over 16 links
 removed, not judged: example.com/m Gone
 added, not judged: example.com/m New
@@ -87,15 +87,14 @@ const commitsMarkdown = `**1 pass, 2 regression, 0 improved, 2 inconclusive, 3 s
 | Mul/p=50%,x:y-2 | sec/op | 1.000µ ± 1% | 1.100µ ± 1% | +10.00% ± 3% | p=0.000 n=32 | 3% | regression |
 | Mul/p=50%,x:y-2 | allocs/op | 1.000 ± 1% | 2.000 ± 1% | +100.00% | exact | any | regression |
 | Sum\_of\|all-2 | sec/op | 1.000µ ± 1% | 1.020µ ± 1% | +2.00% ± 3% | p=0.400 n=32 | 8.1% | inconclusive |
-| Slow-2 | sec/op | 1.000 ± 1% | 1.000 ± 1% | 0.00% ± 3% | p=0.400 n=32 | ∞ | inconclusive |
 
 - same code: example.com/a: 2 benchmarks (A, C)
 - same code: example.com/m: 1 benchmark (B)
 - REGRESSION Mul/p=50%,x:y-2 sec/op: new/old 1.1 in \[1.067, 1.133], lower is better, p=0.0004 against a slack of 1%, 16 + 32 quads (sub/mul\_test.go:41)
 - REGRESSION Mul/p=50%,x:y-2 allocs/op: 1.000 to 2.000, judged exactly (odd %,:/mul\_test.go:41)
 - inconclusive Sum\_of\|all-2 sec/op: finds 8.1%, limit 5%, 16 quads (sub/mul\_test.go:41)
-- inconclusive Slow-2 sec/op: finds ∞, limit 5%: the budget was spent before it ran, 1 quad
-- 2 of 5 measured rows inconclusive, which is never a pass: a change for the worse by more than 5% could have been missed
+- inconclusive Slow-2 sec/op: the budget was spent before it ran
+- 2 of 5 rows inconclusive, which is never a pass: a change for the worse by more than 5% could have been missed
 - layout-sensitive Sum\_of\|all-2 sec/op: 47% over 16 links
 - removed, not judged: example.com/m Gone
 - added, not judged: example.com/m New
@@ -106,7 +105,7 @@ const commitsMarkdown = `**1 pass, 2 regression, 0 improved, 2 inconclusive, 3 s
 const commitsAnnotations = `::error file=sub/mul_test.go,line=41,title=regression%3A Mul/p=50%25%2Cx%3Ay-2 sec/op::` +
 	`new/old 1.1 in [1.067, 1.133], lower is better, p=0.0004 against a slack of 1%25, 16 + 32 quads
 ::error file=odd %25%2C%3A/mul_test.go,line=41,title=regression%3A Mul/p=50%25%2Cx%3Ay-2 allocs/op::1.000 to 2.000, judged exactly
-::warning title=inconclusive benchmarks::2 of 5 measured rows inconclusive, which is never a pass: a change for the worse by more than 5%25 could have been missed
+::warning title=inconclusive benchmarks::2 of 5 rows inconclusive, which is never a pass: a change for the worse by more than 5%25 could have been missed
 `
 
 func TestWriteCommits(t *testing.T) {
@@ -124,7 +123,7 @@ func TestAnnotationsOfFiles(t *testing.T) {
 	wantLines(t, r.WriteAnnotations, "")
 }
 
-// TestNothingToShow holds that a report without measured rows or remarks has no tables and no list.
+// TestNothingToShow holds that a report without rows or remarks has no tables and no list.
 func TestNothingToShow(t *testing.T) {
 	r := &Report{Rows: []Row{{Name: "A", Verdict: SameCode, Config: map[string]string{"pkg": "m"}}}, Alpha: 0.01, Slack: 0.01, Limit: 0.05}
 	const counts = "0 pass, 0 regression, 0 improved, 0 inconclusive, 1 same code (alpha 0.01 over the suite, slack 1%, limit 5%)"

@@ -104,6 +104,9 @@ func (r *Report) writeTable(b *strings.Builder, rows []*Row) {
 
 // cells is the row's line. As in benchstat, "~" stands where no difference was found, and no p where a test is not needed.
 func (r *Row) cells() [columns]string {
+	if !r.measured() {
+		return [columns]string{colName: r.Name, colVerdict: string(r.Verdict)}
+	}
 	scale := r.scale()
 	delta, p := "~", ""
 	if r.Verdict == Regression || r.Verdict == Improved {
@@ -122,6 +125,9 @@ func (r *Row) cells() [columns]string {
 func geomean(rows []*Row) [columns]string {
 	var old, new, ratio []float64
 	for _, row := range rows {
+		if !row.measured() {
+			continue
+		}
 		old, new, ratio = append(old, row.Old.Center), append(new, row.New.Center), append(ratio, row.Ratio.Center)
 	}
 	mean := func(x []float64, otherwise string, format func(float64) string) string {
@@ -134,6 +140,9 @@ func geomean(rows []*Row) [columns]string {
 	delta := func(x float64) string { return fmt.Sprintf("%+.2f%%", (x-1)*100) }
 	return [columns]string{colName: "geomean", colOld: mean(old, "", scale), colNew: mean(new, "", scale), colDelta: mean(ratio, "?", delta)}
 }
+
+// measured is false for a row for which a report on two commits had no time.
+func (r *Row) measured() bool { return r.Old.Runs > 0 }
 
 // runs is benchstat's n of a row.
 func (r *Row) runs() string {

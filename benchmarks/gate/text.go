@@ -87,7 +87,7 @@ func (r *Report) sameCode() []string {
 // warning says what inconclusive rows mean.
 func (r *Report) warning() string {
 	return fmt.Sprintf("%d of %s inconclusive, which is never a pass: a change for the worse by more than %s could have been missed",
-		r.Count(Inconclusive), count(len(r.Rows)-r.Count(SameCode), "measured row"), percent(r.Limit))
+		r.Count(Inconclusive), count(len(r.Rows)-r.Count(SameCode), "row"), percent(r.Limit))
 }
 
 func (r *Report) summary() string {
@@ -116,6 +116,9 @@ func (r *Row) evidence(slack float64) string {
 
 // doubt is why a row is inconclusive.
 func (r *Row) doubt(limit float64) string {
+	if !r.measured() {
+		return r.Reason
+	}
 	s := fmt.Sprintf("finds %s, limit %s", percent(r.Resolution), percent(limit))
 	if r.Reason != "" {
 		s += ": " + r.Reason

@@ -32,7 +32,7 @@ geomean                                          ?
 REGRESSION Attention/seq=1024-8 sec/op: new/old 1.1 in [1.089, 1.11], lower is better, p=2.2e-05 against a slack of 1%
 REGRESSION Attention/seq=1024-8 allocs/op: 0.000 to 1.000, judged exactly
 inconclusive Noisy-8 sec/op: finds 618%, limit 5%: the runs vary too much
-1 of 6 measured rows inconclusive, which is never a pass: a change for the worse by more than 5% could have been missed
+1 of 6 rows inconclusive, which is never a pass: a change for the worse by more than 5% could have been missed
 removed, not judged: Gone-8 sec/op
 added, not judged: Fresh|-8 sec/op
 note: new.txt: Noisy-8 sec/op has 9 runs, Attention/seq=1024-8 sec/op has 10: was the file cut off?
@@ -52,7 +52,7 @@ const goldenMarkdown = `**2 pass, 2 regression, 1 improved, 1 inconclusive (alph
 - REGRESSION Attention/seq=1024-8 sec/op: new/old 1.1 in \[1.089, 1.11], lower is better, p=2.2e-05 against a slack of 1%
 - REGRESSION Attention/seq=1024-8 allocs/op: 0.000 to 1.000, judged exactly
 - inconclusive Noisy-8 sec/op: finds 618%, limit 5%: the runs vary too much
-- 1 of 6 measured rows inconclusive, which is never a pass: a change for the worse by more than 5% could have been missed
+- 1 of 6 rows inconclusive, which is never a pass: a change for the worse by more than 5% could have been missed
 - removed, not judged: Gone-8 sec/op
 - added, not judged: Fresh\|-8 sec/op
 - note: new.txt: Noisy-8 sec/op has 9 runs, Attention/seq=1024-8 sec/op has 10: was the file cut off?
