@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # For action.yml: runs assay gate, shows its report in the job's summary, and turns its exit status into the step's.
 #
-# What does not hold is a warning unless ASSAY_REQUIRED is true. That nothing was judged fails in any case: a gate that cannot run is not advisory,
-# it is broken.
+# What does not hold is a warning unless ASSAY_REQUIRED is true. That there is nothing to report fails in any case: a gate that cannot run is not
+# advisory, it is broken.
 set -euo pipefail
 set -f # the words of ASSAY_PACKAGES and ASSAY_FLAGS are not patterns of file names
 
@@ -30,6 +30,10 @@ if [ ! -f "$report/report.json" ]; then
 	exit $((status > 0 ? status : 2))
 fi
 cat "$report/report.md" >>"$GITHUB_STEP_SUMMARY"
+if grep -q '^  "rows": \[\]' "$report/report.json"; then
+	echo "::error title=assay gate::no benchmark was judged"
+	exit $((status > 0 ? status : 2))
+fi
 if [ "$status" -ne 0 ] && [ "$ASSAY_REQUIRED" = false ]; then
 	echo "::warning title=assay gate::exit status $status: advisory, because the input required is false"
 	exit 0

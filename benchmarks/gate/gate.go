@@ -116,7 +116,8 @@ func (o Options) limit() float64 {
 	return o.Resolution
 }
 
-func (o Options) validate() error {
+// Validate returns an error for options that make no test.
+func (o Options) Validate() error {
 	switch {
 	case !(o.Alpha > 0 && o.Alpha < 0.5):
 		return fmt.Errorf("gate: Alpha is %v, want a value in (0, 0.5) such as 0.01", o.Alpha)
@@ -166,7 +167,7 @@ type Row struct {
 	Old        Side              `json:"old"`
 	New        Side              `json:"new"`
 	Ratio      Interval          `json:"ratio"`      // new/old; above 1 is worse where lower is better
-	P          float64           `json:"p"`          // one-sided and corrected, in the direction in which the center of Ratio points; 1 for exact rows
+	P          float64           `json:"p"`          // one-sided and corrected, where the center of Ratio points (a suspect's: as suspected); 1 for exact rows
 	Resolution float64           `json:"resolution"` // smallest slowdown that would have been found, as a fraction; 0 for exact rows
 	Verdict    Verdict           `json:"verdict"`
 	Reason     string            `json:"reason,omitempty"` // why the verdict is inconclusive
@@ -197,7 +198,7 @@ type Report struct {
 // Compare reads two files of benchmark results and judges each row that they share. Errors about the input wrap ErrCannotJudge and name the
 // remedy; errors about opt do not wrap it.
 func Compare(old, new Source, opt Options) (*Report, error) {
-	if err := opt.validate(); err != nil {
+	if err := opt.Validate(); err != nil {
 		return nil, err
 	}
 	in, err := newInput(opt)
@@ -279,10 +280,10 @@ func (r *Report) MarshalJSON() ([]byte, error) {
 	}, r.ExitCode()})
 }
 
-// number is a float64 whose infinities are strings in JSON.
-type number float64
+// Number is a float64 whose infinities are strings in JSON.
+type Number float64
 
-func (x number) MarshalJSON() ([]byte, error) {
+func (x Number) MarshalJSON() ([]byte, error) {
 	if v := float64(x); math.IsInf(v, 0) {
 		return strconv.AppendQuote(nil, strconv.FormatFloat(v, 'g', -1, 64)), nil
 	}
@@ -290,20 +291,20 @@ func (x number) MarshalJSON() ([]byte, error) {
 }
 
 type jsonInterval struct {
-	Center number `json:"center"`
-	Lo     number `json:"lo"`
-	Hi     number `json:"hi"`
+	Center Number `json:"center"`
+	Lo     Number `json:"lo"`
+	Hi     Number `json:"hi"`
 }
 
 func (v Interval) MarshalJSON() ([]byte, error) {
-	return json.Marshal(jsonInterval{number(v.Center), number(v.Lo), number(v.Hi)})
+	return json.Marshal(jsonInterval{Number(v.Center), Number(v.Lo), Number(v.Hi)})
 }
 
 func (s Side) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		jsonInterval
 		Runs int `json:"runs"`
-	}{jsonInterval{number(s.Center), number(s.Lo), number(s.Hi)}, s.Runs})
+	}{jsonInterval{Number(s.Center), Number(s.Lo), Number(s.Hi)}, s.Runs})
 }
 
 // MarshalJSON leaves out the numbers of a row of the same code, which has none.
@@ -320,6 +321,6 @@ func (r Row) MarshalJSON() ([]byte, error) {
 	type row Row // without this method
 	return json.Marshal(struct {
 		row
-		Resolution number `json:"resolution"` // hides the embedded field
-	}{row(r), number(r.Resolution)})
+		Resolution Number `json:"resolution"` // hides the embedded field
+	}{row(r), Number(r.Resolution)})
 }

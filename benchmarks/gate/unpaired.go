@@ -12,7 +12,7 @@ type Runs struct {
 
 // JudgeRuns judges rows as Compare does, in a family of their own: exactly where every run of a side agrees, else by test.
 func JudgeRuns(rows []Runs, opt Options) ([]Row, error) {
-	if err := opt.validate(); err != nil {
+	if err := opt.Validate(); err != nil {
 		return nil, err
 	}
 	var trials []*trial

@@ -10,10 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/assaykit/assay/benchmarks/gate"
 	"github.com/assaykit/assay/benchmarks/gate/live"
@@ -31,8 +33,11 @@ type gateFlags struct {
 	record            string
 }
 
-// liveOnly are the flags that mean nothing for two files.
-var liveOnly = []string{"head", "budget", "tags", "ldflags", "seed", "samples", "allow-changed-benchmarks"}
+// Flags that mean nothing without --base, and those that the self-test has, which has its own two apart.
+var (
+	liveFlags     = []string{"head", "budget", "tags", "ldflags", "seed", "samples", "allow-changed-benchmarks"}
+	selfTestFlags = []string{"self-test", "runs", "record", "budget", "resolution", "seed", "json", "help"}
+)
 
 func gateCommand() *cobra.Command {
 	g := &gateFlags{live: live.Defaults("")}
@@ -52,7 +57,8 @@ Each benchmark gets same code, pass, regression, improved or inconclusive, with 
 been found ("finds"). Inconclusive is never a pass. docs/gate.md explains the statistics.
 
 Exit status: 0 no regression; 1 a regression; 2 nothing was judged, nothing is conclusive, or, with
---require-resolution, anything is inconclusive.`,
+--require-resolution, anything is inconclusive. Of --self-test: 0, or 1 if its figures contradict what docs/gate.md
+promises.`,
 		Example: `  assay gate --base origin/main
   assay gate --base v1.2.0 --bench 'Encode/size=1k$' --budget 2m ./codec
   go test -run '^$' -bench . -count 10 ./... > new.txt; assay gate old.txt new.txt`,
@@ -97,9 +103,17 @@ Exit status: 0 no regression; 1 a regression; 2 nothing was judged, nothing is c
 
 // run judges a module or two files.
 func (g *gateFlags) run(cmd *cobra.Command, args []string) (*gate.Report, error) {
+	if cmd.Flags().Changed("require-resolution") && g.require == 0 {
+		return nil, errors.New("--require-resolution is 0: want a slowdown above the slack, such as 5%")
+	}
 	g.live.Slack, g.live.Resolution, g.live.Require = float64(g.slack), float64(g.resolution), float64(g.require)
+	for _, name := range []string{"runs", "record"} {
+		if cmd.Flags().Changed(name) {
+			return nil, fmt.Errorf("--%s needs --self-test", name)
+		}
+	}
 	if g.live.Base == "" {
-		for _, name := range liveOnly {
+		for _, name := range liveFlags {
 			if cmd.Flags().Changed(name) {
 				return nil, fmt.Errorf("--%s needs --base REF", name)
 			}
@@ -116,6 +130,15 @@ func (g *gateFlags) run(cmd *cobra.Command, args []string) (*gate.Report, error)
 func (g *gateFlags) test(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return fmt.Errorf("--self-test takes no arguments, not %q", args)
+	}
+	var foreign error
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if !slices.Contains(selfTestFlags, f.Name) {
+			foreign = fmt.Errorf("--%s means nothing for --self-test", f.Name)
+		}
+	})
+	if foreign != nil {
+		return foreign
 	}
 	budget := selftest.Budget
 	if cmd.Flags().Changed("budget") {
@@ -185,7 +208,9 @@ func (g *gateFlags) measure(ctx context.Context, log io.Writer, packages []strin
 	}
 	report, err := live.Run(ctx, opt)
 	if err == nil && opt.Samples != "" {
-		err = keepReport(opt.Samples, report)
+		if err := keepReport(opt.Samples, report); err != nil { // the verdict counts more
+			report.Notes = append(report.Notes, err.Error())
+		}
 	}
 	return report, err
 }
@@ -236,10 +261,10 @@ func (g *gateFlags) print(out, log io.Writer, report *gate.Report) error {
 	case report.ExitCode() == exitVerdict:
 		return errVerdict
 	case len(report.Rows) == 0:
-		return errors.New("no benchmark was judged: both sides have none in common")
+		return errors.New("no benchmark was judged: what both sides have reports nothing that can be")
 	case report.ExitCode() == exitNotJudged:
 		return fmt.Errorf("%d of %d rows are inconclusive: measure longer (--budget, or go test -count 20) or on a quieter machine",
-			report.Count(gate.Inconclusive), len(report.Rows))
+			report.Count(gate.Inconclusive), len(report.Rows)-report.Count(gate.SameCode))
 	}
 	return nil
 }
@@ -256,8 +281,14 @@ func (f *fraction) Set(s string) error {
 	if err != nil {
 		return fmt.Errorf("%q is not a number: want 0.05 or 5%%", s)
 	}
-	if percent {
+	switch {
+	case percent:
 		x /= 100
+	case x >= 1:
+		return fmt.Errorf("%q would be %g %%: write it so if that is meant, else %g%%", s, 100*x, x)
+	}
+	if !(x >= 0) {
+		return fmt.Errorf("%s is below 0", s)
 	}
 	*f = fraction(x)
 	return nil

@@ -151,7 +151,7 @@ func (p *Pair) Unmoved(ctx context.Context) error {
 		return err
 	}
 	if moved := differ(p.files, files); len(moved) > 0 {
-		return fmt.Errorf("%s changed in the meantime: %s: run again, and let the files be until it has ended", p.Head.Name, example(moved))
+		return fmt.Errorf("%s changed in the meantime: %s: run again, and let the files be until it has ended; if a benchmark writes them, let it write to b.TempDir() or have git ignore them", p.Head.Name, example(moved))
 	}
 	return nil
 }

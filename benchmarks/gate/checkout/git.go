@@ -37,12 +37,12 @@ var located = []string{
 	"GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS",
 }
 
-func environment() []string {
-	env := slices.DeleteFunc(os.Environ(), func(entry string) bool {
+// Environment is the process's, less what would point a git that is started in another directory to this one's repository. A git hook has it.
+func Environment() []string {
+	return slices.DeleteFunc(os.Environ(), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
 		return slices.Contains(located, strings.ToUpper(name))
 	})
-	return append(env, "LC_ALL=C", "GIT_TERMINAL_PROMPT=0")
 }
 
 // repository is where git runs: in a directory of a working tree, or, of a submodule that is not checked out, in its git directory.
@@ -93,7 +93,7 @@ func (r repository) run(ctx context.Context, stdin string, env []string, arg ...
 	}
 	cmd := child.Command(ctx, "git", append(full, arg...)...)
 	cmd.Dir = r.dir
-	cmd.Env = append(environment(), env...)
+	cmd.Env = append(append(Environment(), "LC_ALL=C", "GIT_TERMINAL_PROMPT=0"), env...)
 	cmd.Stdin = strings.NewReader(stdin)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

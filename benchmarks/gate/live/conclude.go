@@ -3,6 +3,7 @@ package live
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -36,7 +37,7 @@ func (s *suite) conclude(timed []*benchmark, results [][]paired.Result) error {
 	}
 	var runs []gate.Runs
 	for _, b := range s.benchmarks {
-		if len(b.runs[base]) == 0 { // the budget had no room for it, which its first row says
+		if len(b.runs[base]) == 0 { // the budget had no room for it, which its row for the time says
 			continue
 		}
 		for _, u := range b.other {
@@ -58,7 +59,6 @@ func (s *suite) conclude(timed []*benchmark, results [][]paired.Result) error {
 		return err
 	}
 	s.report.Rows = append(s.report.Rows, rows...)
-	// benchstat's order: a table for each unit, in each the benchmarks as they ran.
 	return nil
 }
 
@@ -136,17 +136,39 @@ func deviate(x []float64) {
 	}
 }
 
+// The files of Options.Samples; the last two are the caller's.
+var sampleFiles = []string{"base.txt", "head.txt", "report.json", "report.md"}
+
+// clear removes what an earlier run kept, after it has made sure that the directory can be written.
+func (o Options) clear() error {
+	if o.Samples == "" {
+		return nil
+	}
+	err := os.MkdirAll(o.Samples, 0o777)
+	if err == nil {
+		err = replace(filepath.Join(o.Samples, sampleFiles[0]), "")
+	}
+	for _, name := range sampleFiles {
+		if err == nil {
+			if err = os.Remove(filepath.Join(o.Samples, name)); errors.Is(err, fs.ErrNotExist) {
+				err = nil
+			}
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("the directory for the measurements: %w: name another with --samples, or none", err)
+	}
+	return nil
+}
+
 // keep writes what was measured as two files of benchmark results, if that is wanted and anything was.
 func (s *suite) keep() error {
 	if s.Samples == "" || !slices.ContainsFunc(s.benchmarks, func(b *benchmark) bool { return len(b.runs[base]) > 0 }) {
 		return nil
 	}
-	if err := os.MkdirAll(s.Samples, 0o777); err != nil {
-		return fmt.Errorf("keeping the measurements: %w", err)
-	}
 	var err error
-	for side, name := range sideNames {
-		file := filepath.Join(s.Samples, name+".txt")
+	for side, name := range sampleFiles[:len(sideNames)] {
+		file := filepath.Join(s.Samples, name)
 		err = errors.Join(err, replace(file, s.samples(side)))
 		s.report.Samples = append(s.report.Samples, file)
 	}

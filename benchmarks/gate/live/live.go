@@ -1,11 +1,11 @@
-// Package live measures two versions of a Go module against each other and judges whether any benchmark became slower: the base (the merge base of
-// a ref and the head) in a worktree, and the head, by default the checkout as it is.
+// Package live measures two versions of a Go module against each other and judges whether any benchmark became slower: the base (the merge base
+// of a ref and the head) in a worktree, and the head, by default the checkout as it is.
 //
 // # What is compared
 //
-// Both sides' test binaries of each package are linked at one seed. If code and data are equal, the package's benchmarks are "same code" and nothing is
-// timed. Otherwise each side is linked at many layout seeds (-funcalign=64 -randlayout=k), and package paired decides how often which benchmark is
-// measured, and judges.
+// Both sides' test binaries of each package are linked with the same flags. If code and data are equal, the package's benchmarks are "same code" and
+// nothing is timed. Otherwise each side is linked at many layout seeds (-funcalign=64 -randlayout=k), and package paired decides how often which
+// benchmark is measured, and judges.
 //
 // # How a benchmark is run
 //
@@ -19,9 +19,12 @@
 // # What is judged
 //
 // Units that rest on time are judged by pairs. A custom unit needs a direction ("Unit tok/s better=higher" on standard output, before the
-// benchmark runs); a unit that is a constant over or times the time, such as MB/s or GFLOP/s, says the same as sec/op and is left to it. B/op and allocs/op, and units
-// declared assume=exact, do not depend on layout and are judged from all slices: exactly where they do not vary, else by the
+// benchmark runs); a unit that is a constant over or times the time, such as MB/s or GFLOP/s, says the same as sec/op and is left to it. B/op and
+// allocs/op, and units declared assume=exact, do not depend on layout and are judged from all slices: exactly where they do not vary, else by the
 // test of package gate, at a tenth of the error probability.
+//
+// Whatever one side has and the other lacks, benchmarks and units, is listed; what the head lacks is refused unless it is accepted. A function that
+// has no result on either side is noted.
 package live
 
 import (
@@ -69,6 +72,11 @@ func Defaults(base string) Options {
 	return Options{Dir: ".", Base: base, Budget: 5 * time.Minute, Alpha: g.Alpha, Slack: g.Slack, Resolution: g.Resolution}
 }
 
+// gate is the part of the options that package gate has.
+func (o Options) gate() gate.Options {
+	return gate.Options{Alpha: o.Alpha, Slack: o.Slack, Resolution: o.Resolution, RequireResolution: o.Require}
+}
+
 // ofAllocations is the part of Alpha that the rows judged without pairs get; the pairs get the rest.
 const ofAllocations = 0.1
 
@@ -80,7 +88,10 @@ func Run(ctx context.Context, opt Options) (report *gate.Report, err error) {
 		return nil, err
 	}
 	defer func() {
-		err = errors.Join(err, s.keep())
+		if failed := s.keep(); failed != nil { // the verdict counts more
+			s.report.Notes = append(s.report.Notes, failed.Error())
+			s.Log("%v", failed)
+		}
 		switch notes := s.pair.Notes; {
 		case ctx.Err() != nil:
 			err = fmt.Errorf("interrupted, nothing was judged: %w", context.Cause(ctx))
@@ -110,6 +121,12 @@ func open(ctx context.Context, opt Options) (*suite, error) {
 		return nil, fmt.Errorf("the budget is %v: want a time such as 5m", opt.Budget)
 	}
 	deadline := time.Now().Add(opt.Budget)
+	if err := opt.gate().Validate(); err != nil {
+		return nil, err
+	}
+	if err := opt.clear(); err != nil {
+		return nil, err
+	}
 	selected, err := functions(opt.Bench)
 	if err != nil {
 		return nil, err
@@ -142,6 +159,21 @@ func open(ctx context.Context, opt Options) (*suite, error) {
 	return s, nil
 }
 
+// untimed measures a benchmark that reports nothing that rests on time, often enough to tell what jitters.
+func (s *suite) untimed(ctx context.Context, b *benchmark) error {
+	const runs = 10 // 1/C(20, 10) is below any level that comes to be
+	for range runs {
+		for side := range b.runs {
+			r, err := s.runner.one(ctx, b.pkg.binaries[-1][side], b.pkg.sides[side].Dir, b, fmt.Sprintf("%dx", b.n), s.limit(b.cost))
+			if err != nil {
+				return fmt.Errorf("%s: %w", sideNames[side], err)
+			}
+			b.runs[side] = append(b.runs[side], r)
+		}
+	}
+	return nil
+}
+
 // judge measures what find found and adds the rows to the report.
 func (s *suite) judge(ctx context.Context) error {
 	var items []paired.Item
@@ -149,6 +181,10 @@ func (s *suite) judge(ctx context.Context) error {
 	for _, b := range s.benchmarks {
 		if len(b.timed) > 0 {
 			items, timed = append(items, paired.Item{Rows: len(b.timed), Cost: b.cost}), append(timed, b)
+			continue
+		}
+		if err := s.untimed(ctx, b); err != nil {
+			return err
 		}
 	}
 	var results [][]paired.Result

@@ -151,6 +151,12 @@ func TestRun(t *testing.T) {
 		{"it fails", [][3]string{{"m.go", "return s", `if len(x) > 50 { panic("too long") }; return s`}}, nil, "panic: too long"},
 		{"it prints", [][3]string{{"m.go", "return s", "os.Stdout.WriteString(`x`); return s"}, {"m.go", "package m", "package m\nimport \"os\""}}, nil, "print to standard error"},
 		{"a unit removed", [][3]string{{"m_test.go", `"rows/op")`, `"cols/op")`}}, func(o *Options) { o.AllowChanged = true }, "BenchmarkSum/n=10-2 rows/op"},
+		{"skipped", [][3]string{{"m.go", "return s", "return -s"}, {"m_test.go", "x := make", "b.Skip()\n\tx := make"}},
+			func(o *Options) { o.AllowRemoved, o.AllowChanged = true, true }, "removed example.com/m.BenchmarkSum/n=10; removed example.com/m.BenchmarkSum/n=100"},
+		{"nothing selected below a function", [][3]string{other}, func(o *Options) { o.Bench = "Sum/=1000$" }, "no benchmark of example.com/m matches"},
+		{"nothing that rests on time", [][3]string{other, {"m_test.go", `b.ReportMetric(2, `, `b.ReportMetric(0, "ns/op"); b.ReportMetric(3, `}, {"m_test.go", "b.SetBytes(int64(8 * n))", "_ = n"}},
+			func(o *Options) { o.AllowRemoved, o.AllowChanged, o.Bench = true, true, "Sum/=100$" }, "Sum/n=100 rows/op improved; removed example.com/m.BenchmarkSum/n=100; removed example.com/m.BenchmarkSum/n=100"},
+		{"alpha", nil, func(o *Options) { o.Alpha = 7 }, "Alpha is 7"},
 		{"nothing selected", nil, func(o *Options) { o.Bench = "Product" }, "no benchmark matches"},
 		{"a bad pattern", nil, func(o *Options) { o.Bench = "Sum/[" }, "--bench"},
 		{"an unknown ref", nil, func(o *Options) { o.Base = "nowhere" }, "nowhere"},
@@ -224,7 +230,8 @@ func TestUnits(t *testing.T) {
 		{"times that are equal show nothing", "Unit flop/s better=higher", []map[string]float64{{"sec/op": 1e-3, "flop/s": 500}, {"sec/op": 1e-3, "flop/s": 500}}, "sec/op flop/s;"},
 		{"exact and allocations", "Unit hits/op better=higher assume=exact\nUnit extra/op better=lower", []map[string]float64{m(1, 1e9, 1, 1, 1), m(2, .5e9, 1./2, 1, 1)},
 			"sec/op extra/op;B/op allocs/op hits/op"},
-		{"in one run only", "", []map[string]float64{{"sec/op": 1, "odd/op": 2}, {"sec/op": 2}}, "sec/op;"},
+		{"not in the last run", "", []map[string]float64{{"sec/op": 1, "odd/op": 2}, {"sec/op": 2}}, "sec/op;"},
+		{"not in the first run", "Unit odd/op better=lower", []map[string]float64{{"sec/op": 1}, {"sec/op": 2, "odd/op": 2}, {"sec/op": 3, "odd/op": 2}}, "sec/op odd/op;"},
 		{"no direction", "", []map[string]float64{{"sec/op": 1, "odd/op": 2}, {"sec/op": 2, "odd/op": 2}}, `"Unit odd/op better=higher"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -289,12 +296,13 @@ func TestLayout(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		step  float64 // what a layout costs at most
+		slow  float64
 		shown bool
-	}{{"noise only", 0, false}, {"layout below the noise", 0.01, false}, {"layout", 0.3, true}} {
+	}{{"noise only", 0, 0, false}, {"layout below the noise", 0.01, 0, false}, {"layout", 0.3, 0, true}, {"a slowdown is no layout", 0, 0.2, false}} {
 		rng := rand.New(rand.NewPCG(5, 6))
 		b := &benchmark{timed: []unit{{name: "sec/op"}}}
 		for range 24 {
-			cost := [2]float64{1 + test.step*rng.Float64(), 1 + test.step*rng.Float64()}
+			cost := [2]float64{1 + test.step*rng.Float64(), (1 + test.slow) * (1 + test.step*rng.Float64())}
 			var quad [4]float64
 			for k, side := range []int{base, head, head, base} {
 				quad[k] = cost[side] * math.Exp(0.02*rng.NormFloat64())
@@ -329,6 +337,9 @@ func TestQuad(t *testing.T) {
 		d, err := src.Quad(t.Context(), 0, 0, seed, reverse)
 		if err != nil || len(d) != 1 || d[0] < math.Log(5) {
 			t.Errorf("log ratios %v, %v, want at least %.2f", d, err, math.Log(5))
+		}
+		if x := src.benchmarks[0].quads[seed]; x[1] < 5*x[0] || x[2] < 5*x[3] { // base, head, head, base
+			t.Errorf("reverse %v: quad %v", reverse, x)
 		}
 	}
 	if err := s.conclude(s.benchmarks, [][]paired.Result{{{Verdict: paired.Regression, Center: 1}}}); err != nil {

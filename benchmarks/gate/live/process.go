@@ -5,18 +5,17 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/perf/benchfmt"
 	"golang.org/x/perf/benchunit"
 
+	"github.com/assaykit/assay/benchmarks/gate/checkout"
 	"github.com/assaykit/assay/benchmarks/gate/internal/child"
 )
 
@@ -28,13 +27,10 @@ type runner struct {
 }
 
 // newRunner returns a runner whose processes have this one's environment, with their temporary files below temp, and with GOMAXPROCS fixed, which is
-// part of the names, for binaries of whatever Go version. Inside a git hook, git's variables would lead a benchmark that uses git astray.
+// part of the names, for binaries of whatever Go version.
 func newRunner(temp string) *runner {
 	procs := runtime.GOMAXPROCS(0)
-	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
-		return strings.HasPrefix(v, "GIT_DIR=") || strings.HasPrefix(v, "GIT_INDEX_FILE=") || strings.HasPrefix(v, "GIT_WORK_TREE=")
-	})
-	r := &runner{env: append(env, "TMPDIR="+temp, fmt.Sprintf("GOMAXPROCS=%d", procs))}
+	r := &runner{env: append(checkout.Environment(), "TMPDIR="+temp, fmt.Sprintf("GOMAXPROCS=%d", procs))}
 	if procs != 1 {
 		r.suffix = fmt.Sprintf("-%d", procs)
 	}
@@ -45,7 +41,6 @@ func newRunner(temp string) *runner {
 type result struct {
 	name   string // without the prefix Benchmark, with the suffix
 	iters  int
-	units  []string // tidied, in the order of the line
 	values map[string]float64
 	text   string            // the line
 	config map[string]string // goos, goarch, pkg, cpu
@@ -70,7 +65,7 @@ func (r *runner) run(ctx context.Context, binary, dir, pattern, benchtime string
 	cmd.Dir, cmd.Env = dir, append(r.env, "PWD="+dir)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
+	err := child.Run(cmd)
 	switch {
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
@@ -78,7 +73,7 @@ func (r *runner) run(ctx context.Context, binary, dir, pattern, benchtime string
 		return nil, fmt.Errorf("%s %s did not end within %v: shorten it or raise the budget", filepath.Base(dir), pattern, limit.Round(time.Second))
 	case err != nil:
 		if _, ok := err.(*exec.ExitError); !ok {
-			return nil, err
+			return nil, fmt.Errorf("%s %s: %w", dir, pattern, err)
 		}
 		return nil, fmt.Errorf("%s %s: %w:\n%s", dir, pattern, err, failed(append(stdout.Bytes(), stderr.Bytes()...)))
 	}
@@ -108,7 +103,7 @@ func (r *runner) read(output []byte, pattern string) ([]result, error) {
 				if _, twice := res.values[unit]; twice || math.IsNaN(x) || math.IsInf(x, 0) || x < 0 {
 					return nil, fmt.Errorf("%s: %v %s is not a measurement, or is reported twice", res.name, x, unit)
 				}
-				res.units, res.values[unit] = append(res.units, unit), x
+				res.values[unit] = x
 			}
 			results = append(results, res)
 		}

@@ -77,6 +77,9 @@ func (s *source) Quad(ctx context.Context, stage, item, seed int, reverse bool) 
 		}
 		d[row] = sign * (logRatio(x[0], x[1]) + logRatio(x[3], x[2])) / 2
 		if row == 0 {
+			if reverse {
+				x = [4]float64{x[1], x[0], x[3], x[2]}
+			}
 			b.quads = append(b.quads, x)
 		}
 	}

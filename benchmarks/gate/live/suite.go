@@ -52,7 +52,7 @@ type benchmark struct {
 	timed   []unit             // judged by pairs
 	other   []unit             // judged without
 	runs    [2][]result        // all slices
-	quads   [][4]float64       // logs of the first timed unit: base, head, head, base in the quad's order or its reverse
+	quads   [][4]float64       // values of the first timed unit: base, head, head, base, whichever came first
 	first   map[string]float64 // values that are told apart from derived ones by the one iteration of the discovery
 }
 
@@ -297,6 +297,9 @@ func (s *suite) discover(ctx context.Context, p *pkg) error {
 			}
 		}
 	}
+	if err := s.silent(p, found); err != nil {
+		return err
+	}
 	full := func(name string) string { return p.sides[head].ImportPath + ".Benchmark" + name }
 	for _, name := range slices.Sorted(maps.Keys(found[base])) {
 		if _, ok := found[head][name]; !ok {
@@ -313,6 +316,26 @@ func (s *suite) discover(ctx context.Context, p *pkg) error {
 		function, _, _ := strings.Cut(plain, "/")
 		b := &benchmark{pkg: p, name: name, pattern: pattern(plain), top: p.sides[head].Benchmarks["Benchmark"+function], config: found[head][name].config, first: old.values}
 		s.benchmarks = append(s.benchmarks, b)
+	}
+	return nil
+}
+
+// silent notes the selected functions of a package that have no result on either side, as those that skip, and refuses if there is no other.
+func (s *suite) silent(p *pkg, found [2]map[string]result) error {
+	loud := map[string]bool{}
+	for _, results := range found {
+		for name := range results {
+			function, _, _ := strings.Cut(strings.TrimSuffix(name, s.runner.suffix), "/")
+			loud["Benchmark"+function] = true
+		}
+	}
+	if len(loud) == 0 {
+		return fmt.Errorf("no benchmark of %s matches %q, or all skip: select packages and benchmarks that have results", p.sides[head].ImportPath, s.Bench)
+	}
+	for _, function := range slices.Sorted(maps.Keys(p.sides[head].Benchmarks)) {
+		if !loud[function] {
+			s.report.Notes = append(s.report.Notes, fmt.Sprintf("%s.%s has no result on either side: not judged", p.sides[head].ImportPath, function))
+		}
 	}
 	return nil
 }
@@ -347,11 +370,14 @@ func (s *suite) calibrate(ctx context.Context, b *benchmark) error {
 		return err
 	}
 	took := time.Since(began)
+	whole := func(r result) time.Duration {
+		return time.Duration(float64(b.n) * r.values["sec/op"] * float64(time.Second))
+	}
+	b.cost = 2*max(took, time.Millisecond) + 2*(whole(old)+max(0, took-whole(new)))
 	if ratio := new.values["sec/op"] / old.values["sec/op"]; ratio > 2 && b.n > 1 { // also false where there is no time
 		b.n = iterations(old, ratio)
-		took = took * time.Duration(b.n) / time.Duration(new.iters)
+		b.cost = max(time.Millisecond, b.cost*time.Duration(b.n)/time.Duration(new.iters))
 	}
-	b.cost = 4 * max(took, time.Millisecond)
 	for _, side := range []struct {
 		has, lacks map[string]float64
 		list       *[]string
@@ -378,8 +404,8 @@ func iterations(r result, factor float64) int {
 
 // units sorts the units that a benchmark reports into those judged by pairs, those judged otherwise, and those that follow from the time.
 func (s *suite) units(b *benchmark, seen []map[string]float64) error {
-	names := slices.Sorted(maps.Keys(seen[0]))
-	for _, values := range seen {
+	names := slices.Sorted(maps.Keys(seen[len(seen)-1]))
+	for _, values := range seen[1:] { // the first, of one iteration, may lack some
 		names = slices.DeleteFunc(names, func(name string) bool { _, ok := values[name]; return !ok })
 	}
 	slices.SortStableFunc(names, func(x, y string) int { return rank(x) - rank(y) })
@@ -425,7 +451,11 @@ func follows(name string, seen []map[string]float64) bool {
 		shortest, longest := math.Inf(1), 0.0
 		tolerance := 0.002
 		for _, values := range seen {
-			x, sec := values[name], values["sec/op"]
+			x, ok := values[name]
+			if !ok {
+				continue
+			}
+			sec := values["sec/op"]
 			if !(x > 0 && sec > 0) {
 				return false
 			}

@@ -15,19 +15,20 @@
 //
 // # Two stages
 //
-// The first stage screens: every item is measured at up to 16 seeds, a noisy one at more while time allows. An item is a suspect if
+// The first stage screens: every item is measured at 16 seeds, at 8 if time is short, a noisy one at more while it lasts. An item is a suspect if
 // Wilcoxon's signed rank test, uncorrected, gives p < 0.1 for any of its rows against "not slower". The second stage measures the suspects again
 // at seeds that the first has not used, and its data alone decide: Wilcoxon's test against "slower by at most the slack", one-sided and exact,
-// Holm's correction over the rows of the suspects. Because the selection saw none of these data, the probability that a suite in which nothing became slower by
-// more than the slack shows any regression is at most Alpha, however many benchmarks were screened, and however the screening chose or stopped.
+// Holm's correction over the rows of the suspects. Because the selection saw none of these data, the probability that a suite in which nothing
+// became slower by more than the slack shows any regression is at most Alpha, however many benchmarks were screened, and however the screening
+// chose or stopped.
 // Improvements (suspects at p < 0.02, because nothing hangs on them but time) are a family of their own.
 //
 // # Resolution
 //
 // A row's resolution is the slowdown that this procedure would have found with 95 % power: large enough both to become a suspect and to be
 // confirmed. It is a high percentile, over resamples of the row's own residuals about its center with random signs, of the larger of the two
-// slowdowns that the two tests would have needed: theta minus the critical order statistic of the Walsh averages. For a row that was carried, with the
-// number of quads and the correction that it had; for any other, with those that it would have had.
+// slowdowns that the two tests would have needed: theta minus the critical order statistic of the Walsh averages. For a row that was carried,
+// with the number of quads and the correction that it had; for any other, with those that it would have had.
 //
 // # Verdicts
 //
@@ -111,7 +112,7 @@ type Result struct {
 	Quads      [2]int    // measured in the two stages
 	Center     float64   // Hodges-Lehmann estimate of the log ratio, from the second stage if the item was carried to it, else from the first
 	Lo, Hi     float64   // the bounds that invert the test at the levels at which the row was judged
-	P          float64   // corrected, in the direction in which Center points; for a row that was not carried, of the first stage and uncorrected
+	P          float64   // corrected, in the direction that was suspected; if not carried, of the first stage, uncorrected, where Center points
 	Resolution float64   // as a fraction; infinite if too little was measured
 	Pairs      []float64 // the log ratios, of both stages
 }

@@ -54,9 +54,6 @@ func (x sample) center() float64 {
 	return (x.walsh((m+1)/2) + x.walsh(m/2+1)) / 2
 }
 
-// MaxPairs bounds a sample: the exact distribution of the signed rank statistic takes n^3/2 steps.
-const MaxPairs = 256
-
 // tails caches signedRankTail by n.
 type tails map[int][]float64
 

@@ -130,8 +130,8 @@ func (s *state) fit(limit time.Duration) {
 			return
 		}
 		cost -= minScreen * s.items[i].Cost
-		s.skip[i] = fmt.Sprintf("not measured: one quad takes %v, and the budget has no room for %d of them beside the rest: raise the budget or select fewer benchmarks",
-			s.items[i].Cost.Round(10*time.Millisecond), minScreen)
+		s.skip[i] = fmt.Sprintf("not measured: the budget has no room for %d quads of %v beside the rest, and for linking at as many seeds, %v each: raise the budget, or "+
+			"select fewer benchmarks or packages", minScreen, s.items[i].Cost.Round(10*time.Millisecond), s.src.Link().Round(10*time.Millisecond))
 	}
 }
 
@@ -209,10 +209,6 @@ func (s *state) plan() {
 	for i := range s.items {
 		s.pSlow[i], s.pFast[i] = 1, 1
 		if s.skip[i] != "" {
-			continue
-		}
-		if n := len(s.quads[0][i][0]); n < minScreen {
-			s.skip[i] = fmt.Sprintf("the budget ended after %d of at least %d quads: raise it or select fewer benchmarks", n, minScreen)
 			continue
 		}
 		for _, d := range s.quads[0][i] {

@@ -1,8 +1,9 @@
 // Package selftest measures how often the gate is wrong, on the machine where it runs: false alarms on code that is the same but for its layout, and
 // slowdowns of known size that it finds.
 //
-// Each run is a repository of its own with two commits of package suite, judged by package live as any other module. In the head of every run a function is
-// added that nothing but an init function uses, of another size each time: that moves everything, so that base and head never have the same layout.
+// Each run is a repository of its own with two commits of package suite, judged by package live as any other module. In the head of every run a
+// function is added that nothing but an init function uses, of another size each time: that moves everything, so that base and head never have the
+// same layout.
 //
 //   - A/A: nothing else changes. A regression is a false alarm.
 //   - Planted: four of the six benchmarks, others in each run, repeat their work 103, 105, 110 and 120 times instead of 100.
@@ -80,15 +81,15 @@ type Found struct {
 
 // Result is what the self-test found.
 type Result struct {
-	Runs    int                `json:"runs"`
-	Limit   float64            `json:"limit"`
-	Alarms  Rate               `json:"alarms"`      // A/A runs with a regression
-	Rows    Rate               `json:"alarm_rows"`  // rows of both kinds of runs, not slowed, called regressions
-	Found   []Found            `json:"found"`       //
-	Finds   map[string]float64 `json:"resolution"`  // benchmark: median resolution in the A/A runs
-	Layout  map[string]int     `json:"layout"`      // benchmark: A/A runs in which it was layout-sensitive
-	Seconds float64            `json:"seconds"`     //
-	PerRun  float64            `json:"run_seconds"` // mean of the A/A runs
+	Runs    int                    `json:"runs"`
+	Limit   float64                `json:"limit"`
+	Alarms  Rate                   `json:"alarms"`     // A/A runs with a regression
+	Rows    Rate                   `json:"alarm_rows"` // rows of both kinds of runs, not slowed, called regressions
+	Found   []Found                `json:"found"`
+	Finds   map[string]gate.Number `json:"resolution"` // benchmark: median resolution in the A/A runs
+	Layout  map[string]int         `json:"layout"`     // benchmark: A/A runs in which it was layout-sensitive
+	Seconds float64                `json:"seconds"`
+	PerRun  float64                `json:"run_seconds"` // mean of the A/A runs
 
 	Pairs map[string][]float64 `json:"-"` // benchmark: the paired log ratios of the A/A runs
 }
@@ -167,7 +168,9 @@ func (t *tally) run(ctx context.Context, k int, slow []float64) (err error) {
 	}
 	alarm := false
 	for _, row := range report.Rows {
+		regressed := row.Verdict == gate.Regression
 		if row.Unit != "sec/op" {
+			alarm = alarm || regressed
 			continue
 		}
 		name, _, _ := strings.Cut(row.Name, "-")
@@ -175,7 +178,6 @@ func (t *tally) run(ctx context.Context, k int, slow []float64) (err error) {
 		if i < 0 {
 			return fmt.Errorf("self-test: a row for %s, which is not in the suite", row.Name)
 		}
-		regressed := row.Verdict == gate.Regression
 		if slow != nil && slow[i] > 0 {
 			t.found[slow[i]].add(name, regressed)
 			continue
@@ -227,14 +229,14 @@ func (d detections) rate(wanted func(benchmark string) bool) Rate {
 
 // result makes rates of the counts.
 func (t *tally) result(took time.Duration) *Result {
-	r := &Result{Runs: t.runs, Limit: t.Limit, Alarms: NewRate(t.alarms, t.runs), Rows: NewRate(t.rows, t.clean), Finds: map[string]float64{}, Layout: t.layout,
+	r := &Result{Runs: t.runs, Limit: t.Limit, Alarms: NewRate(t.alarms, t.runs), Rows: NewRate(t.rows, t.clean), Finds: map[string]gate.Number{}, Layout: t.layout,
 		Pairs: t.pairs, Seconds: took.Seconds(), PerRun: t.seconds / float64(t.runs)}
 	for name, x := range t.finds {
-		r.Finds[name] = slices.Sorted(slices.Values(x))[len(x)/2]
+		r.Finds[name] = gate.Number(slices.Sorted(slices.Values(x))[len(x)/2])
 	}
 	for _, size := range Slowdowns {
 		d := t.found[size]
-		r.Found = append(r.Found, Found{size, d.rate(func(string) bool { return true }), d.rate(func(name string) bool { return r.Finds[name] <= t.Limit })})
+		r.Found = append(r.Found, Found{size, d.rate(func(string) bool { return true }), d.rate(func(name string) bool { return float64(r.Finds[name]) <= t.Limit })})
 	}
 	return r
 }
@@ -269,7 +271,7 @@ func (r *Result) WriteText(w io.Writer) error {
 		fmt.Fprintf(&b, "  found of %3.0f %%       %v; on benchmarks of which the gate says that it finds %.0f %%: %v\n", 100*f.Slowdown, f.All, 100*r.Limit, f.Within)
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Finds)) {
-		fmt.Fprintf(&b, "  %-8s finds %.1f %%", name, 100*r.Finds[name])
+		fmt.Fprintf(&b, "  %-8s finds %.1f %%", name, 100*float64(r.Finds[name]))
 		if n := r.Layout[name]; n > 0 {
 			fmt.Fprintf(&b, ", layout-sensitive in %d of %d runs", n, r.Runs)
 		}

@@ -7,11 +7,12 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/assaykit/assay/benchmarks/gate/checkout"
 	"github.com/assaykit/assay/benchmarks/gate/internal/child"
 )
 
-// Write makes dir a git repository with two commits of package suite: as it is, and with kernels slowed (slow is parallel to kernels; nil slows none) and an
-// unrelated function added, of a size that depends on variant.
+// Write makes dir a git repository with two commits of package suite: as it is, and with kernels slowed (slow is parallel to kernels; nil slows
+// none) and an unrelated function added, of a size that depends on variant.
 func Write(ctx context.Context, dir string, slow []float64, variant int) error {
 	files := map[string]string{"go.mod": "module example.com/suite\n\ngo 1.24\n"}
 	for _, name := range []string{"suite.go", "suite_test.go"} {
@@ -63,7 +64,7 @@ func commit(ctx context.Context, dir string, files map[string]string, message st
 		{"-c", "user.name=assay", "-c", "user.email=assay@example.com", "-c", "commit.gpgsign=false", "-c", "core.hooksPath=/dev/null", "commit", "--quiet", "--message", message},
 	} {
 		cmd := child.Command(ctx, "git", args...)
-		cmd.Dir = dir
+		cmd.Dir, cmd.Env = dir, checkout.Environment()
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("git %s: %w: %s", args[0], err, out)
 		}

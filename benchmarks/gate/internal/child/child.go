@@ -17,3 +17,12 @@ func Command(ctx context.Context, name string, arg ...string) *exec.Cmd {
 	isolate(cmd)
 	return cmd
 }
+
+// Run runs cmd, which Command returned, and then kills what it left behind.
+func Run(cmd *exec.Cmd) error {
+	err := cmd.Run()
+	if cmd.Process != nil {
+		_ = kill(cmd) // usually nothing is left
+	}
+	return err
+}

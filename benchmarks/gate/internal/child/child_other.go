@@ -5,3 +5,5 @@ package child
 import "os/exec"
 
 func isolate(*exec.Cmd) {}
+
+func kill(*exec.Cmd) error { return nil }
