@@ -154,10 +154,10 @@ func TestParseActionRefuses(t *testing.T) {
 		{"secrets", "${{ inputs.flags }}", "${{ inputs.flags || secrets.X }}", "no secrets"},
 		{"no description", "description: the module's directory", "required: false", "input directory: no description"},
 		{"run and uses", "run: set -f", "uses: a/b@0123456789012345678901234567890123456789\n      run: set -f", "either run or uses"},
-		{"several lines", "run: set -f; go test -count=1 $ASSAY_CONFORMANCE", "run: |\n        go test", "plain string on one line"},
+		{"several lines", "run: set -f; go test -count=1 $ASSAY_CONFORMANCE", "run: |\n        go test\n        go vet", "a string on one line"},
 		{"not composite", "using: composite", "using: node20", "want composite"},
-		{"a key twice", "  using: composite", "  using: composite\n  using: composite", "no key of its own"},
-		{"indentation", "  using: composite", "  using: composite\n     x: y", "neither one map nor one list"},
+		{"a key twice", "  using: composite", "  using: composite\n  using: composite", "a second \"using\""},
+		{"indentation", "  using: composite", "  using: composite\n     x: y", "mapping values are not allowed"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 )
 
-// node is a value of the part of YAML that action.yml and the workflows are written in: maps and lists by indentation, strings on one line, plain or
-// between single quotes, and comments. Anything else is an error.
+// node is a value of action.yml or a workflow: a map, a list, or a string on one line, as each step's command is.
 type node struct {
 	text string
 	line int
@@ -25,81 +27,46 @@ func (n *node) get(path ...string) *node {
 	return n
 }
 
-type line struct {
-	number, indent int
-	text           string
-}
-
 func parseYAML(source string) (*node, error) {
-	var lines []line
-	for i, s := range strings.Split(source, "\n") {
-		text := strings.TrimLeft(s, " ")
-		if text == "" || text[0] == '#' {
-			continue
-		}
-		lines = append(lines, line{i + 1, len(s) - len(text), strings.TrimRight(text, " ")})
+	var document yaml.Node
+	if err := yaml.Unmarshal([]byte(source), &document); err != nil {
+		return nil, err
 	}
-	n, rest, err := block(lines, 0)
-	if err == nil && len(rest) > 0 {
-		err = fmt.Errorf("line %d: indented by %d, want 0", rest[0].number, rest[0].indent)
+	if len(document.Content) != 1 {
+		return nil, errors.New("no YAML document")
 	}
-	return n, err
+	return convert(document.Content[0])
 }
 
-// block reads the map or list whose entries are indented by indent, and returns the lines after it.
-func block(lines []line, indent int) (*node, []line, error) {
-	n := &node{maps: map[string]*node{}}
-	if len(lines) > 0 {
-		n.line = lines[0].number
-	}
-	for len(lines) > 0 && lines[0].indent == indent {
-		l := lines[0]
-		if item, ok := strings.CutPrefix(l.text, "- "); ok {
-			lines[0] = line{l.number, indent + 2, item} // a list's item is a map, whose first line this is
-			v, rest, err := block(lines, indent+2)
+func convert(y *yaml.Node) (*node, error) {
+	n := &node{line: y.Line, maps: map[string]*node{}}
+	switch y.Kind {
+	case yaml.ScalarNode:
+		if n.text = y.Value; strings.Contains(n.text, "\n") {
+			return nil, fmt.Errorf("line %d: want a string on one line", y.Line)
+		}
+	case yaml.SequenceNode:
+		for _, item := range y.Content {
+			v, err := convert(item)
 			if err != nil {
-				return nil, nil, err
+				return nil, err
 			}
-			n.list, lines = append(n.list, v), rest
-			continue
+			n.list = append(n.list, v)
 		}
-		key, value, ok := strings.Cut(l.text+" ", ": ")
-		if !ok || n.maps[key] != nil || strings.ContainsAny(key, " '\"{[") {
-			return nil, nil, fmt.Errorf("line %d: %q is no key of its own with a value", l.number, l.text)
-		}
-		lines = lines[1:]
-		v, err := scalar(value, l.number)
-		if err != nil {
-			return nil, nil, err
-		}
-		if value = strings.TrimSpace(value); value == "" && len(lines) > 0 && lines[0].indent > indent {
-			if v, lines, err = block(lines, lines[0].indent); err != nil {
-				return nil, nil, err
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(y.Content); i += 2 {
+			key := y.Content[i].Value
+			v, err := convert(y.Content[i+1])
+			if err != nil {
+				return nil, err
 			}
+			if n.maps[key] != nil {
+				return nil, fmt.Errorf("line %d: a second %q", v.line, key)
+			}
+			n.keys, n.maps[key] = append(n.keys, key), v
 		}
-		n.keys, n.maps[key] = append(n.keys, key), v
+	default:
+		return nil, fmt.Errorf("line %d: want a map, a list or a string", y.Line)
 	}
-	if len(n.list) > 0 && len(n.keys) > 0 || len(lines) > 0 && lines[0].indent > indent {
-		return nil, nil, fmt.Errorf("line %d: neither one map nor one list", n.line)
-	}
-	return n, lines, nil
-}
-
-func scalar(s string, number int) (*node, error) {
-	s = strings.TrimSpace(s)
-	if strings.HasPrefix(s, "'") {
-		text := strings.ReplaceAll(s[1:], "''", "\x00")
-		text, ok := strings.CutSuffix(text, "'")
-		if !ok || strings.Contains(text, "'") {
-			return nil, fmt.Errorf("line %d: %s is not one string", number, s)
-		}
-		return &node{text: strings.ReplaceAll(text, "\x00", "'"), line: number}, nil
-	}
-	if at := strings.Index(s, " #"); at >= 0 {
-		s = strings.TrimSpace(s[:at])
-	}
-	if strings.IndexAny(s, "|>\"{[&*!%@`") == 0 || strings.Contains(s, ": ") {
-		return nil, fmt.Errorf("line %d: %s: want a plain string on one line", number, s)
-	}
-	return &node{text: s, line: number}, nil
+	return n, nil
 }

@@ -1,0 +1,5 @@
+//go:build race
+
+package paired
+
+func init() { runs = 60 }
