@@ -155,7 +155,7 @@ func TestJSONOfCommits(t *testing.T) {
 		t.Errorf("same code: %s", got)
 	}
 	for at, want := range map[int]string{
-		1: "[16 32] <nil> <nil> <nil> sub/mul_test.go 41", 4: "[16 0] <nil> 0.47 16 sub/mul_test.go 41", 7: "[1 0] the budget was spent\nbefore it ran <nil> <nil> <nil> 41",
+		1: "[16 32] <nil> <nil> <nil> sub/mul_test.go 41", 4: "[16 0] <nil> 0.47 16 sub/mul_test.go 41", 7: "<nil> the budget was spent\nbefore it ran <nil> <nil> <nil> 41",
 	} {
 		row := report.Rows[at]
 		if got := fmt.Sprint(row["quads"], " ", row["reason"], " ", row["layout"], " ", row["links"], " ", row["file"], " ", row["line"]); got != want {

@@ -197,6 +197,9 @@ func (s *suite) judge(ctx context.Context) error {
 		if results, err = design.Run(ctx, src, items); err != nil {
 			return err
 		}
+		if s.repeated > 0 {
+			s.report.Notes = append(s.report.Notes, fmt.Sprintf("%d quads were disturbed, by their own slices, and run again", s.repeated))
+		}
 	}
 	return s.conclude(timed, results)
 }

@@ -267,6 +267,38 @@ func TestLogRatio(t *testing.T) {
 	}
 }
 
+// TestDisagreement holds that a quad's disagreement is that of its sides' own slices, whichever side comes first and however much slower one is.
+func TestDisagreement(t *testing.T) {
+	quad := func(x ...float64) (q [4]result) {
+		for k, v := range x {
+			q[k] = result{values: map[string]float64{"sec/op": v}}
+		}
+		return q
+	}
+	for _, test := range []struct {
+		quad [4]result
+		want float64
+	}{
+		{quad(1, 1, 1, 1), 0},
+		{quad(1, 3, 3, 1), 0},
+		{quad(1, 1, 1, 2), math.Ln2},
+		{quad(2, 3, 6, 2), math.Ln2},
+		{quad(4, 1, 2, 1), 2 * math.Ln2},
+	} {
+		if got := disagreement(test.quad, "sec/op"); math.Abs(got-test.want) > 1e-12 {
+			t.Errorf("%v: %v, want %v", test.quad, got, test.want)
+		}
+	}
+	for _, test := range []struct {
+		apart []float64
+		want  float64
+	}{{nil, 0.1}, {[]float64{1, 1, 1}, 0.1}, {[]float64{0.03, 0.01, 0.02, 5, 0.01}, 0.04}} {
+		if got := (&benchmark{apart: test.apart}).calm(); math.Abs(got-test.want) > 1e-12 {
+			t.Errorf("%v: calm up to %v, want %v", test.apart, got, test.want)
+		}
+	}
+}
+
 // TestFunctions holds which functions a pattern can select, as package testing splits it.
 func TestFunctions(t *testing.T) {
 	for _, test := range []struct {

@@ -53,6 +53,7 @@ type benchmark struct {
 	other   []unit             // judged without
 	runs    [2][]result        // all slices
 	quads   [][4]float64       // values of the first timed unit: base, head, head, base, whichever came first
+	apart   []float64          // how far slices of one side of each quad were apart, those run again included
 	first   map[string]float64 // values that are told apart from derived ones by the one iteration of the discovery
 }
 
@@ -75,6 +76,7 @@ type suite struct {
 	benchmarks []*benchmark
 	links      int           // seeds linked
 	linking    time.Duration // that it took
+	repeated   int           // quads that were disturbed
 }
 
 // find decides what is measured: packages whose code differs, benchmarks that both sides have, iterations and units.

@@ -84,14 +84,6 @@ func layouts(step float64) func(*rand.Rand) float64 {
 	return func(r *rand.Rand) float64 { return step*float64(r.IntN(2)-r.IntN(2)) + 0.01*r.NormFloat64() }
 }
 
-func repeat(n int, b bench) []bench {
-	benches := make([]bench, n)
-	for i := range benches {
-		benches[i] = b
-	}
-	return benches
-}
-
 func run(t *testing.T, s *simulated, d Design) [][]Result {
 	t.Helper()
 	results, err := d.Run(t.Context(), s, s.items())
