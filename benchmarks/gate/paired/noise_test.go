@@ -2,6 +2,7 @@ package paired
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -68,23 +69,30 @@ var runs = 1000
 // budget is what a suite of 30 has of five minutes when discovery and calibration are done.
 const budget = 285 * time.Second
 
-// TestFalseAlarms holds the probability of any regression in a suite of 30 benchmarks of the same code, under recorded noise and layouts.
+// TestFalseAlarms holds the probability of any regression in a suite of 30 benchmarks of the same code, under recorded noise and layouts: with the
+// slack that is the default, and with none, where every benchmark lies on the boundary of what is no regression.
 func TestFalseAlarms(t *testing.T) {
-	t.Parallel()
 	names, pairs := recorded(t)
-	alarms := 0
-	for k := range runs {
-		if len(regressions(t, newSimulated(uint64(k), budget, suiteOf(names, pairs)...), defaults(uint64(k)))) > 0 {
-			alarms++
-		}
-	}
-	// At a rate of 1 %, more than this happens once in ten thousand times.
-	most := 0
-	for b := (distuv.Binomial{N: float64(runs), P: 0.01}); b.CDF(float64(most)) < 1-1e-4; most++ {
-	}
-	t.Logf("%d of %d runs have a false alarm", alarms, runs)
-	if alarms > most {
-		t.Errorf("%d of %d runs have a false alarm, want at most %d", alarms, runs, most)
+	for _, slack := range []float64{0, 0.01} {
+		t.Run(fmt.Sprintf("slack %v", slack), func(t *testing.T) {
+			t.Parallel()
+			alarms := 0
+			for k := range runs {
+				d := defaults(uint64(k))
+				d.Slack = slack
+				if len(regressions(t, newSimulated(uint64(k), budget, suiteOf(names, pairs)...), d)) > 0 {
+					alarms++
+				}
+			}
+			// At a rate of 1 %, more than this happens once in ten thousand times.
+			most := 0
+			for b := (distuv.Binomial{N: float64(runs), P: 0.01}); b.CDF(float64(most)) < 1-1e-4; most++ {
+			}
+			t.Logf("%d of %d runs have a false alarm", alarms, runs)
+			if alarms > most {
+				t.Errorf("%d of %d runs have a false alarm, want at most %d", alarms, runs, most)
+			}
+		})
 	}
 }
 
