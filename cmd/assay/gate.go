@@ -57,8 +57,8 @@ Each benchmark gets same code, pass, regression, improved or inconclusive, with 
 been found ("finds"). Inconclusive is never a pass. docs/gate.md explains the statistics.
 
 Exit status: 0 no regression; 1 a regression; 2 nothing was judged, nothing is conclusive, or, with
---require-resolution, anything is inconclusive. Of --self-test: 0, or 1 if its figures contradict what docs/gate.md
-promises.`,
+--require-resolution, anything is inconclusive. Of --self-test: 0, 1 if its figures contradict what docs/gate.md
+aims at, 2 if too little was measured to tell.`,
 		Example: `  assay gate --base origin/main
   assay gate --base v1.2.0 --bench 'Encode/size=1k$' --budget 2m ./codec
   go test -run '^$' -bench . -count 10 ./... > new.txt; assay gate old.txt new.txt`,
@@ -147,27 +147,28 @@ func (g *gateFlags) test(cmd *cobra.Command, args []string) error {
 	log := cmd.ErrOrStderr()
 	result, err := selftest.Run(cmd.Context(), selftest.Options{Runs: g.runs, Budget: budget, Limit: float64(g.resolution), Seed: g.live.Seed,
 		Log: func(format string, args ...any) { fmt.Fprintf(log, format+"\n", args...) }})
-	if err != nil {
+	if result == nil {
 		return err
 	}
 	if g.record != "" {
 		var b bytes.Buffer
-		if err := writeJSON(&b, result.Pairs); err != nil {
-			return err
-		}
-		if err := os.WriteFile(g.record, b.Bytes(), 0o666); err != nil {
-			return err
-		}
+		err = errors.Join(err, writeJSON(&b, result.Pairs))
+		err = errors.Join(err, os.WriteFile(g.record, b.Bytes(), 0o666))
 	}
 	if g.format.json {
-		err = writeJSON(cmd.OutOrStdout(), result)
+		err = errors.Join(err, writeJSON(cmd.OutOrStdout(), result))
 	} else {
-		err = result.WriteText(cmd.OutOrStdout())
+		err = errors.Join(err, result.WriteText(cmd.OutOrStdout()))
 	}
-	if err == nil && len(result.Aims()) > 0 {
-		err = errVerdict
+	switch {
+	case err != nil:
+		return err
+	case len(result.Aims()) > 0:
+		return errVerdict
+	case !result.Shown():
+		return fmt.Errorf("no benchmark has a resolution within %v %%, so that nothing is shown about slowdowns: raise --budget, or find a quieter machine", 100*result.Limit)
 	}
-	return err
+	return nil
 }
 
 // files judges two files.

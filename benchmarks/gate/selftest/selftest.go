@@ -102,7 +102,7 @@ var kernels = []struct{ benchmark, constant string }{
 	{"MatMul", "matMulReps"}, {"Softmax", "softmaxReps"}, {"Words", "wordsReps"}, {"Sort", "sortReps"}, {"Stream", "streamReps"}, {"Nodes", "nodesReps"},
 }
 
-// Run runs the self-test.
+// Run runs the self-test. If it is interrupted after a pair of runs, it returns what was found until then with the error.
 func Run(ctx context.Context, opt Options) (*Result, error) {
 	if opt.Runs < 1 {
 		return nil, fmt.Errorf("runs = %d: want at least 1", opt.Runs)
@@ -114,10 +114,14 @@ func Run(ctx context.Context, opt Options) (*Result, error) {
 		t.found[size] = detections{}
 	}
 	for k := range opt.Runs {
-		if err := t.run(ctx, k, nil); err != nil {
-			return nil, err
+		err := t.run(ctx, k, nil)
+		if err == nil {
+			err = t.run(ctx, k, planted(k))
 		}
-		if err := t.run(ctx, k, planted(k)); err != nil {
+		if err != nil && ctx.Err() != nil && k > 0 {
+			return t.result(time.Since(start)), fmt.Errorf("after %d of %d pairs of runs: %w", k, opt.Runs, err)
+		}
+		if err != nil {
 			return nil, err
 		}
 		opt.Log("self-test: %d of %d pairs of runs in %v: %d alarms", k+1, opt.Runs, time.Since(start).Round(time.Second), t.alarms)
@@ -260,6 +264,11 @@ func (r *Result) Aims() (missed []string) {
 		}
 	}
 	return missed
+}
+
+// Shown tells whether any benchmark is within the limit: without one, the aims about slowdowns cannot be missed.
+func (r *Result) Shown() bool {
+	return slices.ContainsFunc(r.Found, func(f Found) bool { return f.Within.Of > 0 })
 }
 
 // WriteText writes the result for people.

@@ -121,6 +121,13 @@ func TestResult(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, text.String())
 		}
 	}
+	if !r.Shown() {
+		t.Error("Sort is within the limit, and nothing is shown")
+	}
+	tt.finds["Sort"] = []float64{0.06}
+	if tt.result(0).Shown() {
+		t.Error("nothing is within the limit, and something is shown")
+	}
 	data, err := json.Marshal(r)
 	if err != nil || !strings.Contains(string(data), `"Stream":"+Inf"`) {
 		t.Errorf("%s, %v", data, err)
