@@ -124,14 +124,14 @@ func TestResolution(t *testing.T) {
 	for i := range d {
 		d[i] = sigma * rng.NormFloat64()
 	}
-	got := newNoise(1, d).resolution(n, n, math.Log1p(0.01), 0.01, tails{})
+	got := newNoise(1, d).resolution(resamples, n, n, math.Log1p(0.01), 0.01, tails{})
 	// The second stage decides: z at 1 %, plus z at the power, over the root of the signed rank test's efficiency 3/pi times n.
 	want := math.Expm1(math.Log1p(0.01) + (2.326+1.881)*sigma/math.Sqrt(3/math.Pi*n))
 	if math.Abs(got/want-1) > 0.15 {
 		t.Errorf("resolution %.4f, want about %.4f", got, want)
 	}
 	for _, quads := range [][2]int{{0, 16}, {16, 0}, {16, 3}} {
-		if r := newNoise(1, d).resolution(quads[0], quads[1], 0, 0.01, tails{}); !math.IsInf(r, 1) {
+		if r := newNoise(1, d).resolution(resamples, quads[0], quads[1], 0, 0.01, tails{}); !math.IsInf(r, 1) {
 			t.Errorf("%v quads: resolution %v, want +Inf: no data could be significant", quads, r)
 		}
 	}

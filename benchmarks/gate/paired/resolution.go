@@ -11,6 +11,7 @@ import (
 // under normal noise and 0.88 where one pair in eight was five times as wide.
 const (
 	resamples  = 300
+	planning   = 100 // resamples suffice to plan with
 	percentile = 97
 )
 
@@ -52,7 +53,7 @@ func (n noise) draw(rng *rand.Rand, count int) sample {
 }
 
 // resolution returns the slowdown that screening with first quads and confirming with second quads at level would have found with 95 % power.
-func (n noise) resolution(first, second int, theta, level float64, t tails) float64 {
+func (n noise) resolution(draws, first, second int, theta, level float64, t tails) float64 {
 	if len(n.residuals) == 0 || first < 1 || second < 1 {
 		return math.Inf(1)
 	}
@@ -61,10 +62,10 @@ func (n noise) resolution(first, second int, theta, level float64, t tails) floa
 		return math.Inf(1)
 	}
 	rng := rand.New(rand.NewPCG(n.seed, uint64(first)<<32|uint64(second)))
-	needed := make([]float64, resamples)
+	needed := make([]float64, draws)
 	for i := range needed {
 		needed[i] = max(-n.draw(rng, first).walsh(screenAt), theta-n.draw(rng, second).walsh(confirmAt))
 	}
 	slices.Sort(needed)
-	return max(0, math.Expm1(needed[resamples*percentile/100]))
+	return max(0, math.Expm1(needed[draws*percentile/100]))
 }

@@ -263,7 +263,7 @@ func (s *state) wish(i, rows int) int {
 	if s.wishes[key] == 0 {
 		excess := 0.0
 		for _, d := range s.quads[0][i] {
-			worst := newNoise(s.Seed, d).resolution(len(d), minConfirm, s.theta(), s.Alpha/float64(rows), s.tails)
+			worst := newNoise(s.Seed, d).resolution(planning, len(d), minConfirm, s.theta(), s.Alpha/float64(rows), s.tails)
 			least, _ := newSample(d).bounds(s.Alpha, s.Alpha, s.tails)
 			excess = max(excess, (worst-s.Slack)/max(wishedFor*(s.Limit-s.Slack), math.Expm1(least)-s.Slack))
 		}
@@ -362,7 +362,7 @@ func (s *state) second(i, row int, fast bool, p, level float64, rows int) Result
 	if fast {
 		r.Lo, r.Hi = x.bounds(s.Alpha, level, s.tails)
 	}
-	r.Resolution = newNoise(s.Seed, s.quads[0][i][row], d).resolution(r.Quads[0], len(d), s.theta(), s.Alpha/float64(rows), s.tails)
+	r.Resolution = newNoise(s.Seed, s.quads[0][i][row], d).resolution(resamples, r.Quads[0], len(d), s.theta(), s.Alpha/float64(rows), s.tails)
 	switch {
 	case p < s.Alpha && fast:
 		r.Verdict = Improved
@@ -393,7 +393,7 @@ func (s *state) first(i, row, carried int) Result {
 	}
 	// Had it been a suspect, it would have been one more.
 	again := s.allocate(append(slices.Clone(s.suspects), i))[i]
-	r.Resolution = newNoise(s.Seed, d).resolution(len(d), again, s.theta(), s.Alpha/float64(carried+s.items[i].Rows), s.tails)
+	r.Resolution = newNoise(s.Seed, d).resolution(resamples, len(d), again, s.theta(), s.Alpha/float64(carried+s.items[i].Rows), s.tails)
 	if s.pSlow[i] < slowLevel {
 		r.Reason = "a suspect, and the budget has no room to measure it again: raise the budget"
 		return r
