@@ -166,7 +166,7 @@ func (g *gateFlags) test(cmd *cobra.Command, args []string) error {
 	case len(result.Aims()) > 0:
 		return errVerdict
 	case !result.Shown():
-		return fmt.Errorf("no benchmark has a resolution within %v %%, so that nothing is shown about slowdowns: raise --budget, or find a quieter machine", 100*result.Limit)
+		return fmt.Errorf("no benchmark that was slowed has a resolution within %v %%, so that nothing is shown about slowdowns: raise --budget, or find a quieter machine", 100*result.Limit)
 	}
 	return nil
 }

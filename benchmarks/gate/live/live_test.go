@@ -292,9 +292,42 @@ func TestDisagreement(t *testing.T) {
 	for _, test := range []struct {
 		apart []float64
 		want  float64
-	}{{nil, 0.1}, {[]float64{1, 1, 1}, 0.1}, {[]float64{0.03, 0.01, 0.02, 5, 0.01}, 0.04}} {
+	}{{nil, 0.1}, {[]float64{1, 1, 1}, 0.1}, {[]float64{0.03, 0.01, 0.02, 5, 0.01}, 0.02}} {
 		if got := (&benchmark{apart: test.apart}).calm(); math.Abs(got-test.want) > 1e-12 {
 			t.Errorf("%v: calm up to %v, want %v", test.apart, got, test.want)
+		}
+	}
+}
+
+// TestSettle holds which of several quads is kept: the first whose own slices agree as well as they use to, else the best of four.
+func TestSettle(t *testing.T) {
+	const usual = 0.01
+	for _, test := range []struct {
+		name  string
+		apart []float64 // of the quads to come
+		want  int       // which is kept
+		more  int       // quads that are left
+	}{
+		{"calm at once", []float64{0.015, 0.001}, 0, 1},
+		{"disturbed once", []float64{0.5, 0.019, 0.001}, 1, 1},
+		{"always disturbed", []float64{0.5, 0.2, 0.1, 0.3, 0.001}, 2, 1},
+	} {
+		b := &benchmark{timed: []unit{{name: "sec/op"}}, apart: []float64{usual, usual, usual, usual, 1, 1, 1}}
+		var quads [][4]result
+		for i, apart := range test.apart {
+			var q [4]result
+			for k, v := range []float64{1, 1, math.Exp(-apart), 1} {
+				q[k] = result{iters: i, values: map[string]float64{"sec/op": v}}
+			}
+			quads = append(quads, q)
+		}
+		kept, err := b.settle(func() ([4]result, error) {
+			q := quads[0]
+			quads = quads[1:]
+			return q, nil
+		})
+		if err != nil || kept[0].iters != test.want || len(quads) != test.more {
+			t.Errorf("%s: kept quad %d, %d left, %v; want %d, %d left", test.name, kept[0].iters, len(quads), err, test.want, test.more)
 		}
 	}
 }

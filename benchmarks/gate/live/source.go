@@ -42,9 +42,7 @@ func (s *source) Prepare(ctx context.Context, seeds, items []int) error {
 	return nil
 }
 
-// Quad runs base head head base, or head base base head. If the two slices of a side disagree by far more than they use to, something else used the
-// machine: the quad is run again, and of three at most the one is kept whose own slices agree best. That cannot favor a side: exchanging the sides
-// leaves the disagreement as it is, and so does making one of them slower.
+// Quad runs base head head base, or head base base head, and again if that was disturbed.
 func (s *source) Quad(ctx context.Context, stage, item, seed int, reverse bool) ([]float64, error) {
 	b := s.benchmarks[item]
 	s.progress(stage, seed, b)
@@ -52,25 +50,9 @@ func (s *source) Quad(ctx context.Context, stage, item, seed int, reverse bool) 
 	if reverse {
 		order = [4]int{head, base, base, head}
 	}
-	var kept [4]result
-	const attempts = 3
-	least := math.Inf(1)
-	for try := range attempts {
-		quad, err := s.four(ctx, b, seed, order)
-		if err != nil {
-			return nil, err
-		}
-		apart, calm := disagreement(quad, b.timed[0].name), b.calm()
-		b.apart = append(b.apart, apart)
-		if apart < least {
-			least, kept = apart, quad
-		}
-		if apart <= calm {
-			break
-		}
-		if try < attempts-1 {
-			s.repeated++
-		}
+	kept, err := b.settle(func() ([4]result, error) { return s.four(ctx, b, seed, order) })
+	if err != nil {
+		return nil, err
 	}
 	for k, side := range order {
 		b.runs[side] = append(b.runs[side], kept[k])
@@ -100,6 +82,29 @@ func (s *source) Quad(ctx context.Context, stage, item, seed int, reverse bool) 
 	return d, nil
 }
 
+// settle measures quads until the two slices of neither side disagree by far more than they use to, which tells that something else used the machine,
+// four at most, and returns the one whose own slices agree best. That cannot favor a side: exchanging the sides leaves the disagreement as it
+// is, and so does making one of them slower.
+func (b *benchmark) settle(measure func() ([4]result, error)) (kept [4]result, err error) {
+	const attempts = 4
+	least := math.Inf(1)
+	for range attempts {
+		quad, err := measure()
+		if err != nil {
+			return kept, err
+		}
+		apart, calm := disagreement(quad, b.timed[0].name), b.calm()
+		b.apart = append(b.apart, apart)
+		if apart < least {
+			least, kept = apart, quad
+		}
+		if apart <= calm {
+			break
+		}
+	}
+	return kept, nil
+}
+
 // four runs the slices of a quad.
 func (s *source) four(ctx context.Context, b *benchmark, seed int, order [4]int) (quad [4]result, err error) {
 	for k, side := range order {
@@ -116,14 +121,15 @@ func disagreement(quad [4]result, unit string) float64 {
 	return max(math.Abs(logRatio(quad[0].values[unit], quad[3].values[unit])), math.Abs(logRatio(quad[1].values[unit], quad[2].values[unit])))
 }
 
-// calm is the largest disagreement of a quad that is kept at once: twice the median of those seen.
+// calm is the largest disagreement of a quad that is kept at once: twice the lower quartile of those seen. On a shared machine half of all quads
+// may be disturbed, as where another's work on the same core comes and goes, so that the median would tell of the disturbance.
 func (b *benchmark) calm() float64 {
 	const few, generous, times = 4, 0.1, 2
 	if len(b.apart) < few {
 		return generous
 	}
 	sorted := slices.Sorted(slices.Values(b.apart))
-	return times * sorted[len(sorted)/2]
+	return times * sorted[len(sorted)/4]
 }
 
 // logRatio is log(new/old), where 0 is as good as 1e-9 of the other.

@@ -22,8 +22,9 @@ import (
 	"github.com/assaykit/assay/benchmarks/gate/checkout"
 )
 
-// slice is how long one process times its benchmark.
-const slice = 60 * time.Millisecond
+// slice is how long one process times its benchmark. Of shorter ones much is the start of the process; longer ones are more often disturbed, where
+// what else uses the machine comes and goes. benchmarks/README.md has the figures.
+const slice = 30 * time.Millisecond
 
 // sides are what [2]T is indexed by.
 const (
@@ -76,7 +77,6 @@ type suite struct {
 	benchmarks []*benchmark
 	links      int           // seeds linked
 	linking    time.Duration // that it took
-	repeated   int           // quads that were disturbed
 }
 
 // find decides what is measured: packages whose code differs, benchmarks that both sides have, iterations and units.

@@ -59,6 +59,8 @@ const (
 	maxScreen  = 48 // for an item whose resolution is above the limit, while time allows
 	minConfirm = 16
 	maxConfirm = 64
+	// What screening leaves room for, of a suspect, until it has the planned quads, and afterwards: the second stage's test is the stricter one.
+	fairConfirm, goodConfirm = 24, 48
 )
 
 // Levels of the screening.
@@ -67,11 +69,8 @@ const (
 	fastLevel = 0.02
 )
 
-// screenShare is the fraction of the time that screening may use; confirmShare is the fraction of what is left that confirming plans to use.
-const (
-	screenShare  = 0.6
-	confirmShare = 0.9
-)
+// confirmShare is the fraction of what screening left that confirming plans to use.
+const confirmShare = 0.9
 
 // wishedFor is the part of the way from the slack to the limit that a suspect's resolution shall reach in the second stage.
 const wishedFor = 0.6

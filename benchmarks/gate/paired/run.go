@@ -21,6 +21,7 @@ type state struct {
 	src   Source
 	items []Item
 	quads [2][][][]float64 // stage, item, row: the log ratios
+	spent []time.Duration  // item: on its quads
 	skip  []string         // item: why it is not judged, "" if it is
 	seed  int              // the next unused
 	rng   *rand.Rand
@@ -48,7 +49,7 @@ func (d Design) measure(ctx context.Context, src Source, items []Item) (*state, 
 	if err := d.validate(items); err != nil {
 		return nil, err
 	}
-	s := &state{Design: d, src: src, items: items, skip: make([]string, len(items)), rng: rand.New(rand.NewPCG(d.Seed, 1)), tails: tails{},
+	s := &state{Design: d, src: src, items: items, skip: make([]string, len(items)), spent: make([]time.Duration, len(items)), rng: rand.New(rand.NewPCG(d.Seed, 1)), tails: tails{},
 		pSlow: make([]float64, len(items)), pFast: make([]float64, len(items)), wishes: map[[2]int]int{}}
 	for stage := range s.quads {
 		s.quads[stage] = make([][][]float64, len(items))
@@ -65,34 +66,34 @@ func (d Design) measure(ctx context.Context, src Source, items []Item) (*state, 
 
 // screen is the first stage.
 func (s *state) screen(ctx context.Context) error {
-	total := s.src.Left()
-	end := max(total-time.Duration(screenShare*float64(total)), s.reserve()) // what must be left for the second stage
-	s.fit(total - end)
+	s.fit(s.src.Left() - s.room(minConfirm))
 	var open []int
 	for i := range s.items {
 		if s.skip[i] == "" {
 			open = append(open, i)
 		}
 	}
-	for round := 0; round < maxScreen && len(open) > 0; {
-		if round >= screen {
-			if s.src.Left() <= end {
-				break
-			}
+	for round := 0; round < maxScreen; {
+		keep := time.Duration(0)
+		switch {
+		case round >= screen:
 			open = slices.DeleteFunc(open, func(i int) bool { return s.resolved(i) })
+			keep = s.room(goodConfirm)
+		case round >= minScreen:
+			keep = s.room(fairConfirm)
 		}
 		cost := s.src.Link()
 		for _, i := range open {
-			cost += s.items[i].Cost
+			cost += s.cost(i)
 		}
 		n := min(chunk, maxScreen-round)
 		if round >= minScreen {
-			n = min(n, int((s.src.Left()-end)/max(1, cost)))
+			n = min(n, int((s.src.Left()-keep)/max(1, cost)))
 		}
 		if n < 1 || len(open) == 0 {
 			break
 		}
-		done, err := s.measure(ctx, 0, n, func(i, r int) bool { return slices.Contains(open, i) && (round+r < minScreen || s.src.Left() > end) })
+		done, err := s.measure(ctx, 0, n, func(i, r int) bool { return slices.Contains(open, i) && (round+r < minScreen || s.src.Left() > keep) })
 		if err != nil {
 			return err
 		}
@@ -104,16 +105,36 @@ func (s *state) screen(ctx context.Context) error {
 	return nil
 }
 
-// reserve is what the second stage takes at least, for a few suspects of mean cost.
-func (s *state) reserve() time.Duration {
-	cost := time.Duration(0)
-	for _, item := range s.items {
-		cost += item.Cost
+// cost is what a quad of an item takes: on average so far, or as expected.
+func (s *state) cost(i int) time.Duration {
+	if n := len(s.quads[0][i][0]) + len(s.quads[1][i][0]); n > 0 {
+		return s.spent[i] / time.Duration(n)
 	}
-	if n := len(s.items); n > few {
-		cost = cost * few / time.Duration(n)
+	return s.items[i].Cost
+}
+
+// room is the time that the second stage takes for the present suspects, and one more of mean cost, with n quads each.
+func (s *state) room(n int) time.Duration {
+	all, suspects := time.Duration(0), time.Duration(0)
+	for i := range s.items {
+		all += s.cost(i)
+		if slow, fast := s.suspicion(i); slow < slowLevel || fast < fastLevel {
+			suspects += s.cost(i)
+		}
 	}
-	return time.Duration(minConfirm / confirmShare * float64(s.src.Link()+cost))
+	return time.Duration(float64(n) / confirmShare * float64(s.src.Link()+suspects+all/time.Duration(max(1, len(s.items)))))
+}
+
+// suspicion is the least uncorrected p of an item's rows in the first stage, in each direction.
+func (s *state) suspicion(i int) (slow, fast float64) {
+	slow, fast = 1, 1
+	for _, d := range s.quads[0][i] {
+		if s.skip[i] == "" && len(d) > 0 {
+			up, down := newSample(d).test(0, s.tails)
+			slow, fast = min(slow, up), min(fast, down)
+		}
+	}
+	return slow, fast
 }
 
 // fit leaves out the most expensive items until the least number of rounds fits into the time.
@@ -164,7 +185,9 @@ func (s *state) measure(ctx context.Context, stage, n int, want func(item, round
 			if !want(i, r) {
 				continue
 			}
+			before := s.src.Left()
 			d, err := s.src.Quad(ctx, stage, i, seeds[r], s.rng.Uint64()&1 == 0)
+			s.spent[i] += before - s.src.Left()
 			if err != nil {
 				return r, err
 			}
@@ -201,20 +224,10 @@ func (s *state) resolved(i int) bool {
 // wellWithin is the part of the limit that screening may need.
 const wellWithin = 0.8
 
-// few is the number of suspects assumed while it is unknown.
-const few = 4
-
 // plan chooses the suspects and how often each is measured again.
 func (s *state) plan() {
 	for i := range s.items {
-		s.pSlow[i], s.pFast[i] = 1, 1
-		if s.skip[i] != "" {
-			continue
-		}
-		for _, d := range s.quads[0][i] {
-			slow, fast := newSample(d).test(0, s.tails)
-			s.pSlow[i], s.pFast[i] = min(s.pSlow[i], slow), min(s.pFast[i], fast)
-		}
+		s.pSlow[i], s.pFast[i] = s.suspicion(i)
 	}
 	var slow, fast []int
 	for i := range s.items {
@@ -247,7 +260,7 @@ func (s *state) allocate(items []int) map[int]int {
 		for _, i := range items {
 			n := min(s.wish(i, rows), most)
 			rounds[i], longest = n, max(longest, n)
-			cost += time.Duration(n) * s.items[i].Cost
+			cost += time.Duration(n) * s.cost(i)
 		}
 		if cost+time.Duration(longest)*s.src.Link() <= s.left {
 			return rounds

@@ -109,24 +109,26 @@ func TestResult(t *testing.T) {
 	tt := &tally{Options: Options{Limit: 0.05}, runs: 2, clean: 8, rows: 1, alarms: 1, seconds: 80,
 		finds:  map[string][]float64{"Sort": {0.03, 0.04}, "Stream": {math.Inf(1), math.Inf(1)}},
 		layout: map[string]int{"Sort": 1},
-		found:  map[float64]detections{0.03: {}, 0.05: {"Sort": {true, true}, "Stream": {false}}, 0.1: {}, 0.2: {}},
+		found:  map[float64]*detections{0.03: {}, 0.05: {}, 0.1: {}, 0.2: {}},
+	}
+	if tt.result(0).Shown() {
+		t.Error("nothing is within the limit, and something is shown")
+	}
+	for _, row := range [][2]bool{{true, true}, {true, false}, {false, true}, {false, false}, {true, true}} {
+		tt.found[0.05].add(row[0], row[1])
 	}
 	r := tt.result(0)
 	var text strings.Builder
 	if err := r.WriteText(&text); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"1 of 2", "found of   5 %       2 of 3", "5 %: 2 of 2", "Sort     finds 4.0 %, layout-sensitive in 1 of 2", "40 s a run"} {
+	for _, want := range []string{"1 of 2", "found of   5 %       3 of 5", "5 %: 2 of 3", "Sort     finds 4.0 %, layout-sensitive in 1 of 2", "40 s a run"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no %q in\n%s", want, text.String())
 		}
 	}
 	if !r.Shown() {
-		t.Error("Sort is within the limit, and nothing is shown")
-	}
-	tt.finds["Sort"] = []float64{0.06}
-	if tt.result(0).Shown() {
-		t.Error("nothing is within the limit, and something is shown")
+		t.Error("rows are within the limit, and nothing is shown")
 	}
 	data, err := json.Marshal(r)
 	if err != nil || !strings.Contains(string(data), `"Stream":"+Inf"`) {
