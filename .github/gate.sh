@@ -13,6 +13,19 @@ true | false) ;;
 	exit 2
 	;;
 esac
+case $ASSAY_PACKAGES$ASSAY_FLAGS in
+*[\'\"]*)
+	echo "::error title=assay::the input packages or flags has a quote: they are split at spaces, and quotes are not taken away"
+	exit 2
+	;;
+esac
+# What does not fail is no error.
+level() {
+	while IFS= read -r line; do
+		[ "$ASSAY_REQUIRED" = true ] || line=${line/#::error /::warning }
+		printf '%s\n' "$line"
+	done
+}
 report=$RUNNER_TEMP/assay/report
 rm -rf "$report"
 flags=(--base "$ASSAY_COMMIT" --samples "$report" --budget "$ASSAY_BUDGET")
@@ -23,7 +36,7 @@ if [ -n "$ASSAY_REQUIRE_RESOLUTION" ]; then
 	flags+=(--require-resolution "$ASSAY_REQUIRE_RESOLUTION")
 fi
 status=0
-"$RUNNER_TEMP/assay/bin/assay" gate "${flags[@]}" $ASSAY_FLAGS -- $ASSAY_PACKAGES || status=$?
+{ "$RUNNER_TEMP/assay/bin/assay" gate "${flags[@]}" $ASSAY_FLAGS -- $ASSAY_PACKAGES 2>&1 >&3 | level >&2; } 3>&1 || status=$?
 echo "status=$status" >>"$GITHUB_OUTPUT"
 if [ ! -f "$report/report.json" ]; then
 	echo "**assay gate judged nothing**: its step in the log says why" >>"$GITHUB_STEP_SUMMARY"

@@ -10,13 +10,14 @@ die() {
 	exit 2
 }
 
+git rev-parse --show-toplevel >/dev/null || die "the input directory is in no git repository: let actions/checkout run before, and name a directory within its path"
 base=${ASSAY_BASE#origin/}
 if [ -z "$base" ]; then
 	base=${GITHUB_BASE_REF:+refs/heads/$GITHUB_BASE_REF}
 	base=${base:-$ASSAY_BEFORE}
 fi
 case $base in
-'' | 0000000000000000000000000000000000000000) die "this event has no commit to compare with: give the input base, such as main" ;;
+'' | 0000000000000000000000000000000000000000) die "this event has no commit to compare with: give the input base, such as the last release's tag" ;;
 -*) die "the input base begins with a dash: give a branch, a tag or a full hash" ;;
 esac
 
@@ -34,14 +35,14 @@ known() {
 
 depth=
 shallow && depth=--depth=1
-fetch $depth origin "$base" || die "cannot fetch the base $base from origin: it must be a branch, a tag or a full hash there"
+fetch $depth origin "$base" || die "cannot fetch the base $base from origin: it must be a branch, a tag or a full hash there, which the checkout's token may read (persist-credentials)"
 base=$(git rev-parse 'FETCH_HEAD^{commit}')
 head=$(git rev-parse HEAD)
 for more in --deepen=1 --deepen=8 --deepen=64 --deepen=512 --deepen=4096 --depth=2147483647; do # the last is all there is
 	if known || ! shallow; then
 		break
 	fi
-	fetch "$more" origin "$base" "$head"
+	fetch "$more" origin "$base" "$head" || die "cannot fetch more of the history of $head from origin: is it a commit that is only here?"
 done
 known || die "the checkout and the base $base have no common history"
 echo "commit=${found%%$'\n'*}" >>"$GITHUB_OUTPUT"

@@ -13,6 +13,9 @@ import (
 // Every shell command of docs/gate.md is run as it stands, in order, in a repository with the branches that it speaks of. What is measured gets a budget
 // that no verdict can be expected of: those are for the rehearsal, tools/rehearse.
 func TestGateDocument(t *testing.T) {
+	if os.Getenv("ASSAY_GATE") != "all" {
+		t.Skip("not run: ASSAY_GATE=all runs it, as CI does")
+	}
 	doc, err := os.ReadFile("../../docs/gate.md")
 	if err != nil {
 		t.Fatal(err)

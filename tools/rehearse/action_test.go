@@ -153,8 +153,8 @@ func TestParseActionRefuses(t *testing.T) {
 		{"no shell", "shell: bash", "shell: sh", "the shell"},
 		{"secrets", "${{ inputs.flags }}", "${{ inputs.flags || secrets.X }}", "no secrets"},
 		{"no description", "description: the module's directory", "required: false", "input directory: no description"},
-		{"run and uses", "run: set -f", "uses: a/b@0123456789012345678901234567890123456789\n      run: set -f", "either run or uses"},
-		{"several lines", "run: set -f; go test -count=1 $ASSAY_CONFORMANCE", "run: |\n        go test\n        go vet", "a string on one line"},
+		{"run and uses", "run: bash", "uses: a/b@0123456789012345678901234567890123456789\n      run: bash", "either run or uses"},
+		{"several lines", `run: bash "$GITHUB_ACTION_PATH/.github/conformance.sh"`, "run: |\n        go test\n        go vet", "a string on one line"},
 		{"not composite", "using: composite", "using: node20", "want composite"},
 		{"a key twice", "  using: composite", "  using: composite\n  using: composite", "a second \"using\""},
 		{"indentation", "  using: composite", "  using: composite\n     x: y", "mapping values are not allowed"},
@@ -308,7 +308,7 @@ func TestGateStatus(t *testing.T) {
 			if err := os.MkdirAll(bin, 0o777); err != nil {
 				t.Fatal(err)
 			}
-			stub := "#!/bin/sh\nprintf '%s\\n' \"$@\"\n"
+			stub := "#!/bin/sh\nprintf '%s\\n' \"$@\"\necho '::error file=f::slower' >&2\n"
 			if tt.report {
 				stub += `mkdir -p "$5"; echo '{}' > "$5/report.json"; echo the report > "$5/report.md"` + "\n"
 			}
@@ -327,6 +327,10 @@ func TestGateStatus(t *testing.T) {
 			}
 			if tt.required == "yes" {
 				return
+			}
+			level := map[string]string{"true": "error", "false": "warning"}[tt.required]
+			if !strings.Contains(string(printed), "\n::"+level+" file=f::slower\n") {
+				t.Errorf("want the annotation as a %s:\n%s", level, printed)
 			}
 			want := strings.Join([]string{"gate", "--base", "abc", "--samples", filepath.Join(temp, "assay", "report"), "--budget", "1m", "--bench", "A|B c",
 				"--require-resolution", "5%", "--tags", "x,y", "--allow-removed", "*", "--", "./a", "./b/..."}, "\n") + "\n"
@@ -387,5 +391,45 @@ runs:
 	}
 	if _, err := r.run(context.Background(), map[string]string{"other": ""}); err == nil {
 		t.Error("an input that is not declared is accepted")
+	}
+}
+
+// The conformance step passes where tests ran and passed, and only there.
+func TestConformanceScript(t *testing.T) {
+	script, err := filepath.Abs(filepath.Join(top, ".github", "conformance.sh"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, input, prints string
+		status, want        int
+		says                string
+	}{
+		{"passes", "-run ^TestX ./a ./...", "ok  \ta\t0.1s\nok  \tb\t0.1s [no tests to run]\n?   \tc\t[no test files]\n", 0, 0, "ok"},
+		{"fails", "./a", "FAIL\ta\t0.1s\n", 1, 1, "FAIL"},
+		{"nothing ran", "-run TestY ./a", "ok  \ta\t0.1s [no tests to run]\n", 0, 2, "no conformance test ran"},
+		{"no test files", "./a", "?   \ta\t[no test files]\n", 0, 2, "no conformance test ran"},
+		{"a quote", "-run '^TestX$' ./a", "ok  \ta\t0.1s\n", 0, 2, "has a quote"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			temp := t.TempDir()
+			if err := os.Mkdir(filepath.Join(temp, "assay"), 0o777); err != nil {
+				t.Fatal(err)
+			}
+			stub := fmt.Sprintf("#!/bin/sh\necho \"$@\" > args\nprintf '%s'\nexit %d\n", tt.prints, tt.status)
+			if err := os.WriteFile(filepath.Join(temp, "go"), []byte(stub), 0o777); err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.Command("bash", script)
+			cmd.Dir = temp
+			cmd.Env = append(clean(os.Environ()), "RUNNER_TEMP="+temp, "ASSAY_CONFORMANCE="+tt.input, "PATH="+temp+string(filepath.ListSeparator)+os.Getenv("PATH"))
+			printed, err := cmd.CombinedOutput()
+			if code := cmd.ProcessState.ExitCode(); code != tt.want || !strings.Contains(string(printed), tt.says) {
+				t.Errorf("exit %d, want %d and %q; %v\n%s", code, tt.want, tt.says, err, printed)
+			}
+			if args, _ := os.ReadFile(filepath.Join(temp, "args")); tt.want < 2 && string(args) != "test -count=1 "+tt.input+"\n" {
+				t.Errorf("go got %s", args)
+			}
+		})
 	}
 }

@@ -61,6 +61,14 @@ func quiet(t *testing.T) {
 	}
 }
 
+// slow leaves a test out that builds much, but for CI, where ASSAY_GATE is "all".
+func slow(t *testing.T) {
+	t.Helper()
+	if os.Getenv("ASSAY_GATE") != "all" {
+		t.Skip("not run: ASSAY_GATE=all runs it, as CI does")
+	}
+}
+
 func write(t *testing.T, dir string, files map[string]string) {
 	t.Helper()
 	for name, data := range files {

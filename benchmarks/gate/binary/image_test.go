@@ -76,8 +76,8 @@ func TestImages(t *testing.T) {
 		{"darwin", "arm64", machoPieces, readMachO, []string{"__text", "__rodata", "__got", "__itablink", "__data", "__gopclntab", "symbols", "fixups"}},
 	} {
 		t.Run(test.goos, func(t *testing.T) {
-			if testing.Short() && test.goos != "linux" {
-				t.Skip("-short: builds for", test.goos)
+			if test.goos != "linux" {
+				slow(t)
 			}
 			t.Setenv("GOOS", test.goos)
 			t.Setenv("GOARCH", test.goarch)

@@ -26,6 +26,9 @@ func (b *Builder) link(ctx context.Context, side int, pkg Package, out string, l
 	args := append(t.flags("test", "-c", "-trimpath", "-buildvcs=false"),
 		"-ldflags="+strings.TrimSpace(strings.Join(ldflags, " ")), "-o", out, pkg.ImportPath)
 	if _, err := t.run(ctx, false, args...); err != nil {
+		if side == 0 && ctx.Err() == nil {
+			err = fmt.Errorf("%w\nthe base has to build too: name another, or other packages; generated files that are not committed are missing there", err)
+		}
 		return err
 	}
 	if info, err := os.Stat(out); err != nil || !info.Mode().IsRegular() {

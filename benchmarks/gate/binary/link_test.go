@@ -209,7 +209,7 @@ func TestLinkFails(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"base: ", "example.com/m", "undefined: undefined", "m.go:14"} {
+	for _, want := range []string{"base: ", "example.com/m", "undefined: undefined", "m.go:14", "the base has to build"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v\nwant one with %q", err, want)
 		}

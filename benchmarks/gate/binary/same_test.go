@@ -88,9 +88,7 @@ func TestSame(t *testing.T) {
 
 // TestSameElsewhere crosses over to other formats of binaries.
 func TestSameElsewhere(t *testing.T) {
-	if testing.Short() {
-		t.Skip("-short: builds for darwin/arm64 and windows/amd64")
-	}
+	slow(t)
 	quiet(t)
 	t.Setenv("CGO_ENABLED", "0")
 	for _, test := range []struct {
@@ -110,6 +108,7 @@ func TestSameElsewhere(t *testing.T) {
 }
 
 func TestSameCgo(t *testing.T) {
+	slow(t)
 	quiet(t)
 	requireC(t)
 	cgo := map[string]string{

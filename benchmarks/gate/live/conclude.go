@@ -82,8 +82,8 @@ func (s *suite) summary(b *benchmark, u unit) (old, new gate.Side) {
 // layout returns how far the first unit of one side is spread over its links, largest/smallest - 1, if layout explains it; else 0.
 //
 // Of the three contrasts of a quad's four slices, that of the sides holds what the two layouts cost, the other two (first against second
-// half, outer against inner with the sides exchanged) hold noise only, and of equal variance. So layout matters where the first varies
-// more about its center, by a factor of at least 1.5 in the median and with p < 0.001.
+// half, outer against inner with the sides exchanged) hold noise only, and of equal variance, if none was chosen by them. So layout matters where
+// the first varies more about its center, by a factor of at least 1.5 in the median and with p < 0.001.
 func (b *benchmark) layout() (spread float64, links int) {
 	var sides, rest []float64
 	var means [2][]float64

@@ -83,7 +83,8 @@ func BenchmarkRead(b *testing.B) {
 `,
 }
 
-// repository makes a repository of the module and applies the changes to its working tree: from and to of a file's text; from "" replaces it all.
+// repository makes a repository of the module and applies the changes to its working tree: from and to of a file's text; from "" replaces it all. The
+// base has those of files that begin with "base:".
 func repository(t *testing.T, changes ...[3]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -91,6 +92,18 @@ func repository(t *testing.T, changes ...[3]string) string {
 	for _, c := range changes {
 		if strings.HasPrefix(c[0], "data/") {
 			maps.Copy(files, data)
+		}
+	}
+	apply := func(c [3]string) {
+		if c[1] == "" {
+			files[c[0]] = c[2]
+		} else if files[c[0]] = strings.Replace(files[c[0]], c[1], c[2], 1); !strings.Contains(files[c[0]], c[2]) {
+			t.Fatalf("%q is not in %s", c[1], c[0])
+		}
+	}
+	for _, c := range changes {
+		if name, ok := strings.CutPrefix(c[0], "base:"); ok {
+			apply([3]string{name, c[1], c[2]})
 		}
 	}
 	write := func() {
@@ -110,10 +123,8 @@ func repository(t *testing.T, changes ...[3]string) string {
 		}
 	}
 	for _, c := range changes {
-		if c[1] == "" {
-			files[c[0]] = c[2]
-		} else if files[c[0]] = strings.Replace(files[c[0]], c[1], c[2], 1); !strings.Contains(files[c[0]], c[2]) {
-			t.Fatalf("%q is not in %s", c[1], c[0])
+		if !strings.HasPrefix(c[0], "base:") {
+			apply(c)
 		}
 	}
 	write()
@@ -130,7 +141,8 @@ func options(dir string) Options {
 // other is a change of the code.
 var other = [3]string{"m.go", "s += v", "s += v + v"}
 
-// TestRun holds what is found, and what is refused with which remedy, without measuring.
+// TestRun holds what is found, and what is refused with which remedy, without measuring. Each case builds; those marked CI are run there, where
+// ASSAY_GATE is "all".
 func TestRun(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -140,22 +152,26 @@ func TestRun(t *testing.T) {
 	}{
 		{"a comment", [][3]string{{"m.go", "package m", "// Package m.\npackage m\n"}, {"data/data.go", "package", "package"}}, nil, "Read same code; Sum same code"},
 		{"data beside the code", [][3]string{other, {"data/data.txt", "one", "two"}}, nil, "Read sec/op inconclusive; Sum/n=10 sec/op inconclusive; Sum/n=100 sec/op inconclusive"},
-		{"data of another package", [][3]string{{"data/data.txt", "one", "two"}}, func(o *Options) { o.Packages = []string{"."} }, "Sum same code"},
+		{"CI: data of another package", [][3]string{{"data/data.txt", "one", "two"}}, func(o *Options) { o.Packages = []string{"."} }, "Sum same code"},
 		{"a benchmark added", [][3]string{other, {"m_test.go", "var sink", "func BenchmarkNew(b *testing.B) {}\n\nvar sink"}}, func(o *Options) { o.Bench = "New|Sum/=100$" },
 			"Sum/n=100 sec/op inconclusive; added example.com/m.BenchmarkNew"},
-		{"a benchmark removed", [][3]string{{"m_test.go", "{10, 100}", "{100}"}}, nil, "--allow-removed"},
-		{"a benchmark removed and one changed, allowed", [][3]string{{"m_test.go", "{10, 100}", "{100}"}}, func(o *Options) { o.AllowRemoved, o.AllowChanged = true, true },
+		{"CI: a benchmark removed", [][3]string{{"m_test.go", "{10, 100}", "{100}"}}, nil, "--allow-removed"},
+		{"CI: a benchmark removed and one changed, allowed", [][3]string{{"m_test.go", "{10, 100}", "{100}"}}, func(o *Options) { o.AllowRemoved, o.AllowChanged = true, true },
 			"Sum/n=100 sec/op inconclusive; removed example.com/m.BenchmarkSum/n=10"},
 		{"a benchmark changed", [][3]string{{"m_test.go", "Sum(x[:n])", "Sum(x[1:n])"}}, nil, "--allow-changed-benchmarks"},
-		{"a package removed", [][3]string{{"data/data_test.go", "BenchmarkRead", "benchmarkRead"}}, nil, "example.com/m/data.BenchmarkRead"},
+		{"CI: a package removed", [][3]string{{"data/data_test.go", "BenchmarkRead", "benchmarkRead"}}, nil, "example.com/m/data.BenchmarkRead"},
 		{"it fails", [][3]string{{"m.go", "return s", `if len(x) > 50 { panic("too long") }; return s`}}, nil, "panic: too long"},
-		{"it prints", [][3]string{{"m.go", "return s", "os.Stdout.WriteString(`x`); return s"}, {"m.go", "package m", "package m\nimport \"os\""}}, nil, "print to standard error"},
-		{"a unit removed", [][3]string{{"m_test.go", `"rows/op")`, `"cols/op")`}}, func(o *Options) { o.AllowChanged = true }, "BenchmarkSum/n=10-2 rows/op"},
-		{"skipped", [][3]string{{"m.go", "return s", "return -s"}, {"m_test.go", "x := make", "b.Skip()\n\tx := make"}},
+		{"CI: it prints", [][3]string{{"m.go", "return s", "os.Stdout.WriteString(`x`); return s"}, {"m.go", "package m", "package m\nimport \"os\""}}, nil, "print to standard error"},
+		{"CI: a unit removed", [][3]string{{"m_test.go", `"rows/op")`, `"cols/op")`}}, func(o *Options) { o.AllowChanged = true }, "BenchmarkSum/n=10-2 rows/op"},
+		{"CI: skipped", [][3]string{{"m.go", "return s", "return -s"}, {"m_test.go", "x := make", "b.Skip()\n\tx := make"}},
 			func(o *Options) { o.AllowRemoved, o.AllowChanged = true, true }, "removed example.com/m.BenchmarkSum/n=10; removed example.com/m.BenchmarkSum/n=100"},
-		{"nothing selected below a function", [][3]string{other}, func(o *Options) { o.Bench = "Sum/=1000$" }, "no benchmark of example.com/m matches"},
-		{"nothing that rests on time", [][3]string{other, {"m_test.go", `b.ReportMetric(2, `, `b.ReportMetric(0, "ns/op"); b.ReportMetric(3, `}, {"m_test.go", "b.SetBytes(int64(8 * n))", "_ = n"}},
+		{"CI: nothing selected below a function", [][3]string{other}, func(o *Options) { o.Bench = "Sum/=1000$" }, "no benchmark of example.com/m matches"},
+		{"CI: nothing that rests on time", [][3]string{other, {"m_test.go", `b.ReportMetric(2, `, `b.ReportMetric(0, "ns/op"); b.ReportMetric(3, `}, {"m_test.go", "b.SetBytes(int64(8 * n))", "_ = n"}},
 			func(o *Options) { o.AllowRemoved, o.AllowChanged, o.Bench = true, true, "Sum/=100$" }, "Sum/n=100 rows/op improved; removed example.com/m.BenchmarkSum/n=100; removed example.com/m.BenchmarkSum/n=100"},
+		{"CI: without a result in the base", [][3]string{other, {"base:m_test.go", "x := make([]int, 100)", "x := make([]int, 100)\n\tif _, err := os.Stat(\"cache\"); err != nil {\n\t\tb.Skip()\n\t}"},
+			{"base:m_test.go", "var sink", "func BenchmarkOther(b *testing.B) {\n\tfor b.Loop() {\n\t\tSum(nil)\n\t}\n}\n\nvar sink"}, {"base:.gitignore", "", "cache\n"}, {"cache", "", "1"}}, nil,
+			"Other sec/op inconclusive; added example.com/m.BenchmarkSum/n=10; added example.com/m.BenchmarkSum/n=100; note example.com/m.BenchmarkSum has no result in the base"},
+		{"nothing changed", nil, nil, "nothing to compare"},
 		{"alpha", nil, func(o *Options) { o.Alpha = 7 }, "Alpha is 7"},
 		{"nothing selected", nil, func(o *Options) { o.Bench = "Product" }, "no benchmark matches"},
 		{"a bad pattern", nil, func(o *Options) { o.Bench = "Sum/[" }, "--bench"},
@@ -163,6 +179,9 @@ func TestRun(t *testing.T) {
 		{"no time", nil, func(o *Options) { o.Budget = 0 }, "budget"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			if strings.HasPrefix(test.name, "CI: ") && os.Getenv("ASSAY_GATE") != "all" {
+				t.Skip("not run: ASSAY_GATE=all runs it, as CI does")
+			}
 			t.Parallel()
 			opt := options(repository(t, test.changes...))
 			if test.set != nil {
@@ -200,6 +219,11 @@ func describe(r *gate.Report, err error) string {
 		for _, name := range l.names {
 			name, _, _ = strings.Cut(name, "-")
 			parts = append(parts, l.what+name)
+		}
+	}
+	for _, note := range r.Notes {
+		if name, _, ok := strings.Cut(note, ", which has it too"); ok {
+			parts = append(parts, "note "+name)
 		}
 	}
 	return strings.Join(parts, "; ")
@@ -292,7 +316,7 @@ func TestDisagreement(t *testing.T) {
 	for _, test := range []struct {
 		apart []float64
 		want  float64
-	}{{nil, 0.1}, {[]float64{1, 1, 1}, 0.1}, {[]float64{0.03, 0.01, 0.02, 5, 0.01}, 0.02}} {
+	}{{nil, 0.1}, {[]float64{1, 1, 1}, 0.1}, {[]float64{0.03, 0.01, 0.02, 5, 0.01}, 0.02}, {make([]float64, 5), 0.002}} {
 		if got := (&benchmark{apart: test.apart}).calm(); math.Abs(got-test.want) > 1e-12 {
 			t.Errorf("%v: calm up to %v, want %v", test.apart, got, test.want)
 		}
@@ -305,12 +329,14 @@ func TestSettle(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		apart []float64 // of the quads to come
+		late  int       // how many are left when time is up
 		want  int       // which is kept
 		more  int       // quads that are left
 	}{
-		{"calm at once", []float64{0.015, 0.001}, 0, 1},
-		{"disturbed once", []float64{0.5, 0.019, 0.001}, 1, 1},
-		{"always disturbed", []float64{0.5, 0.2, 0.1, 0.3, 0.001}, 2, 1},
+		{"calm at once", []float64{0.015, 0.001}, 0, 0, 1},
+		{"disturbed once", []float64{0.5, 0.019, 0.001}, 0, 1, 1},
+		{"always disturbed", []float64{0.5, 0.2, 0.1, 0.3, 0.001}, 0, 2, 1},
+		{"no time", []float64{0.5, 0.2, 0.001}, 1, 1, 1},
 	} {
 		b := &benchmark{timed: []unit{{name: "sec/op"}}, apart: []float64{usual, usual, usual, usual, 1, 1, 1}}
 		var quads [][4]result
@@ -321,11 +347,14 @@ func TestSettle(t *testing.T) {
 			}
 			quads = append(quads, q)
 		}
-		kept, err := b.settle(func() ([4]result, error) {
+		first, kept, err := b.settle(func() ([4]result, error) {
 			q := quads[0]
 			quads = quads[1:]
 			return q, nil
-		})
+		}, func() bool { return len(quads) != test.late })
+		if first[0].iters != 0 {
+			t.Errorf("%s: quad %d is the first", test.name, first[0].iters)
+		}
 		if err != nil || kept[0].iters != test.want || len(quads) != test.more {
 			t.Errorf("%s: kept quad %d, %d left, %v; want %d, %d left", test.name, kept[0].iters, len(quads), err, test.want, test.more)
 		}

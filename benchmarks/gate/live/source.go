@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"time"
 )
@@ -17,29 +18,33 @@ type source struct {
 
 func (s *source) Left() time.Duration { return time.Until(s.deadline) }
 
-// Link is the mean of what linking a seed took so far.
-func (s *source) Link() time.Duration { return s.linking / time.Duration(max(1, s.links)) }
+// Link is what linking the items' packages at a seed takes, by those linked so far: as many at a time as there are processors.
+func (s *source) Link(items []int) (cost time.Duration) {
+	pkgs := s.packagesOf(items)
+	for _, p := range pkgs {
+		cost += p.linking / time.Duration(max(1, p.links))
+	}
+	return cost / time.Duration(max(1, min(runtime.GOMAXPROCS(0), 2*len(pkgs))))
+}
 
-// Prepare links the packages of the items at the seeds and removes what was linked before.
-func (s *source) Prepare(ctx context.Context, seeds, items []int) error {
-	var pkgs []*pkg
+// packagesOf returns the packages of the items.
+func (s *source) packagesOf(items []int) (pkgs []*pkg) {
 	for _, i := range items {
 		if p := s.benchmarks[i].pkg; !slices.Contains(pkgs, p) {
 			pkgs = append(pkgs, p)
 		}
 	}
+	return pkgs
+}
+
+// Prepare links the packages of the items at the seeds and removes what was linked before.
+func (s *source) Prepare(ctx context.Context, seeds, items []int) error {
 	for _, b := range s.benchmarks {
 		if err := b.pkg.unlink(); err != nil {
 			return err
 		}
 	}
-	began := time.Now()
-	if err := s.link(ctx, pkgs, seeds); err != nil {
-		return err
-	}
-	s.linking += time.Since(began)
-	s.links += len(seeds)
-	return nil
+	return s.link(ctx, s.packagesOf(items), seeds)
 }
 
 // Quad runs base head head base, or head base base head, and again if that was disturbed.
@@ -50,7 +55,7 @@ func (s *source) Quad(ctx context.Context, stage, item, seed int, reverse bool) 
 	if reverse {
 		order = [4]int{head, base, base, head}
 	}
-	kept, err := b.settle(func() ([4]result, error) { return s.four(ctx, b, seed, order) })
+	first, kept, err := b.settle(func() ([4]result, error) { return s.four(ctx, b, seed, order) }, func() bool { return s.Left() > b.cost })
 	if err != nil {
 		return nil, err
 	}
@@ -72,26 +77,35 @@ func (s *source) Quad(ctx context.Context, stage, item, seed int, reverse bool) 
 			sign = -sign
 		}
 		d[row] = sign * (logRatio(x[0], x[1]) + logRatio(x[3], x[2])) / 2
-		if row == 0 {
-			if reverse {
-				x = [4]float64{x[1], x[0], x[3], x[2]}
-			}
-			b.quads = append(b.quads, x)
-		}
 	}
+	var x [4]float64
+	for k := range first {
+		x[k] = first[k].values[b.timed[0].name]
+	}
+	if reverse {
+		x = [4]float64{x[1], x[0], x[3], x[2]}
+	}
+	b.quads = append(b.quads, x)
 	return d, nil
 }
 
 // settle measures quads until the two slices of neither side disagree by far more than they use to, which tells that something else used the machine,
-// four at most, and returns the one whose own slices agree best. That cannot favor a side: exchanging the sides leaves the disagreement as it
-// is, and so does making one of them slower.
-func (b *benchmark) settle(measure func() ([4]result, error)) (kept [4]result, err error) {
+// four at most and while there is time, and returns the first, and the one whose own slices agree best. If both sides run the same code, that
+// cannot favor one: exchanging the sides leaves the disagreement as it is. A slowdown of every process by one factor leaves it too; one
+// that comes in some processes only is seen less than it would be without.
+func (b *benchmark) settle(measure func() ([4]result, error), more func() bool) (first, kept [4]result, err error) {
 	const attempts = 4
 	least := math.Inf(1)
-	for range attempts {
+	for try := range attempts {
+		if try > 0 && !more() {
+			break
+		}
 		quad, err := measure()
 		if err != nil {
-			return kept, err
+			return first, kept, err
+		}
+		if try == 0 {
+			first = quad
 		}
 		apart, calm := disagreement(quad, b.timed[0].name), b.calm()
 		b.apart = append(b.apart, apart)
@@ -102,7 +116,7 @@ func (b *benchmark) settle(measure func() ([4]result, error)) (kept [4]result, e
 			break
 		}
 	}
-	return kept, nil
+	return first, kept, nil
 }
 
 // four runs the slices of a quad.
@@ -122,14 +136,15 @@ func disagreement(quad [4]result, unit string) float64 {
 }
 
 // calm is the largest disagreement of a quad that is kept at once: twice the lower quartile of those seen. On a shared machine half of all quads
-// may be disturbed, as where another's work on the same core comes and goes, so that the median would tell of the disturbance.
+// may be disturbed, as where another's work on the same core comes and goes, so that the median would tell of the disturbance. Times are printed
+// with four digits: what they cannot tell is calm.
 func (b *benchmark) calm() float64 {
-	const few, generous, times = 4, 0.1, 2
+	const few, generous, times, least = 4, 0.1, 2, 0.002
 	if len(b.apart) < few {
 		return generous
 	}
 	sorted := slices.Sorted(slices.Values(b.apart))
-	return times * sorted[len(sorted)/4]
+	return max(least, times*sorted[len(sorted)/4])
 }
 
 // logRatio is log(new/old), where 0 is as good as 1e-9 of the other.

@@ -39,6 +39,8 @@ type pkg struct {
 	at       int // unique, for paths
 	sides    [2]binary.Package
 	binaries map[int][2]string // by seed index
+	links    int               // seeds linked
+	linking  time.Duration     // that their links took, as if one after the other
 }
 
 // benchmark is a benchmark that both sides have.
@@ -53,7 +55,7 @@ type benchmark struct {
 	timed   []unit             // judged by pairs
 	other   []unit             // judged without
 	runs    [2][]result        // all slices
-	quads   [][4]float64       // values of the first timed unit: base, head, head, base, whichever came first
+	quads   [][4]float64       // values of the first timed unit, before any was run again: base, head, head, base, whichever came first
 	apart   []float64          // how far slices of one side of each quad were apart, those run again included
 	first   map[string]float64 // values that are told apart from derived ones by the one iteration of the discovery
 }
@@ -75,8 +77,6 @@ type suite struct {
 	deadline   time.Time
 	report     *gate.Report
 	benchmarks []*benchmark
-	links      int           // seeds linked
-	linking    time.Duration // that it took
 }
 
 // find decides what is measured: packages whose code differs, benchmarks that both sides have, iterations and units.
@@ -86,11 +86,9 @@ func (s *suite) find(ctx context.Context) error {
 		return err
 	}
 	if len(pkgs) > 0 {
-		began := time.Now()
 		if err := s.link(ctx, pkgs, []int{-1}); err != nil {
 			return err
 		}
-		s.linking, s.links = time.Since(began), 1
 	}
 	for _, p := range pkgs {
 		if err := s.discover(ctx, p); err != nil {
@@ -102,7 +100,7 @@ func (s *suite) find(ctx context.Context) error {
 	}
 	if changed := s.changed(); len(changed) > 0 {
 		if !s.AllowChanged {
-			return fmt.Errorf("the source of benchmarks changed, so that they may measure something else: %s: change them in a commit of their own, or judge them all the same "+
+			return fmt.Errorf("the source of benchmarks changed, so that they may measure something else: %s: change them apart from the code that they measure, or judge them all the same "+
 				"with --allow-changed-benchmarks", list(changed))
 		}
 		s.report.Notes = append(s.report.Notes, "the benchmark's own source changed: "+list(changed))
@@ -171,6 +169,10 @@ func (s *suite) packages(ctx context.Context) ([]*pkg, error) {
 	files, err := s.pair.Changed(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if s.pair.Base.Commit == s.pair.Head.Commit && len(files) == 0 {
+		return nil, fmt.Errorf("base and head are both %s and no file changed, so there is nothing to compare: name an earlier base, such as HEAD~1 or the last release's tag; "+
+			"or are --base and --head exchanged?", s.pair.Base.Name)
 	}
 	equal := make([]bool, len(pkgs))
 	err = s.each(ctx, len(pkgs), func(ctx context.Context, i int) error {
@@ -250,10 +252,16 @@ func (s *suite) link(ctx context.Context, pkgs []*pkg, seeds []int) error {
 			p.binaries[seed] = out
 		}
 	}
+	took := make([]time.Duration, len(jobs))
 	err := s.each(ctx, len(jobs), func(ctx context.Context, i int) error {
-		j := jobs[i]
+		j, began := jobs[i], time.Now()
+		defer func() { took[i] = time.Since(began) }()
 		return s.builder.Link(ctx, j.side, j.p.sides[j.side], s.Seed+uint32(j.seed)+1, j.out)
 	})
+	for i, j := range jobs {
+		j.p.linking += took[i]
+		j.p.links += j.side // of the two of a seed
+	}
 	return errors.Join(err, s.pair.Unmoved(ctx))
 }
 
@@ -299,7 +307,8 @@ func (s *suite) discover(ctx context.Context, p *pkg) error {
 			}
 		}
 	}
-	if err := s.silent(p, found); err != nil {
+	loud, err := s.silent(p, found)
+	if err != nil {
 		return err
 	}
 	full := func(name string) string { return p.sides[head].ImportPath + ".Benchmark" + name }
@@ -312,6 +321,12 @@ func (s *suite) discover(ctx context.Context, p *pkg) error {
 		old, ok := found[base][name]
 		if !ok {
 			s.report.Added = append(s.report.Added, full(name))
+			function, _, _ := strings.Cut(strings.TrimSuffix(name, s.runner.suffix), "/")
+			if _, declared := p.sides[base].Benchmarks["Benchmark"+function]; declared && !loud[base]["Benchmark"+function] {
+				loud[base]["Benchmark"+function] = true // noted once
+				s.report.Notes = append(s.report.Notes, fmt.Sprintf("%s.Benchmark%s has no result in the base, which has it too: not judged; if it reads files that git ignores, "+
+					"compare commits with --head HEAD, or commit them", p.sides[head].ImportPath, function))
+			}
 			continue
 		}
 		plain := strings.TrimSuffix(name, s.runner.suffix)
@@ -322,24 +337,25 @@ func (s *suite) discover(ctx context.Context, p *pkg) error {
 	return nil
 }
 
-// silent notes the selected functions of a package that have no result on either side, as those that skip, and refuses if there is no other.
-func (s *suite) silent(p *pkg, found [2]map[string]result) error {
-	loud := map[string]bool{}
-	for _, results := range found {
+// silent notes the selected functions of a package that have no result on either side, as those that skip, and refuses if there is no other. It returns
+// those that have one, of each side.
+func (s *suite) silent(p *pkg, found [2]map[string]result) (loud [2]map[string]bool, err error) {
+	for side, results := range found {
+		loud[side] = map[string]bool{}
 		for name := range results {
 			function, _, _ := strings.Cut(strings.TrimSuffix(name, s.runner.suffix), "/")
-			loud["Benchmark"+function] = true
+			loud[side]["Benchmark"+function] = true
 		}
 	}
-	if len(loud) == 0 {
-		return fmt.Errorf("no benchmark of %s matches %q, or all skip: select packages and benchmarks that have results", p.sides[head].ImportPath, s.Bench)
+	if len(loud[base])+len(loud[head]) == 0 {
+		return loud, fmt.Errorf("no benchmark of %s matches %q, or all skip: select packages and benchmarks that have results", p.sides[head].ImportPath, s.Bench)
 	}
 	for _, function := range slices.Sorted(maps.Keys(p.sides[head].Benchmarks)) {
-		if !loud[function] {
+		if !loud[base][function] && !loud[head][function] {
 			s.report.Notes = append(s.report.Notes, fmt.Sprintf("%s.%s has no result on either side: not judged", p.sides[head].ImportPath, function))
 		}
 	}
-	return nil
+	return loud, nil
 }
 
 // changed returns the benchmark functions whose own source differs, of those that both sides have.
@@ -376,7 +392,7 @@ func (s *suite) calibrate(ctx context.Context, b *benchmark) error {
 		return time.Duration(float64(b.n) * r.values["sec/op"] * float64(time.Second))
 	}
 	b.cost = 2*max(took, time.Millisecond) + 2*(whole(old)+max(0, took-whole(new)))
-	if ratio := new.values["sec/op"] / old.values["sec/op"]; ratio > 2 && b.n > 1 { // also false where there is no time
+	if ratio := new.values["sec/op"] / old.values["sec/op"]; ratio > 2 && b.n > 2 { // also false where there is no time
 		b.n = iterations(old, ratio)
 		b.cost = max(time.Millisecond, b.cost*time.Duration(b.n)/time.Duration(new.iters))
 	}
@@ -396,10 +412,11 @@ func (s *suite) calibrate(ctx context.Context, b *benchmark) error {
 // full is the name with the package.
 func (b *benchmark) full() string { return b.pkg.sides[head].ImportPath + ".Benchmark" + b.name }
 
-// iterations is how many fill a slice whose iterations are slower than those of r by a factor.
+// iterations is how many fill a slice whose iterations are slower than those of r by a factor: two at least, because one would be the first, which package
+// testing otherwise runs before it times.
 func iterations(r result, factor float64) int {
 	if sec := r.values["sec/op"]; sec > 0 {
-		return int(min(1e9, max(1, math.Round(slice.Seconds()/sec/factor))))
+		return int(min(1e9, max(2, math.Round(slice.Seconds()/sec/factor))))
 	}
 	return r.iters
 }

@@ -15,7 +15,7 @@
 //
 // # Two stages
 //
-// The first stage screens: every item is measured at 16 seeds, at 8 if time is short, a noisy one at more while it lasts. An item is a suspect if
+// The first stage screens: every item is measured at 16 seeds, at 8 if time is short, a noisy one at more while the second stage will not need the time. An item is a suspect if
 // Wilcoxon's signed rank test, uncorrected, gives p < 0.1 for any of its rows against "not slower". The second stage measures the suspects again
 // at seeds that the first has not used, and its data alone decide: Wilcoxon's test against "slower by at most the slack", one-sided and exact,
 // Holm's correction over the rows of the suspects. Because the selection saw none of these data, the probability that a suite in which nothing
@@ -89,8 +89,8 @@ type Source interface {
 	Quad(ctx context.Context, stage, item, seed int, reverse bool) ([]float64, error)
 	// Left is the time that remains.
 	Left() time.Duration
-	// Link is the expected time that Prepare takes for one seed.
-	Link() time.Duration
+	// Link is the expected time that Prepare takes for one seed and these items.
+	Link(items []int) time.Duration
 }
 
 // Verdict is the outcome for a row.

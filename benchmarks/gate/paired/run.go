@@ -21,7 +21,7 @@ type state struct {
 	src   Source
 	items []Item
 	quads [2][][][]float64 // stage, item, row: the log ratios
-	spent []time.Duration  // item: on its quads
+	spent []time.Duration  // item: on its quads of the first stage
 	skip  []string         // item: why it is not judged, "" if it is
 	seed  int              // the next unused
 	rng   *rand.Rand
@@ -66,7 +66,7 @@ func (d Design) measure(ctx context.Context, src Source, items []Item) (*state, 
 
 // screen is the first stage.
 func (s *state) screen(ctx context.Context) error {
-	s.fit(s.src.Left() - s.room(minConfirm))
+	s.fit()
 	var open []int
 	for i := range s.items {
 		if s.skip[i] == "" {
@@ -82,7 +82,7 @@ func (s *state) screen(ctx context.Context) error {
 		case round >= minScreen:
 			keep = s.room(fairConfirm)
 		}
-		cost := s.src.Link()
+		cost := s.src.Link(open)
 		for _, i := range open {
 			cost += s.cost(i)
 		}
@@ -105,24 +105,33 @@ func (s *state) screen(ctx context.Context) error {
 	return nil
 }
 
-// cost is what a quad of an item takes: on average so far, or as expected.
+// cost is what a quad of an item takes: on average in the first stage, or as expected.
 func (s *state) cost(i int) time.Duration {
-	if n := len(s.quads[0][i][0]) + len(s.quads[1][i][0]); n > 0 {
+	if n := len(s.quads[0][i][0]); n > 0 {
 		return s.spent[i] / time.Duration(n)
 	}
 	return s.items[i].Cost
 }
 
-// room is the time that the second stage takes for the present suspects, and one more of mean cost, with n quads each.
+// room is the time that the second stage takes for the present suspects, and one more of median cost, with n quads each.
 func (s *state) room(n int) time.Duration {
-	all, suspects := time.Duration(0), time.Duration(0)
+	var suspects, others []int
 	for i := range s.items {
-		all += s.cost(i)
 		if slow, fast := s.suspicion(i); slow < slowLevel || fast < fastLevel {
-			suspects += s.cost(i)
+			suspects = append(suspects, i)
+		} else if s.skip[i] == "" {
+			others = append(others, i)
 		}
 	}
-	return time.Duration(float64(n) / confirmShare * float64(s.src.Link()+suspects+all/time.Duration(max(1, len(s.items)))))
+	if len(others) > 0 {
+		slices.SortStableFunc(others, func(a, b int) int { return cmp.Compare(s.cost(a), s.cost(b)) })
+		suspects = append(suspects, others[len(others)/2])
+	}
+	cost := s.src.Link(suspects)
+	for _, i := range suspects {
+		cost += s.cost(i)
+	}
+	return time.Duration(float64(n) / confirmShare * float64(cost))
 }
 
 // suspicion is the least uncorrected p of an item's rows in the first stage, in each direction.
@@ -137,22 +146,25 @@ func (s *state) suspicion(i int) (slow, fast float64) {
 	return slow, fast
 }
 
-// fit leaves out the most expensive items until the least number of rounds fits into the time.
-func (s *state) fit(limit time.Duration) {
+// fit leaves out the most expensive items until the least number of rounds, and a second stage, fit into the time.
+func (s *state) fit() {
 	order := make([]int, len(s.items))
-	cost := minScreen * s.src.Link()
 	for i := range order {
 		order[i] = i
-		cost += minScreen * s.items[i].Cost
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(s.items[b].Cost, s.items[a].Cost) })
-	for _, i := range order {
-		if cost <= limit {
+	for k, i := range order {
+		rest := order[k:]
+		link := s.src.Link(rest)
+		cost := link
+		for _, other := range rest {
+			cost += s.items[other].Cost
+		}
+		if minScreen*cost <= s.src.Left()-s.room(minConfirm) {
 			return
 		}
-		cost -= minScreen * s.items[i].Cost
 		s.skip[i] = fmt.Sprintf("not measured: the budget has no room for %d quads of %v beside the rest, and for linking at as many seeds, %v each: raise the budget, or "+
-			"select fewer benchmarks or packages", minScreen, s.items[i].Cost.Round(10*time.Millisecond), s.src.Link().Round(10*time.Millisecond))
+			"select fewer benchmarks or packages", minScreen, s.items[i].Cost.Round(10*time.Millisecond), link.Round(10*time.Millisecond))
 	}
 }
 
@@ -187,7 +199,9 @@ func (s *state) measure(ctx context.Context, stage, n int, want func(item, round
 			}
 			before := s.src.Left()
 			d, err := s.src.Quad(ctx, stage, i, seeds[r], s.rng.Uint64()&1 == 0)
-			s.spent[i] += before - s.src.Left()
+			if stage == 0 {
+				s.spent[i] += before - s.src.Left()
+			}
 			if err != nil {
 				return r, err
 			}
@@ -262,7 +276,7 @@ func (s *state) allocate(items []int) map[int]int {
 			rounds[i], longest = n, max(longest, n)
 			cost += time.Duration(n) * s.cost(i)
 		}
-		if cost+time.Duration(longest)*s.src.Link() <= s.left {
+		if cost+time.Duration(longest)*s.src.Link(items) <= s.left {
 			return rounds
 		}
 	}
@@ -341,18 +355,20 @@ func (s *state) conclude() [][]Result {
 	for i, item := range s.items {
 		results[i] = make([]Result, item.Rows)
 	}
-	carried := 0
+	family := 0 // rows that are judged as slower
 	for _, fast := range []bool{false, true} {
 		rows, p, level := s.decide(fast)
-		carried += len(rows)
+		if !fast {
+			family = len(rows)
+		}
 		for k, at := range rows {
-			results[at[0]][at[1]] = s.second(at[0], at[1], fast, p[k], level[k], len(rows))
+			results[at[0]][at[1]] = s.second(at[0], at[1], fast, p[k], level[k], family)
 		}
 	}
 	for i := range s.items {
 		for row := range s.items[i].Rows {
 			if s.rounds[i] == 0 {
-				results[i][row] = s.first(i, row, carried)
+				results[i][row] = s.first(i, row, family)
 			}
 			results[i][row].Pairs = slices.Concat(s.quads[0][i][row], s.quads[1][i][row])
 		}
@@ -361,7 +377,7 @@ func (s *state) conclude() [][]Result {
 }
 
 // second is the result of a row that was measured again.
-func (s *state) second(i, row int, fast bool, p, level float64, rows int) Result {
+func (s *state) second(i, row int, fast bool, p, level float64, family int) Result {
 	d := s.quads[1][i][row]
 	r := Result{Verdict: Inconclusive, Quads: [2]int{len(s.quads[0][i][row]), len(d)}, P: p, Lo: math.Inf(-1), Hi: math.Inf(1), Resolution: math.Inf(1)}
 	if len(d) == 0 {
@@ -372,10 +388,11 @@ func (s *state) second(i, row int, fast bool, p, level float64, rows int) Result
 	r.Center = x.center()
 	// The other direction is judged as if it were alone.
 	r.Lo, r.Hi = x.bounds(level, s.Alpha, s.tails)
-	if fast {
+	if fast { // had it become slower, it would have been one more of the other family
 		r.Lo, r.Hi = x.bounds(s.Alpha, level, s.tails)
+		family += s.items[i].Rows
 	}
-	r.Resolution = newNoise(s.Seed, s.quads[0][i][row], d).resolution(resamples, r.Quads[0], len(d), s.theta(), s.Alpha/float64(rows), s.tails)
+	r.Resolution = newNoise(s.Seed, s.quads[0][i][row], d).resolution(resamples, r.Quads[0], len(d), s.theta(), s.Alpha/float64(family), s.tails)
 	switch {
 	case p < s.Alpha && fast:
 		r.Verdict = Improved
@@ -388,7 +405,7 @@ func (s *state) second(i, row int, fast bool, p, level float64, rows int) Result
 }
 
 // first is the result of a row that was not.
-func (s *state) first(i, row, carried int) Result {
+func (s *state) first(i, row, family int) Result {
 	d := s.quads[0][i][row]
 	r := Result{Verdict: Inconclusive, Quads: [2]int{len(d), 0}, P: 1, Lo: math.Inf(-1), Hi: math.Inf(1), Resolution: math.Inf(1), Reason: s.skip[i]}
 	if len(d) == 0 {
@@ -406,7 +423,7 @@ func (s *state) first(i, row, carried int) Result {
 	}
 	// Had it been a suspect, it would have been one more.
 	again := s.allocate(append(slices.Clone(s.suspects), i))[i]
-	r.Resolution = newNoise(s.Seed, d).resolution(resamples, len(d), again, s.theta(), s.Alpha/float64(carried+s.items[i].Rows), s.tails)
+	r.Resolution = newNoise(s.Seed, d).resolution(resamples, len(d), again, s.theta(), s.Alpha/float64(family+s.items[i].Rows), s.tails)
 	if s.pSlow[i] < slowLevel {
 		r.Reason = "a suspect, and the budget has no room to measure it again: raise the budget"
 		return r

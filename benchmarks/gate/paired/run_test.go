@@ -22,6 +22,7 @@ type simulated struct {
 	benches  []bench
 	clock    time.Duration
 	cost     time.Duration
+	costs    map[int]time.Duration // item: where it is another
 	prepared map[int]bool
 	used     map[[2]int]bool // item, seed
 	stages   map[int]int     // seed: stage
@@ -33,11 +34,11 @@ func newSimulated(seed uint64, budget time.Duration, benches ...bench) *simulate
 		used: map[[2]int]bool{}, stages: map[int]int{}}
 }
 
-func (s *simulated) Left() time.Duration { return s.clock }
-func (s *simulated) Link() time.Duration { return 500 * time.Millisecond }
+func (s *simulated) Left() time.Duration      { return s.clock }
+func (s *simulated) Link([]int) time.Duration { return 500 * time.Millisecond }
 
-func (s *simulated) Prepare(_ context.Context, seeds []int, _ []int) error {
-	s.clock -= time.Duration(len(seeds)) * s.Link()
+func (s *simulated) Prepare(_ context.Context, seeds, items []int) error {
+	s.clock -= time.Duration(len(seeds)) * s.Link(items)
 	s.prepared = map[int]bool{}
 	for _, seed := range seeds {
 		s.prepared[seed] = true
@@ -53,7 +54,7 @@ func (s *simulated) Quad(_ context.Context, stage, item, seed int, _ bool) ([]fl
 		return nil, errors.New("a seed is used twice, in both stages, or was not prepared")
 	}
 	s.used[at], s.stages[seed] = true, stage
-	s.clock -= s.cost
+	s.clock -= s.price(item)
 	b := s.benches[item]
 	return []float64{math.Log1p(b.slowdown) + b.noise(s.rng)}, nil
 }
@@ -61,9 +62,16 @@ func (s *simulated) Quad(_ context.Context, stage, item, seed int, _ bool) ([]fl
 func (s *simulated) items() []Item {
 	items := make([]Item, len(s.benches))
 	for i := range items {
-		items[i] = Item{Rows: 1, Cost: s.cost}
+		items[i] = Item{Rows: 1, Cost: s.price(i)}
 	}
 	return items
+}
+
+func (s *simulated) price(item int) time.Duration {
+	if c, ok := s.costs[item]; ok {
+		return c
+	}
+	return s.cost
 }
 
 // The noises: a paired log ratio of a quiet and of a busy machine, and of layouts that cost one side or the other 10 %.
@@ -94,6 +102,22 @@ func run(t *testing.T, s *simulated, d Design) [][]Result {
 }
 
 func defaults(seed uint64) Design { return Design{Alpha: 0.01, Slack: 0.01, Limit: 0.05, Seed: seed} }
+
+// TestFit holds that what does not fit into the time is left out, and that the rest is judged as if it were alone.
+func TestFit(t *testing.T) {
+	quiet := bench{normal(0.01), 0}
+	s := newSimulated(1, 210*time.Second, quiet, quiet, bench{normal(0.01), 0.05}, quiet)
+	s.costs = map[int]time.Duration{1: 80 * time.Second}
+	for i, r := range run(t, s, defaults(1)) {
+		want := []Verdict{Pass, Inconclusive, Regression, Pass}[i]
+		if r[0].Verdict != want || (i == 1) != strings.Contains(r[0].Reason, "not measured") {
+			t.Errorf("item %d: %+v, want %s", i, r[0], want)
+		}
+	}
+	if s.clock < 0 {
+		t.Errorf("the budget is exceeded by %v", -s.clock)
+	}
+}
 
 func TestVerdicts(t *testing.T) {
 	for _, test := range []struct {

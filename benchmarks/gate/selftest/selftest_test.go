@@ -42,11 +42,12 @@ func TestAims(t *testing.T) {
 		result Result
 		want   string
 	}{
-		{"all well", Result{Alarms: NewRate(0, 20), Found: []Found{found(0.03, 2, 20), found(0.05, 20, 20), found(0.1, 20, 20), found(0.2, 20, 20)}}, ""},
-		{"one of twenty contradicts nothing", Result{Alarms: NewRate(1, 20), Found: []Found{found(0.05, 19, 20)}}, ""},
-		{"alarms", Result{Alarms: NewRate(3, 20)}, "false alarms in 3 of 20"},
-		{"missed", Result{Alarms: NewRate(0, 20), Found: []Found{found(0.05, 14, 20), found(0.1, 16, 20)}}, "slowdowns of 5 % found in 14 of 20"},
-		{"nothing within", Result{Alarms: NewRate(0, 20), Found: []Found{{0.05, NewRate(0, 20), NewRate(0, 0)}}}, ""},
+		{"all well", Result{Limit: 0.05, Alarms: NewRate(0, 20), Found: []Found{found(0.03, 2, 20), found(0.05, 20, 20), found(0.1, 20, 20), found(0.2, 20, 20)}}, ""},
+		{"one of twenty contradicts nothing", Result{Limit: 0.05, Alarms: NewRate(1, 20), Found: []Found{found(0.05, 19, 20)}}, ""},
+		{"alarms", Result{Limit: 0.05, Alarms: NewRate(3, 20)}, "false alarms in 3 of 20"},
+		{"missed", Result{Limit: 0.05, Alarms: NewRate(0, 20), Found: []Found{found(0.05, 14, 20), found(0.1, 16, 20)}}, "slowdowns of 5 % found in 14 of 20"},
+		{"smaller than the limit", Result{Limit: 0.2, Alarms: NewRate(0, 20), Found: []Found{found(0.05, 0, 20), found(0.1, 0, 20), found(0.2, 19, 20)}}, ""},
+		{"nothing within", Result{Limit: 0.05, Alarms: NewRate(0, 20), Found: []Found{{0.05, NewRate(0, 20), NewRate(0, 0)}}}, ""},
 	} {
 		if got := strings.Join(test.result.Aims(), "; "); !strings.HasPrefix(got, test.want) || (got == "") != (test.want == "") {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)

@@ -20,8 +20,7 @@ import (
 )
 
 // long are cases that take minutes together, with the stride at which their elements are evaluated where ASSAY_PRECISE is "all", as it is in
-// CI. Of other cases it is then every element, and otherwise about someElements of a result. Where it is "few", as for tools/mutate, which runs
-// this often, and under the race detector, it is fewer, and wide cases are left out too.
+// CI. Of other cases it is then every element. Otherwise it is about someElements of a result, and long and wide cases are left out.
 var long = map[string]int{
 	"attention/tiles-512": 1, "gpt/opticks": 1, "gpt.cached/opticks": 1, "gpt.loss/opticks": 8,
 	"cross_entropy/vocabulary": 1, "cross_entropy/vocabulary-mean": 1, "cross_entropy/vocabulary-flat": 1, "cross_entropy/vocabulary-shift": 1,
@@ -33,26 +32,17 @@ var wideCases = []string{"cross_entropy.grad/vocabulary", "softmax/vocabulary", 
 	"attention/tiles-200", "attention/softcap-tiles-200", "attention.grad/tiles-130", "ffn.grad/wide", "attention.grad/wide", "linear.grad/wide",
 	"gpt/wide", "gpt.cached/wide", "gpt.loss/wide", "block/wide", "mha/wide", "ffn/wide"}
 
-const (
-	someElements = 600
-	fewElements  = 60
-)
+const someElements = 60
 
-// how much is evaluated.
 func everything() bool { return os.Getenv("ASSAY_PRECISE") == "all" }
-func few() bool        { return os.Getenv("ASSAY_PRECISE") == "few" || !everything() && underRace }
-
-var underRace bool
 
 func leftOut(id string) bool {
-	return !everything() && long[id] != 0 || few() && slices.Contains(wideCases, id)
+	return !everything() && (long[id] != 0 || slices.Contains(wideCases, id))
 }
 
 // stride is the distance between the elements of a result that are evaluated.
 func stride(id string, e *vector.Expect) int {
 	switch {
-	case few():
-		return 1 + len(e.Want)/fewElements
 	case !everything():
 		return 1 + len(e.Want)/someElements
 	case long[id] > 0:

@@ -1,5 +1,0 @@
-//go:build race
-
-package precise
-
-func init() { underRace = true }
