@@ -296,7 +296,7 @@ func (s *state) wish(i, rows int) int {
 		}
 		s.wishes[key] = maxConfirm
 		if n := 8 * math.Ceil(minConfirm/8*excess*excess); n < maxConfirm {
-			s.wishes[key] = max(minConfirm, int(n))
+			s.wishes[key] = max(fairConfirm, int(n))
 		}
 	}
 	return s.wishes[key]
@@ -353,27 +353,26 @@ func (s *state) decide(fast bool) (rows [][2]int, corrected, level []float64) {
 func (s *state) conclude() [][]Result {
 	results := make([][]Result, len(s.items))
 	for i, item := range s.items {
-		results[i] = make([]Result, item.Rows)
-	}
-	family := 0 // rows that are judged as slower
-	for _, fast := range []bool{false, true} {
-		rows, p, level := s.decide(fast)
-		if !fast {
-			family = len(rows)
-		}
-		for k, at := range rows {
-			results[at[0]][at[1]] = s.second(at[0], at[1], fast, p[k], level[k], family)
-		}
-	}
-	for i := range s.items {
-		for row := range s.items[i].Rows {
-			if s.rounds[i] == 0 {
-				results[i][row] = s.first(i, row, family)
-			}
-			results[i][row].Pairs = slices.Concat(s.quads[0][i][row], s.quads[1][i][row])
+		for row := range item.Rows {
+			results[i] = append(results[i], s.result(i, row))
 		}
 	}
 	return results
+}
+
+// result is that of a row, by the stage that judges it.
+func (s *state) result(i, row int) (r Result) {
+	family := len(s.carried(false)) // rows that are judged as slower
+	if s.rounds[i] == 0 {
+		r = s.first(i, row, family)
+	} else {
+		fast := s.pSlow[i] >= slowLevel
+		rows, p, level := s.decide(fast)
+		k := slices.Index(rows, [2]int{i, row})
+		r = s.second(i, row, fast, p[k], level[k], family)
+	}
+	r.Pairs = slices.Concat(s.quads[0][i][row], s.quads[1][i][row])
+	return r
 }
 
 // second is the result of a row that was measured again.
