@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"runtime"
 	"slices"
 	"time"
 )
@@ -18,13 +17,13 @@ type source struct {
 
 func (s *source) Left() time.Duration { return time.Until(s.deadline) }
 
-// Link is what linking the items' packages at a seed takes, by those linked so far: as many at a time as there are processors.
-func (s *source) Link(items []int) (cost time.Duration) {
-	pkgs := s.packagesOf(items)
-	for _, p := range pkgs {
-		cost += p.linking / time.Duration(max(1, p.links))
+// Link is what linking the items' packages at a seed takes, by the links made so far and how many of them went on at a time.
+func (s *source) Link(items []int) time.Duration {
+	cost := 0.0
+	for _, p := range s.packagesOf(items) {
+		cost += float64(p.linking) / float64(max(1, p.links))
 	}
-	return cost / time.Duration(max(1, min(runtime.GOMAXPROCS(0), 2*len(pkgs))))
+	return time.Duration(cost * float64(s.linking) / float64(max(1, s.serial)))
 }
 
 // packagesOf returns the packages of the items.

@@ -77,6 +77,8 @@ type suite struct {
 	deadline   time.Time
 	report     *gate.Report
 	benchmarks []*benchmark
+	linking    time.Duration // that links took
+	serial     time.Duration // that they would have taken one after the other
 }
 
 // find decides what is measured: packages whose code differs, benchmarks that both sides have, iterations and units.
@@ -252,13 +254,15 @@ func (s *suite) link(ctx context.Context, pkgs []*pkg, seeds []int) error {
 			p.binaries[seed] = out
 		}
 	}
-	took := make([]time.Duration, len(jobs))
+	took, started := make([]time.Duration, len(jobs)), time.Now()
 	err := s.each(ctx, len(jobs), func(ctx context.Context, i int) error {
 		j, began := jobs[i], time.Now()
 		defer func() { took[i] = time.Since(began) }()
 		return s.builder.Link(ctx, j.side, j.p.sides[j.side], s.Seed+uint32(j.seed)+1, j.out)
 	})
+	s.linking += time.Since(started)
 	for i, j := range jobs {
+		s.serial += took[i]
 		j.p.linking += took[i]
 		j.p.links += j.side // of the two of a seed
 	}
