@@ -151,14 +151,14 @@ func TestRun(t *testing.T) {
 		want    string // the rows, or of the error
 	}{
 		{"a comment", [][3]string{{"m.go", "package m", "// Package m.\npackage m\n"}, {"data/data.go", "package", "package"}}, nil, "Read same code; Sum same code"},
-		{"data beside the code", [][3]string{other, {"data/data.txt", "one", "two"}}, nil, "Read sec/op inconclusive; Sum/n=10 sec/op inconclusive; Sum/n=100 sec/op inconclusive"},
+		{"CI: data beside the code", [][3]string{other, {"data/data.txt", "one", "two"}}, nil, "Read sec/op inconclusive; Sum/n=10 sec/op inconclusive; Sum/n=100 sec/op inconclusive"},
 		{"CI: data of another package", [][3]string{{"data/data.txt", "one", "two"}}, func(o *Options) { o.Packages = []string{"."} }, "Sum same code"},
 		{"a benchmark added", [][3]string{other, {"m_test.go", "var sink", "func BenchmarkNew(b *testing.B) {}\n\nvar sink"}}, func(o *Options) { o.Bench = "New|Sum/=100$" },
 			"Sum/n=100 sec/op inconclusive; added example.com/m.BenchmarkNew"},
 		{"CI: a benchmark removed", [][3]string{{"m_test.go", "{10, 100}", "{100}"}}, nil, "--allow-removed"},
 		{"CI: a benchmark removed and one changed, allowed", [][3]string{{"m_test.go", "{10, 100}", "{100}"}}, func(o *Options) { o.AllowRemoved, o.AllowChanged = true, true },
 			"Sum/n=100 sec/op inconclusive; removed example.com/m.BenchmarkSum/n=10"},
-		{"a benchmark changed", [][3]string{{"m_test.go", "Sum(x[:n])", "Sum(x[1:n])"}}, nil, "--allow-changed-benchmarks"},
+		{"CI: a benchmark changed", [][3]string{{"m_test.go", "Sum(x[:n])", "Sum(x[1:n])"}}, nil, "--allow-changed-benchmarks"},
 		{"CI: a package removed", [][3]string{{"data/data_test.go", "BenchmarkRead", "benchmarkRead"}}, nil, "example.com/m/data.BenchmarkRead"},
 		{"it fails", [][3]string{{"m.go", "return s", `if len(x) > 50 { panic("too long") }; return s`}}, nil, "panic: too long"},
 		{"CI: it prints", [][3]string{{"m.go", "return s", "os.Stdout.WriteString(`x`); return s"}, {"m.go", "package m", "package m\nimport \"os\""}}, nil, "print to standard error"},
