@@ -230,7 +230,7 @@ func (p *prepared) judgeWithin(ctx context.Context, limit time.Duration, factory
 	case v := <-done:
 		return v.worst, v.err
 	case <-timer.C:
-		return 0, p.fail(0, clauseReturns, "did not return within %v", limit)
+		return 0, p.fail(0, clauseReturns, "did not return within %v (conformance.TimeLimit allows more)", limit)
 	case <-ctx.Done():
 		return 0, fmt.Errorf("%w: stopped in case %s: %w", ErrNothingJudged, p.ID, ctx.Err())
 	}

@@ -48,7 +48,8 @@ func Cases(ids ...string) Option { return func(c *config) { c.ids = ids } }
 // offer are reported and nothing more.
 func Profile(name string) Option { return func(c *config) { c.profile = name } }
 
-// TimeLimit changes how long one case may take; 2 minutes unless changed.
+// TimeLimit changes how long one case may take, replays included; 2 minutes unless changed. It is there to name the case of a kernel that
+// hangs, not to judge speed: a slow kernel under the race detector or an emulator needs more.
 func TimeLimit(d time.Duration) Option { return func(c *config) { c.limit = d } }
 
 // Progress has Check call f after each case.
