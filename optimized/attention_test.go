@@ -48,6 +48,7 @@ func newAttentionCase(r *rand.Rand) attentionCase {
 func (c attentionCase) spec() op.Spec { return spec("attention", c.attrs) }
 
 func TestAttention(t *testing.T) {
+	t.Parallel()
 	for i := range 150 {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			r := newRand(t)
@@ -69,6 +70,7 @@ func TestAttention(t *testing.T) {
 
 // NaN and infinities among queries, keys and values give what they give in float64.
 func TestAttentionOfSpecials(t *testing.T) {
+	t.Parallel()
 	specials := []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))}
 	for i := range 150 {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {

@@ -35,6 +35,7 @@ func TestDecodeIsPrefill(t *testing.T) {
 
 // Random traces: growing, rewinding, reordering and failing, against the float64 reference.
 func TestTraces(t *testing.T) {
+	t.Parallel()
 	const batch, h, g, d, dv, capacity = 3, 4, 2, 5, 3, 200
 	for i := range 8 {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {

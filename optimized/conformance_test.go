@@ -9,5 +9,6 @@ import (
 )
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	conformance.Run(t, func() op.Implementation { return optimized.New() }, conformance.Profile("all"))
 }

@@ -98,6 +98,7 @@ func beamAttrs(r *rand.Rand, vocab int) string {
 }
 
 func TestBeamSearchAgainstTheReference(t *testing.T) {
+	t.Parallel()
 	r := newRand(t)
 	for range 150 {
 		states, vocab := 3000, 2+r.IntN(9) // so many that the same states in another order, which tie, are not met
@@ -113,6 +114,7 @@ func TestBeamSearchAgainstTheReference(t *testing.T) {
 
 // Prompts and new tokens cross the pages of the cache.
 func TestGenerateAgainstTheReference(t *testing.T) {
+	t.Parallel()
 	m := modelSize{vocab: 23, ctx: 90, layers: 2, d: 16, hd: 16, gd: 8, f: 24}
 	for i := range 12 {
 		r := newRand(t)

@@ -51,6 +51,7 @@ func reference(t testing.TB, s op.Spec, src ...op.Tensor) []op.Tensor {
 }
 
 func TestRowGradients(t *testing.T) {
+	t.Parallel()
 	for _, n := range []int{1, 2, 3, 7, 64, 1000, 50257} {
 		for _, scale := range []float64{1, 8} {
 			t.Run(fmt.Sprintf("n=%d/scale=%g", n, scale), func(t *testing.T) {
@@ -77,6 +78,7 @@ func TestRowGradients(t *testing.T) {
 }
 
 func TestProductGradients(t *testing.T) {
+	t.Parallel()
 	for i := range 12 {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			r := newRand(t)
@@ -97,6 +99,7 @@ func (c attentionCase) gradSpec(softcap float64) op.Spec {
 }
 
 func TestAttentionGradient(t *testing.T) {
+	t.Parallel()
 	for i := range 100 {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			r := newRand(t)
@@ -108,6 +111,7 @@ func TestAttentionGradient(t *testing.T) {
 
 // NaN and infinities among queries, keys, values and upstream gradients give what they give in float64.
 func TestAttentionGradientOfSpecials(t *testing.T) {
+	t.Parallel()
 	specials := []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))}
 	for i := range 100 {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
@@ -222,6 +226,7 @@ func largest(x op.Tensor) float64 {
 }
 
 func TestLossGradients(t *testing.T) {
+	t.Parallel()
 	m := modelSize{vocab: 300, ctx: 80, layers: 2, d: 12, hd: 16, gd: 8, f: 30}
 	for i, tt := range []struct {
 		attrs          string

@@ -31,6 +31,7 @@ func checked(mr, nr int) kernel.Kernel {
 
 // Whatever kernel this machine has, the others compute the same, and none of their shapes reaches outside a buffer.
 func TestKernels(t *testing.T) {
+	t.Parallel()
 	for _, kern := range append(kernel.All(), checked(6, 16), checked(8, 32), checked(5, 64), checked(1, 1)) {
 		t.Run(kern.Name, func(t *testing.T) {
 			check := func(tol float64, s op.Spec, src ...op.Tensor) {

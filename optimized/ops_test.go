@@ -44,6 +44,7 @@ func TestIgnoredTargets(t *testing.T) {
 
 // The error of every element is within the proved bound of its sum (Higham 2002, section 3.1): K+1 roundings of |A| |B| + |bias|.
 func TestProducts(t *testing.T) {
+	t.Parallel()
 	for i := range 24 {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			r := newRand(t)
@@ -133,6 +134,7 @@ func TestProductOfSpecials(t *testing.T) {
 }
 
 func TestComposites(t *testing.T) {
+	t.Parallel()
 	for i := range 40 {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			r := newRand(t)

@@ -116,6 +116,7 @@ func r50kTable(t testing.TB) []op.Tensor {
 }
 
 func TestEncodingOpticksIsTiktokens(t *testing.T) {
+	t.Parallel()
 	tok, err := tokenizer.R50k()
 	if err != nil {
 		t.Fatal(err)
@@ -138,6 +139,7 @@ func TestEncodingOpticksIsTiktokens(t *testing.T) {
 
 // A piece of many bytes: merging by search for the best pair would take hours.
 func TestEncodingOneLongPiece(t *testing.T) {
+	t.Parallel()
 	const n = 1 << 20
 	text := op.New(op.I64, n)
 	for i := range text.I64 {
