@@ -422,3 +422,26 @@ func Validate(spec Spec, dst, src []Tensor) error {
 	}
 	return p.check(dst, src)
 }
+
+// From text to tokens and batches of them, SPEC.md TXT. Bytes and ids are integers.
+var textOps = []Args{
+	TextCleanArgs{}, TextEncodeArgs{}, TextDecodeArgs{}, TextSplitArgs{}, TextPackArgs{}, TextBatchesArgs{},
+}
+
+// Initialization, optimizers, clipping, schedules and whole training steps, SPEC.md INIT, OPT, CLIP, LR and TRAIN.
+var trainingOps = []Args{
+	InitArgs{}, AdamArgs{}, SGDArgs{}, ClipNormArgs{}, ClipValueArgs{}, LearningRateArgs{}, GPTTrainArgs{},
+}
+
+// From logits to tokens, SPEC.md DEC.
+var decodingOps = []Args{GreedyArgs{}, DistributionArgs{}, SampleArgs{}, BeamSearchArgs{}, GPTGenerateArgs{}}
+
+// Gradients of the forward ops, SPEC.md GRAD. The constants and sources of each are those of the forward op, with the gradient of the
+// loss with respect to its result as the last source; the results are the gradients with respect to every float constant and source, in
+// table order. Masks, ids and targets have none. Attributes mean what they mean there.
+var gradientOps = []Args{
+	MatMulGradArgs{}, LinearGradArgs{}, SoftmaxGradArgs{}, LogSoftmaxGradArgs{}, ReLUGradArgs{}, GELUGradArgs{}, LayerNormGradArgs{},
+	EmbeddingGradArgs{},
+	AttentionGradArgs{}, MHAGradArgs{}, FFNGradArgs{}, BlockGradArgs{},
+	GPTLossGradArgs{}, CrossEntropyGradArgs{},
+}

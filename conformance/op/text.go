@@ -5,11 +5,6 @@ import (
 	"fmt"
 )
 
-// From text to tokens and batches of them, SPEC.md TXT. Bytes and ids are integers.
-var textOps = []Args{
-	TextCleanArgs{}, TextEncodeArgs{}, TextDecodeArgs{}, TextSplitArgs{}, TextPackArgs{}, TextBatchesArgs{},
-}
-
 // TextCleanArgs: the rules of text cleaning that are switched on, in their order. Out holds Length bytes and then -1; Counts says what
 // each rule changed.
 type TextCleanArgs struct {
@@ -56,7 +51,8 @@ type TextEncodeAttrs struct {
 
 func (TextEncodeArgs) Op() string { return "text.encode" }
 
-func (a *TextEncodeArgs) defaults()       { a.Pretokenize = "gpt2" }
+func (a *TextEncodeArgs) defaults() { a.Pretokenize = "gpt2" }
+
 func (a *TextEncodeArgs) validate() error { return oneOf("pretokenize", a.Pretokenize, "gpt2", "none") }
 
 // TextEncode adapts open, which is called with the table of merges and returns the encoder.
@@ -82,7 +78,8 @@ type TextDecodeAttrs struct {
 func (TextDecodeArgs) Op() string { return "text.decode" }
 
 func (a *TextDecodeArgs) validate() error { return capacity(a.Capacity) }
-func (a *TextDecodeArgs) preset(d *dims)  { d.set("C", a.Capacity) }
+
+func (a *TextDecodeArgs) preset(d *dims) { d.set("C", a.Capacity) }
 
 // TextDecode adapts open, which is called with the table of merges and returns the decoder.
 func TextDecode(open func(TextDecodeArgs) (Runner[TextDecodeArgs], error)) Implementation {
