@@ -64,3 +64,55 @@ func (f Functions) gptLoss(a op.GPTLossArgs) error {
 	copy(a.Loss.F64, f.Reduce(losses, slices.Concat(targets...), a.IgnoreIndex, reference.Reduction(a.Reduction)))
 	return nil
 }
+
+func (f Functions) gptLossGrad(a op.GPTLossGradArgs) error {
+	w, cfg := model(a.GPTAttrs, a.GPTWeights)
+	dw, _ := model(a.GPTAttrs, op.GPTWeights{
+		Wte: a.DWte, Wpe: a.DWpe, LNfGamma: a.DLNfGamma, LNfBeta: a.DLNfBeta, Wout: a.DWout,
+		LN1Gamma: a.DLN1Gamma, LN1Beta: a.DLN1Beta, LN2Gamma: a.DLN2Gamma, LN2Beta: a.DLN2Beta,
+		Wq: a.DWq, Bq: a.DBq, Wk: a.DWk, Bk: a.DBk, Wv: a.DWv, Bv: a.DBv, Wo: a.DWo, Bo: a.DBo,
+		W1: a.DW1, B1: a.DB1, W2: a.DW2, B2: a.DB2,
+	})
+	add := sum(dw)
+	targets := intRows(a.Targets)
+	dlosses := f.ReduceGrad(a.DLoss.F64, slices.Concat(targets...), a.IgnoreIndex, reference.Reduction(a.Reduction))
+	for b, ids := range intRows(a.IDs) {
+		n := len(ids)
+		grads, err := f.GPTLossGrad(ids, targets[b], a.IgnoreIndex, dlosses[b*n:(b+1)*n], w, cfg)
+		if err != nil {
+			return err
+		}
+		add(grads)
+	}
+	return nil
+}
+
+type gptCached struct {
+	rows[*reference.GPTState]
+	f   Functions
+	w   reference.GPTWeights
+	cfg reference.Config
+}
+
+func (f Functions) openGPTCached(a op.GPTCachedArgs) (op.Runner[op.GPTCachedArgs], error) {
+	w, cfg := model(a.GPTAttrs, a.GPTWeights)
+	return &gptCached{f: f, w: w, cfg: cfg}, nil
+}
+
+func (c *gptCached) Run(a op.GPTCachedArgs) error {
+	ids := intRows(a.IDs)
+	states, err := c.step(len(ids), a.BeamIdx, func() *reference.GPTState { return reference.NewGPTState(c.cfg, a.Capacity) })
+	if err != nil {
+		return err
+	}
+	out := matrices(a.Logits)
+	for b, state := range states {
+		logits, err := c.f.GPTStep(state, ids[b], ints(a.Pos)[0], c.w, c.cfg)
+		if err != nil {
+			return err
+		}
+		store(out[b].Data, logits)
+	}
+	c.states = states
+	return nil
+}

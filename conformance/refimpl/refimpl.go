@@ -67,31 +67,6 @@ func With(f Functions) op.Implementation {
 	return op.WithFormats(float64Only{set}, op.Formats{Storage: op.Float64Format, Accumulate: op.Float64Format})
 }
 
-func (f Functions) forward() []op.Implementation {
-	return []op.Implementation{
-		op.MatMul(f.matMul),
-		op.Linear(f.linear),
-		op.Softmax(func(a op.SoftmaxArgs) error { return eachRow(a.Y, a.X, f.Softmax) }),
-		op.LogSoftmax(func(a op.LogSoftmaxArgs) error { return eachRow(a.Y, a.X, f.LogSoftmax) }),
-		op.ReLU(func(a op.ReLUArgs) error { return f.activate(a.Y, a.X, reference.ActReLU) }),
-		op.GELU(func(a op.GELUArgs) error { return f.activate(a.Y, a.X, gelu[a.Approximate]) }),
-		op.LayerNorm(f.layerNorm),
-		op.Embedding(f.embedding),
-		op.SinusoidalPositions(f.sinusoidalPositions),
-		op.LearnedPositions(f.learnedPositions),
-		op.Attention(f.attention),
-		op.AttentionScores(f.attentionScores),
-		op.AttentionCached(f.openAttentionCached),
-		op.MHA(f.mha),
-		op.FFN(f.ffn),
-		op.Block(f.block),
-		op.GPT(f.gpt),
-		op.GPTLoss(f.gptLoss),
-		op.GPTCached(f.openGPTCached),
-		op.CrossEntropy(f.crossEntropy),
-	}
-}
-
 // float64Only refuses float tensors that are not F64.
 type float64Only struct{ op.Implementation }
 
@@ -160,3 +135,90 @@ func wrap(err error) error {
 	}
 	return fault{err}
 }
+
+func (f Functions) forward() []op.Implementation {
+	return []op.Implementation{
+		op.MatMul(f.matMul),
+		op.Linear(f.linear),
+		op.Softmax(func(a op.SoftmaxArgs) error { return eachRow(a.Y, a.X, f.Softmax) }),
+		op.LogSoftmax(func(a op.LogSoftmaxArgs) error { return eachRow(a.Y, a.X, f.LogSoftmax) }),
+		op.ReLU(func(a op.ReLUArgs) error { return f.activate(a.Y, a.X, reference.ActReLU) }),
+		op.GELU(func(a op.GELUArgs) error { return f.activate(a.Y, a.X, gelu[a.Approximate]) }),
+		op.LayerNorm(f.layerNorm),
+		op.Embedding(f.embedding),
+		op.SinusoidalPositions(f.sinusoidalPositions),
+		op.LearnedPositions(f.learnedPositions),
+		op.Attention(f.attention),
+		op.AttentionScores(f.attentionScores),
+		op.AttentionCached(f.openAttentionCached),
+		op.MHA(f.mha),
+		op.FFN(f.ffn),
+		op.Block(f.block),
+		op.GPT(f.gpt),
+		op.GPTLoss(f.gptLoss),
+		op.GPTCached(f.openGPTCached),
+		op.CrossEntropy(f.crossEntropy),
+	}
+}
+
+func (f Functions) gradients() []op.Implementation {
+	return []op.Implementation{
+		op.MatMulGrad(f.matMulGrad),
+		op.LinearGrad(f.linearGrad),
+		op.SoftmaxGrad(func(a op.SoftmaxGradArgs) error { return eachPair(a.DX, a.X, a.DY, f.SoftmaxGrad) }),
+		op.LogSoftmaxGrad(func(a op.LogSoftmaxGradArgs) error { return eachPair(a.DX, a.X, a.DY, f.LogSoftmaxGrad) }),
+		op.ReLUGrad(func(a op.ReLUGradArgs) error { return f.activateGrad(a.DX, a.X, a.DY, reference.ActReLU) }),
+		op.GELUGrad(func(a op.GELUGradArgs) error { return f.activateGrad(a.DX, a.X, a.DY, gelu[a.Approximate]) }),
+		op.LayerNormGrad(f.layerNormGrad),
+		op.EmbeddingGrad(f.embeddingGrad),
+		op.AttentionGrad(f.attentionGrad),
+		op.MHAGrad(f.mhaGrad),
+		op.FFNGrad(f.ffnGrad),
+		op.BlockGrad(f.blockGrad),
+		op.GPTLossGrad(f.gptLossGrad),
+		op.CrossEntropyGrad(f.crossEntropyGrad),
+	}
+}
+
+func (f Functions) training() []op.Implementation {
+	return []op.Implementation{
+		op.Init(f.init),
+		op.Adam(f.openAdam),
+		op.SGD(f.openSGD),
+		op.ClipNorm(f.clipNorm),
+		op.ClipValue(f.clipValue),
+		op.LearningRate(f.learningRate),
+		op.GPTTrain(f.openGPTTrain),
+	}
+}
+
+func (f Functions) decoding() []op.Implementation {
+	return []op.Implementation{
+		op.Greedy(greedy),
+		op.Distribution(f.distribution),
+		op.Sample(sample),
+		op.BeamSearch(f.beamSearch),
+		op.GPTGenerate(f.openGPTGenerate),
+	}
+}
+
+func (f Functions) text() []op.Implementation {
+	return []op.Implementation{
+		op.TextClean(textClean),
+		op.TextEncode(openTextEncode),
+		op.TextDecode(openTextDecode),
+		op.TextSplit(func(a op.TextSplitArgs) error {
+			train, validation := reference.Split(ints(a.IDs), a.Fraction)
+			padded(a.Train, train)
+			padded(a.Validation, validation)
+			return nil
+		}),
+		op.TextPack(textPack),
+		op.TextBatches(textBatches),
+	}
+}
+
+// runner is a kernel that is no more than a function.
+type runner[A op.Args] func(A) error
+
+func (f runner[A]) Run(a A) error { return f(a) }

@@ -2,6 +2,7 @@ package refimpl
 
 import (
 	"math"
+	"slices"
 
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/reference"
@@ -72,21 +73,25 @@ func store(dst []float64, ms ...reference.Matrix) {
 	}
 }
 
-// masks returns the mask of each batch row and head of an attention whose optional mask tensor is t, [B|1, H|1, Tq, Tk]: with that
-// tensor, the parts that all have in common.
-func masks(t op.Tensor, common reference.Mask) func(batch, head int) reference.Mask {
-	return func(batch, head int) reference.Mask {
-		m := common
-		if !t.Present() {
-			return m
-		}
-		plane := t.Shape[2] * t.Shape[3]
-		start := (min(batch, t.Shape[0]-1)*t.Shape[1] + min(head, t.Shape[1]-1)) * plane
-		if t.DType == op.Bool {
-			m.Allow = t.Bool[start : start+plane]
-		} else {
-			m.Bias = t.F64[start : start+plane]
-		}
-		return m
+// parameters is implemented by the weights of each layer, and by their gradients.
+type parameters interface{ Parameters() [][]float64 }
+
+// sum sets the destinations of dw to the sums of the gradients that add is called with.
+func sum(dw parameters) (add func(parameters)) {
+	sums := dw.Parameters()
+	for _, s := range sums {
+		clear(s)
 	}
+	return func(grads parameters) {
+		for i, g := range grads.Parameters() {
+			for j, x := range g {
+				sums[i][j] += x
+			}
+		}
+	}
+}
+
+// sequences cuts the ints of a tensor into those of its last axis.
+func sequences(t op.Tensor) [][]int {
+	return slices.Collect(slices.Chunk(ints(t), t.Shape[len(t.Shape)-1]))
 }

@@ -9,22 +9,6 @@ import (
 	"github.com/assaykit/assay/reference"
 )
 
-func (f Functions) text() []op.Implementation {
-	return []op.Implementation{
-		op.TextClean(textClean),
-		op.TextEncode(openTextEncode),
-		op.TextDecode(openTextDecode),
-		op.TextSplit(func(a op.TextSplitArgs) error {
-			train, validation := reference.Split(ints(a.IDs), a.Fraction)
-			padded(a.Train, train)
-			padded(a.Validation, validation)
-			return nil
-		}),
-		op.TextPack(textPack),
-		op.TextBatches(textBatches),
-	}
-}
-
 func textClean(a op.TextCleanArgs) error {
 	text, err := textBytes(a.Text)
 	if err != nil {
@@ -90,11 +74,6 @@ func textBatches(a op.TextBatchesArgs) error {
 	}
 	return err
 }
-
-// runner is a kernel that is no more than a function.
-type runner[A op.Args] func(A) error
-
-func (f runner[A]) Run(a A) error { return f(a) }
 
 func encoding(bytes, merges op.Tensor) (*reference.BPE, error) {
 	var pairs [][2]int

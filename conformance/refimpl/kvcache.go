@@ -68,33 +68,3 @@ func (c *attentionCached) Run(a op.AttentionCachedArgs) error {
 	c.states = caches
 	return nil
 }
-
-type gptCached struct {
-	rows[*reference.GPTState]
-	f   Functions
-	w   reference.GPTWeights
-	cfg reference.Config
-}
-
-func (f Functions) openGPTCached(a op.GPTCachedArgs) (op.Runner[op.GPTCachedArgs], error) {
-	w, cfg := model(a.GPTAttrs, a.GPTWeights)
-	return &gptCached{f: f, w: w, cfg: cfg}, nil
-}
-
-func (c *gptCached) Run(a op.GPTCachedArgs) error {
-	ids := intRows(a.IDs)
-	states, err := c.step(len(ids), a.BeamIdx, func() *reference.GPTState { return reference.NewGPTState(c.cfg, a.Capacity) })
-	if err != nil {
-		return err
-	}
-	out := matrices(a.Logits)
-	for b, state := range states {
-		logits, err := c.f.GPTStep(state, ids[b], ints(a.Pos)[0], c.w, c.cfg)
-		if err != nil {
-			return err
-		}
-		store(out[b].Data, logits)
-	}
-	c.states = states
-	return nil
-}
