@@ -88,9 +88,9 @@ func (c *cost) forward() []op.Implementation {
 		op.AttentionCached(func(op.AttentionCachedArgs) (op.Runner[op.AttentionCachedArgs], error) {
 			return runner[op.AttentionCachedArgs](c.attentionCached), nil
 		}),
-		op.MHA(c.mha),
-		op.FFN(func(a op.FFNArgs) error { return c.ffn(rows(a.X), a) }),
-		op.Block(c.block),
+		op.MHA(func(a op.MHAArgs) error { return c.mha(a.MHAInputs) }),
+		op.FFN(func(a op.FFNArgs) error { return c.ffn(rows(a.X), a.FFNInputs) }),
+		op.Block(func(a op.BlockArgs) error { return c.block(a.BlockInputs) }),
 		op.GPT(c.gpt),
 		op.GPTLoss(func(a op.GPTLossArgs) error {
 			n := len(a.IDs.I64)
@@ -248,7 +248,7 @@ func (c *cost) cache(kept, added, window int, entry float64) {
 	c.bytes += entry * float64(max(kept-lo, 0)+added)
 }
 
-func (c *cost) mha(a op.MHAArgs) error {
+func (c *cost) mha(a op.MHAInputs) error {
 	batch, seq, headDim := a.X.Shape[0], a.X.Shape[1], a.Wq.Shape[1]/a.Heads
 	c.projections(batch*seq, a.MHAWeights)
 	n := float64(batch*a.Heads) * pairs(seq, seq, a.Causal, a.Window)
@@ -262,17 +262,17 @@ func (c *cost) projections(rows int, w op.MHAWeights) {
 	c.flops += linearCost(rows, w.Wq, w.Bq) + linearCost(rows, w.Wk, w.Bk) + linearCost(rows, w.Wv, w.Bv) + linearCost(rows, w.Wo, w.Bo)
 }
 
-func (c *cost) ffn(rows int, a op.FFNArgs) error {
+func (c *cost) ffn(rows int, a op.FFNInputs) error {
 	hidden := float64(rows * a.W1.Shape[len(a.W1.Shape)-1])
 	return c.add(linearCost(rows, a.W1, a.B1) + activationCost[a.Activation]*hidden + linearCost(rows, a.W2, a.B2))
 }
 
-func (c *cost) block(a op.BlockArgs) error {
+func (c *cost) block(a op.BlockInputs) error {
 	batch, seq, d := a.X.Shape[0], a.X.Shape[1], a.X.Shape[2]
 	headDim := a.Wq.Shape[1] / a.Heads
 	c.projections(batch*seq, op.MHAWeights{Wq: a.Wq, Bq: a.Bq, Wk: a.Wk, Bk: a.Bk, Wv: a.Wv, Bv: a.Bv, Wo: a.Wo, Bo: a.Bo})
 	c.attend(float64(batch*a.Heads)*pairs(seq, seq, a.Causal, a.Window), headDim, headDim, op.Tensor{})
-	c.ffn(batch*seq, op.FFNArgs{FFNAttrs: op.FFNAttrs{Activation: a.Activation}, W1: a.W1, B1: a.B1, W2: a.W2, B2: a.B2})
+	c.ffn(batch*seq, op.FFNInputs{FFNAttrs: op.FFNAttrs{Activation: a.Activation}, W1: a.W1, B1: a.B1, W2: a.W2, B2: a.B2})
 	return c.add(float64(batch*seq*d) * (2*layerNormCost + 2)) // two norms, two residual sums
 }
 
@@ -308,7 +308,7 @@ func (c *cost) model(a op.GPTAttrs, w op.GPTWeights, batch, seq, kept int) error
 	for l := range layers {
 		c.projections(tokens, op.MHAWeights{Wq: w.Wq, Bq: w.Bq, Wk: w.Wk, Bk: w.Bk, Wv: w.Wv, Bv: w.Bv, Wo: w.Wo, Bo: w.Bo})
 		c.attend(float64(batch*a.Heads)*pairs(seq, kept+seq, true, window(a.Windows, l)), headDim, headDim, op.Tensor{})
-		c.ffn(tokens, op.FFNArgs{FFNAttrs: op.FFNAttrs{Activation: a.Activation}, W1: w.W1, B1: w.B1, W2: w.W2, B2: w.B2})
+		c.ffn(tokens, op.FFNInputs{FFNAttrs: op.FFNAttrs{Activation: a.Activation}, W1: w.W1, B1: w.B1, W2: w.W2, B2: w.B2})
 		c.add(width * (2*layerNormCost + 2))
 	}
 	if a.ScaleEmbedding {

@@ -48,11 +48,11 @@ func (c *cost) gradients() []op.Implementation {
 			return c.add(n * (each + attentionGradCost(d.HeadDim, d.ValueDim)))
 		}),
 		op.MHAGrad(func(a op.MHAGradArgs) error {
-			c.selfAttentionGrad(a.X.Shape[0], a.X.Shape[1], op.MHAArgs{MHAAttrs: a.MHAAttrs, MHAWeights: a.MHAWeights, X: a.X, Mask: a.Mask})
+			c.selfAttentionGrad(a.X.Shape[0], a.X.Shape[1], a.MHAInputs)
 			return c.add(-linearCost(rows(a.X), a.Wo, a.Bo))
 		}),
 		op.FFNGrad(func(a op.FFNGradArgs) error {
-			c.ffnGrad(rows(a.X), op.FFNArgs{FFNAttrs: a.FFNAttrs, W1: a.W1, B1: a.B1, W2: a.W2, B2: a.B2})
+			c.ffnGrad(rows(a.X), a.FFNInputs)
 			return c.add(-linearCost(rows(a.X), a.W2, a.B2))
 		}),
 		op.BlockGrad(func(a op.BlockGradArgs) error {
@@ -98,8 +98,8 @@ func counted(targets op.Tensor, ignore int) int {
 }
 
 // selfAttentionGrad counts mha forward and backward.
-func (c *cost) selfAttentionGrad(batch, seq int, a op.MHAArgs) {
-	c.mha(op.MHAArgs{MHAAttrs: a.MHAAttrs, MHAWeights: a.MHAWeights, X: op.Tensor{Shape: []int{batch, seq}}, Mask: a.Mask})
+func (c *cost) selfAttentionGrad(batch, seq int, a op.MHAInputs) {
+	c.mha(op.MHAInputs{MHAAttrs: a.MHAAttrs, MHAWeights: a.MHAWeights, X: op.Tensor{Shape: []int{batch, seq}}, Mask: a.Mask})
 	for _, l := range [][2]op.Tensor{{a.Wq, a.Bq}, {a.Wk, a.Bk}, {a.Wv, a.Bv}, {a.Wo, a.Bo}} {
 		c.add(linearGradCost(batch*seq, l[0], l[1]))
 	}
@@ -112,7 +112,7 @@ func (c *cost) selfAttentionGrad(batch, seq int, a op.MHAArgs) {
 }
 
 // ffnGrad counts ffn forward and backward.
-func (c *cost) ffnGrad(rows int, a op.FFNArgs) {
+func (c *cost) ffnGrad(rows int, a op.FFNInputs) {
 	c.ffn(rows, a)
 	hidden := float64(rows * a.W1.Shape[len(a.W1.Shape)-1])
 	c.add(linearGradCost(rows, a.W1, a.B1) + activationGradCost[a.Activation]*hidden + linearGradCost(rows, a.W2, a.B2))
@@ -121,7 +121,7 @@ func (c *cost) ffnGrad(rows int, a op.FFNArgs) {
 // blockGrad counts a block forward and backward: two norms and two sums each way.
 func (c *cost) blockGrad(batch, seq int, a op.BlockAttrs, w op.BlockWeights) {
 	c.selfAttentionGrad(batch, seq, attentionOf(a, w))
-	c.ffnGrad(batch*seq, op.FFNArgs{FFNAttrs: op.FFNAttrs{Activation: a.Activation}, W1: w.W1, B1: w.B1, W2: w.W2, B2: w.B2})
+	c.ffnGrad(batch*seq, op.FFNInputs{FFNAttrs: op.FFNAttrs{Activation: a.Activation}, W1: w.W1, B1: w.B1, W2: w.W2, B2: w.B2})
 	c.add(float64(batch*seq*w.Wq.Shape[len(w.Wq.Shape)-2]) * (2*layerNormCost + 2 + 2*layerNormGradCost + 2))
 }
 
@@ -139,7 +139,7 @@ func (c *cost) modelGrad(targets op.Tensor, ignore int, a op.GPTAttrs, w op.GPTW
 		both, once := new(cost), new(cost)
 		weights := layer(a, w, l).BlockWeights
 		both.blockGrad(batch, seq, attrs, weights)
-		once.block(op.BlockArgs{BlockAttrs: attrs, BlockWeights: weights, X: op.Tensor{Shape: []int{batch, seq, w.Wte.Shape[1]}}})
+		once.block(op.BlockInputs{BlockAttrs: attrs, BlockWeights: weights, X: op.Tensor{Shape: []int{batch, seq, w.Wte.Shape[1]}}})
 		c.add(both.flops - once.flops)
 	}
 	if w.LNfGamma.Present() {

@@ -182,7 +182,7 @@ func (o *oracle) implementation() op.Implementation {
 		}),
 		op.MHA(o.mha),
 		op.FFN(func(a op.FFNArgs) error {
-			return o.set(feedForward(exact(a.X).gather(o.sample.rows, span(0, a.W1.Shape[0])), a, o.sample.cols))
+			return o.set(feedForward(exact(a.X).gather(o.sample.rows, span(0, a.W1.Shape[0])), a.FFNInputs, o.sample.cols))
 		}),
 		op.Block(o.block),
 		op.GPT(o.gpt),

@@ -174,11 +174,11 @@ func (o *oracle) mhaGrad(a op.MHAGradArgs) error {
 	if a.Mask.Present() || a.X.Shape[0] != 1 {
 		return op.Unsupported("mha.grad", "workloads have one sequence and no mask tensor")
 	}
-	return o.setRows(8, o.selfAttentionGrad(0, 0, exact(a.X), exact(a.DY), op.MHAArgs{MHAAttrs: a.MHAAttrs, MHAWeights: a.MHAWeights}))
+	return o.setRows(8, o.selfAttentionGrad(0, 0, exact(a.X), exact(a.DY), op.MHAInputs{MHAAttrs: a.MHAAttrs, MHAWeights: a.MHAWeights}))
 }
 
 // selfAttentionGrad takes the gradients of the eight weights, the results from first on, at layer l, and returns that of x, one sequence.
-func (o *oracle) selfAttentionGrad(first, l int, x, dy estimate, a op.MHAArgs) estimate {
+func (o *oracle) selfAttentionGrad(first, l int, x, dy estimate, a op.MHAInputs) estimate {
 	q, k, v := project(x, span(0, x.Rows), a)
 	o.setLinear(first+6, first+7, l, attend(q, k, v, span(0, x.Rows), a), dy)
 	dq, dk, dv := headGrads(q, k, v, dy.back(a.Wo), a)
@@ -189,7 +189,7 @@ func (o *oracle) selfAttentionGrad(first, l int, x, dy estimate, a op.MHAArgs) e
 }
 
 // headGrads returns the gradients of projections; those of shared keys and values are sums.
-func headGrads(q, k, v, do estimate, a op.MHAArgs) (dq, dk, dv estimate) {
+func headGrads(q, k, v, do estimate, a op.MHAInputs) (dq, dk, dv estimate) {
 	headDim, group := q.Cols/a.Heads, a.Heads/a.KVHeads
 	dq, dk, dv = newEstimate(q.Rows, q.Cols), newEstimate(k.Rows, k.Cols), newEstimate(v.Rows, v.Cols)
 	place := func(to, from estimate, head int) {

@@ -74,19 +74,19 @@ func join(a, b op.Tensor) op.Tensor {
 }
 
 // selfAttention returns columns cols of the given rows of multi-head self-attention of x, one causal sequence.
-func selfAttention(x estimate, rows []int, a op.MHAArgs, cols []int) estimate {
+func selfAttention(x estimate, rows []int, a op.MHAInputs, cols []int) estimate {
 	q, k, v := project(x, rows, a)
 	return attend(q, k, v, rows, a).linear(a.Wo, a.Bo, cols)
 }
 
 // project returns the given rows of the queries, and all keys and values.
-func project(x estimate, rows []int, a op.MHAArgs) (q, k, v estimate) {
+func project(x estimate, rows []int, a op.MHAInputs) (q, k, v estimate) {
 	q = x.gather(rows, span(0, x.Cols)).linear(a.Wq, a.Bq, span(0, a.Wq.Shape[1]))
 	return q, x.linear(a.Wk, a.Bk, span(0, a.Wk.Shape[1])), x.linear(a.Wv, a.Bv, span(0, a.Wv.Shape[1]))
 }
 
 // attend returns what the heads of the queries at the given rows make of keys and values.
-func attend(q, k, v estimate, rows []int, a op.MHAArgs) estimate {
+func attend(q, k, v estimate, rows []int, a op.MHAInputs) estimate {
 	out, headDim := newEstimate(len(rows), q.Cols), q.Cols/a.Heads
 	parallel(a.Heads, func(h int) {
 		g := h / (a.Heads / a.KVHeads)
@@ -105,16 +105,16 @@ func (o *oracle) mha(a op.MHAArgs) error {
 	if a.Mask.Present() || a.X.Shape[0] != 1 {
 		return op.Unsupported("mha", "workloads have one sequence and no mask tensor")
 	}
-	return o.set(selfAttention(exact(a.X), o.sample.rows, a, o.sample.cols))
+	return o.set(selfAttention(exact(a.X), o.sample.rows, a.MHAInputs, o.sample.cols))
 }
 
-func feedForward(x estimate, a op.FFNArgs, cols []int) estimate {
+func feedForward(x estimate, a op.FFNInputs, cols []int) estimate {
 	hidden := x.linear(a.W1, a.B1, span(0, a.W1.Shape[1])).activate(reference.Activation(a.Activation))
 	return hidden.linear(a.W2, a.B2, cols)
 }
 
 // decoderBlock returns the given rows of a block over x, one sequence.
-func decoderBlock(x estimate, rows []int, a op.BlockArgs) estimate {
+func decoderBlock(x estimate, rows []int, a op.BlockInputs) estimate {
 	all := span(0, x.Cols)
 	norm1 := func(x estimate) estimate { return x.layerNorm(floats(a.LN1Gamma), floats(a.LN1Beta), a.Eps) }
 	norm2 := func(x estimate) estimate { return x.layerNorm(floats(a.LN2Gamma), floats(a.LN2Beta), a.Eps) }
@@ -122,7 +122,7 @@ func decoderBlock(x estimate, rows []int, a op.BlockArgs) estimate {
 		return selfAttention(x, rows, attentionOf(a.BlockAttrs, a.BlockWeights), all)
 	}
 	feed := func(x estimate) estimate {
-		return feedForward(x, op.FFNArgs{FFNAttrs: op.FFNAttrs{Activation: a.Activation}, W1: a.W1, B1: a.B1, W2: a.W2, B2: a.B2}, all)
+		return feedForward(x, op.FFNInputs{FFNAttrs: op.FFNAttrs{Activation: a.Activation}, W1: a.W1, B1: a.B1, W2: a.W2, B2: a.B2}, all)
 	}
 	if a.Norm == string(reference.PostNorm) {
 		middle := norm1(x.gather(rows, all).plus(attn(x)))
@@ -133,8 +133,8 @@ func decoderBlock(x estimate, rows []int, a op.BlockArgs) estimate {
 }
 
 // attentionOf returns a block's layer of attention.
-func attentionOf(a op.BlockAttrs, w op.BlockWeights) op.MHAArgs {
-	return op.MHAArgs{
+func attentionOf(a op.BlockAttrs, w op.BlockWeights) op.MHAInputs {
+	return op.MHAInputs{
 		MHAAttrs:   op.MHAAttrs{Heads: a.Heads, KVHeads: a.KVHeads, Causal: a.Causal, Window: a.Window},
 		MHAWeights: op.MHAWeights{Wq: w.Wq, Bq: w.Bq, Wk: w.Wk, Bk: w.Bk, Wv: w.Wv, Bv: w.Bv, Wo: w.Wo, Bo: w.Bo},
 	}
@@ -144,7 +144,7 @@ func (o *oracle) block(a op.BlockArgs) error {
 	if a.X.Shape[0] != 1 {
 		return op.Unsupported("block", "workloads have one sequence")
 	}
-	return o.set(decoderBlock(exact(a.X), o.sample.rows, a))
+	return o.set(decoderBlock(exact(a.X), o.sample.rows, a.BlockInputs))
 }
 
 // decoder returns columns cols of the logits of the given rows of ids, one sequence.
@@ -182,12 +182,12 @@ func input(ids []int64, a op.GPTAttrs, w op.GPTWeights) (estimate, error) {
 }
 
 // layer returns the attributes and weights of block l.
-func layer(a op.GPTAttrs, w op.GPTWeights, l int) op.BlockArgs {
+func layer(a op.GPTAttrs, w op.GPTWeights, l int) op.BlockInputs {
 	of := func(t op.Tensor) op.Tensor {
 		n := t.Len() / t.Shape[0]
 		return op.Float32(t.F32[l*n:(l+1)*n], t.Shape[1:]...)
 	}
-	return op.BlockArgs{
+	return op.BlockInputs{
 		BlockAttrs: op.BlockAttrs{
 			Norm: a.Norm, Heads: a.Heads, KVHeads: a.KVHeads, Activation: a.Activation, Eps: a.Eps, Causal: true, Window: window(a.Windows, l),
 		},

@@ -150,9 +150,9 @@ func (t *Trainer) update(loss float64) (StepResult, error) {
 // Loss returns the mean loss of ids against targets, both I64 [B T].
 func (t *Trainer) Loss(ids, targets op.Tensor) (float64, error) {
 	loss := op.New(op.F32)
-	err := t.eval.Run(op.GPTLossArgs{
-		GPTLossAttrs: op.GPTLossAttrs{CrossEntropyAttrs: op.CrossEntropyAttrs{Reduction: "mean"}}, IDs: ids, Targets: targets, Loss: loss,
-	})
+	err := t.eval.Run(op.GPTLossArgs{Loss: loss, GPTLossInputs: op.GPTLossInputs{
+		GPTLossAttrs: op.GPTLossAttrs{CrossEntropyAttrs: op.CrossEntropyAttrs{Reduction: "mean"}}, IDs: ids, Targets: targets,
+	}})
 	return float64(loss.F32[0]), err
 }
 

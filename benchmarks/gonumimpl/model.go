@@ -145,17 +145,17 @@ func ffn(a op.FFNArgs) error {
 func block(a op.BlockArgs) error {
 	sublayer := func() op.Tensor { return op.New(op.F32, a.X.Shape...) }
 	norm := func(gamma, beta, x, y op.Tensor) error {
-		return layerNorm(op.LayerNormArgs{LayerNormAttrs: op.LayerNormAttrs{Eps: a.Eps}, Gamma: gamma, Beta: beta, X: x, Y: y})
+		return layerNorm(op.LayerNormArgs{LayerNormInputs: op.LayerNormInputs{LayerNormAttrs: op.LayerNormAttrs{Eps: a.Eps}, Gamma: gamma, Beta: beta, X: x}, Y: y})
 	}
 	attn := func(x, y op.Tensor) error {
-		return mha(op.MHAArgs{
+		return mha(op.MHAArgs{Y: y, MHAInputs: op.MHAInputs{
 			MHAAttrs:   op.MHAAttrs{Heads: a.Heads, KVHeads: a.KVHeads, Causal: a.Causal, Window: a.Window},
 			MHAWeights: op.MHAWeights{Wq: a.Wq, Bq: a.Bq, Wk: a.Wk, Bk: a.Bk, Wv: a.Wv, Bv: a.Bv, Wo: a.Wo, Bo: a.Bo},
-			X:          x, Y: y,
-		})
+			X:          x,
+		}})
 	}
 	feed := func(x, y op.Tensor) error {
-		return ffn(op.FFNArgs{FFNAttrs: op.FFNAttrs{Activation: a.Activation}, W1: a.W1, B1: a.B1, W2: a.W2, B2: a.B2, X: x, Y: y})
+		return ffn(op.FFNArgs{FFNInputs: op.FFNInputs{FFNAttrs: op.FFNAttrs{Activation: a.Activation}, W1: a.W1, B1: a.B1, W2: a.W2, B2: a.B2, X: x}, Y: y})
 	}
 	// step computes one sublayer f of x into y: f(LN(x)) + x, or LN(f(x) + x) post-norm.
 	step := func(f func(x, y op.Tensor) error, gamma, beta, x, y op.Tensor) error {
@@ -233,18 +233,18 @@ func gpt(a op.GPTArgs) error {
 			attrs.Window = a.Windows[l%len(a.Windows)]
 		}
 		y := op.New(op.F32, x.Shape...)
-		err := block(op.BlockArgs{BlockAttrs: attrs, BlockWeights: op.BlockWeights{
+		err := block(op.BlockArgs{BlockInputs: op.BlockInputs{BlockAttrs: attrs, BlockWeights: op.BlockWeights{
 			LN1Gamma: of(a.LN1Gamma), LN1Beta: of(a.LN1Beta), LN2Gamma: of(a.LN2Gamma), LN2Beta: of(a.LN2Beta),
 			Wq: of(a.Wq), Bq: of(a.Bq), Wk: of(a.Wk), Bk: of(a.Bk), Wv: of(a.Wv), Bv: of(a.Bv), Wo: of(a.Wo), Bo: of(a.Bo),
 			W1: of(a.W1), B1: of(a.B1), W2: of(a.W2), B2: of(a.B2),
-		}, X: x, Y: y})
+		}, X: x}, Y: y})
 		if err != nil {
 			return err
 		}
 		x = y
 	}
 	if a.Norm == "pre" {
-		norm := op.LayerNormArgs{LayerNormAttrs: op.LayerNormAttrs{Eps: a.Eps}, Gamma: a.LNfGamma, Beta: a.LNfBeta, X: x, Y: x}
+		norm := op.LayerNormArgs{LayerNormInputs: op.LayerNormInputs{LayerNormAttrs: op.LayerNormAttrs{Eps: a.Eps}, Gamma: a.LNfGamma, Beta: a.LNfBeta, X: x}, Y: x}
 		if err := layerNorm(norm); err != nil {
 			return err
 		}
@@ -263,8 +263,7 @@ func gptLoss(a op.GPTLossArgs) error {
 	if err := gpt(op.GPTArgs{GPTAttrs: a.GPTAttrs, GPTWeights: a.GPTWeights, IDs: a.IDs, Logits: logits}); err != nil {
 		return err
 	}
-	return crossEntropy(op.CrossEntropyArgs{
-		CrossEntropyAttrs: a.CrossEntropyAttrs, Logits: op.Float32(logits.F32, n, vocab),
-		Targets: op.Int64(a.Targets.I64, n), Loss: a.Loss,
-	})
+	return crossEntropy(op.CrossEntropyArgs{Loss: a.Loss, CrossEntropyInputs: op.CrossEntropyInputs{
+		CrossEntropyAttrs: a.CrossEntropyAttrs, Logits: op.Float32(logits.F32, n, vocab), Targets: op.Int64(a.Targets.I64, n),
+	}})
 }

@@ -37,10 +37,6 @@ type GELUAttrs struct {
 
 func (GELUArgs) Op() string { return "gelu" }
 
-func (a *GELUArgs) defaults() { a.GELUAttrs.defaults() }
-
-func (a *GELUArgs) validate() error { return a.GELUAttrs.validate() }
-
 func (a *GELUAttrs) defaults() { a.Approximate = "none" }
 
 func (a *GELUAttrs) validate() error { return oneOf("approximate", a.Approximate, "none", "tanh") }
@@ -57,10 +53,6 @@ type GELUGradArgs struct {
 }
 
 func (GELUGradArgs) Op() string { return "gelu.grad" }
-
-func (a *GELUGradArgs) defaults() { a.GELUAttrs.defaults() }
-
-func (a *GELUGradArgs) validate() error { return a.GELUAttrs.validate() }
 
 // GELUGrad adapts f.
 func GELUGrad(f func(GELUGradArgs) error) Implementation { return Func(f) }

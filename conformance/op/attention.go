@@ -8,12 +8,17 @@ import (
 
 // AttentionArgs: scaled dot-product attention, SPEC.md ATT and MSK. Mask is boolean (true: may attend) or float (added to the scores).
 type AttentionArgs struct {
+	AttentionInputs
+	Out Tensor `dst:"out" shape:"B H Tq Dv"`
+}
+
+// AttentionInputs are what attention and its gradient take.
+type AttentionInputs struct {
 	AttentionAttrs
 	Q    Tensor `src:"q" shape:"B H Tq D"`
 	K    Tensor `src:"k" shape:"B G Tk D"`
 	V    Tensor `src:"v" shape:"B G Tk Dv"`
 	Mask Tensor `src:"mask,optional" type:"bool|float" shape:"B|1 H|1 Tq Tk"`
-	Out  Tensor `dst:"out" shape:"B H Tq Dv"`
 }
 
 // AttentionAttrs: Scale defaults to 1/sqrt(D); Causal masks the future, bottom-right; Window, where it is not 0, lets a query see that
@@ -27,12 +32,10 @@ type AttentionAttrs struct {
 
 func (AttentionArgs) Op() string { return "attention" }
 
-func (a *AttentionArgs) validate() error { return a.AttentionAttrs.validate() }
-
-func (a *AttentionArgs) check(d *dims) error { return grouped(d.get("H"), d.get("G")) }
+func (a *AttentionInputs) check(d *dims) error { return grouped(d.get("H"), d.get("G")) }
 
 // EffectiveScale returns the factor of the scores: the attribute, or 1/sqrt(D) where it is absent.
-func (a *AttentionArgs) EffectiveScale() float64 { return scale(a.Scale, a.Q.Shape[3]) }
+func (a *AttentionInputs) EffectiveScale() float64 { return scale(a.Scale, a.Q.Shape[3]) }
 
 func (a *AttentionAttrs) validate() error {
 	return errors.Join(validScale(a.Scale), atLeast("window", a.Window, 0), nonNegative("softcap", a.Softcap))
@@ -42,7 +45,7 @@ func (a *AttentionAttrs) validate() error {
 type AttentionDims struct{ Batch, Heads, KVHeads, SeqQ, SeqK, HeadDim, ValueDim int }
 
 // Dims returns the lengths of the axes.
-func (a *AttentionArgs) Dims() AttentionDims {
+func (a *AttentionInputs) Dims() AttentionDims {
 	return AttentionDims{a.Q.Shape[0], a.Q.Shape[1], a.K.Shape[1], a.Q.Shape[2], a.K.Shape[2], a.Q.Shape[3], a.V.Shape[3]}
 }
 
@@ -51,11 +54,7 @@ func Attention(f func(AttentionArgs) error) Implementation { return Func(f) }
 
 // AttentionGradArgs: the gradients of AttentionArgs.
 type AttentionGradArgs struct {
-	AttentionAttrs
-	Q    Tensor `src:"q" shape:"B H Tq D"`
-	K    Tensor `src:"k" shape:"B G Tk D"`
-	V    Tensor `src:"v" shape:"B G Tk Dv"`
-	Mask Tensor `src:"mask,optional" type:"bool|float" shape:"B|1 H|1 Tq Tk"`
+	AttentionInputs
 	DOut Tensor `src:"dout" shape:"B H Tq Dv"`
 	DQ   Tensor `dst:"dq" shape:"B H Tq D"`
 	DK   Tensor `dst:"dk" shape:"B G Tk D"`
@@ -63,18 +62,6 @@ type AttentionGradArgs struct {
 }
 
 func (AttentionGradArgs) Op() string { return "attention.grad" }
-
-func (a *AttentionGradArgs) validate() error { return a.AttentionAttrs.validate() }
-
-func (a *AttentionGradArgs) check(d *dims) error { return grouped(d.get("H"), d.get("G")) }
-
-// EffectiveScale returns the factor of the scores: the attribute, or 1/sqrt(D) where it is absent.
-func (a *AttentionGradArgs) EffectiveScale() float64 { return scale(a.Scale, a.Q.Shape[3]) }
-
-// Dims returns the lengths of the axes.
-func (a *AttentionGradArgs) Dims() AttentionDims {
-	return AttentionDims{a.Q.Shape[0], a.Q.Shape[1], a.K.Shape[1], a.Q.Shape[2], a.K.Shape[2], a.Q.Shape[3], a.V.Shape[3]}
-}
 
 // AttentionGrad adapts f.
 func AttentionGrad(f func(AttentionGradArgs) error) Implementation { return Func(f) }

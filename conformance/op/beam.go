@@ -37,8 +37,6 @@ type BeamAttrs struct {
 
 func (BeamSearchArgs) Op() string { return "beam_search" }
 
-func (a *BeamSearchArgs) defaults() { a.BeamAttrs.defaults() }
-
 func (a *BeamSearchArgs) validate() error {
 	return errors.Join(a.BeamAttrs.validate(), steps("max_length", a.MaxLength), endTokens(a.End))
 }

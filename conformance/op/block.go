@@ -6,10 +6,15 @@ import (
 
 // BlockArgs: one decoder block, SPEC.md BLK.
 type BlockArgs struct {
+	BlockInputs
+	Y Tensor `dst:"y" shape:"B T d"`
+}
+
+// BlockInputs are what block and its gradient take.
+type BlockInputs struct {
 	BlockAttrs
 	BlockWeights
 	X Tensor `src:"x" shape:"B T d"`
-	Y Tensor `dst:"y" shape:"B T d"`
 }
 
 // BlockWeights are the parameters of one block.
@@ -45,11 +50,7 @@ type BlockAttrs struct {
 
 func (BlockArgs) Op() string { return "block" }
 
-func (a *BlockArgs) defaults() { a.BlockAttrs.defaults() }
-
-func (a *BlockArgs) validate() error { return a.BlockAttrs.validate() }
-
-func (a *BlockArgs) checkConst(d *dims) error { return projections(d, a.Heads, a.KVHeads) }
+func (a *BlockInputs) checkConst(d *dims) error { return projections(d, a.Heads, a.KVHeads) }
 
 func (a *BlockAttrs) defaults() { *a = BlockAttrs{Norm: "pre", Activation: "gelu", Eps: 1e-5} }
 
@@ -64,9 +65,7 @@ func Block(f func(BlockArgs) error) Implementation { return Func(f) }
 
 // BlockGradArgs: the gradients of BlockArgs.
 type BlockGradArgs struct {
-	BlockAttrs
-	BlockWeights
-	X  Tensor `src:"x" shape:"B T d"`
+	BlockInputs
 	DY Tensor `src:"dy" shape:"B T d"`
 	BlockGrads
 	DX Tensor `dst:"dx" shape:"B T d"`
@@ -93,12 +92,6 @@ type BlockGrads struct {
 }
 
 func (BlockGradArgs) Op() string { return "block.grad" }
-
-func (a *BlockGradArgs) defaults() { a.BlockAttrs.defaults() }
-
-func (a *BlockGradArgs) validate() error { return a.BlockAttrs.validate() }
-
-func (a *BlockGradArgs) checkConst(d *dims) error { return projections(d, a.Heads, a.KVHeads) }
 
 // BlockGrad adapts f.
 func BlockGrad(f func(BlockGradArgs) error) Implementation { return Func(f) }

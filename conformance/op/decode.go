@@ -33,10 +33,6 @@ type SamplingAttrs struct {
 
 func (DistributionArgs) Op() string { return "distribution" }
 
-func (a *DistributionArgs) defaults() { a.SamplingAttrs.defaults() }
-
-func (a *DistributionArgs) validate() error { return a.SamplingAttrs.validate() }
-
 func (a *SamplingAttrs) defaults() { *a = SamplingAttrs{Temperature: 1, TopP: 1} }
 
 func (a *SamplingAttrs) validate() error {
@@ -59,10 +55,6 @@ type SampleArgs struct {
 }
 
 func (SampleArgs) Op() string { return "sample" }
-
-func (a *SampleArgs) defaults() { a.SamplingAttrs.defaults() }
-
-func (a *SampleArgs) validate() error { return a.SamplingAttrs.validate() }
 
 // Sample adapts f.
 func Sample(f func(SampleArgs) error) Implementation { return Func(f) }

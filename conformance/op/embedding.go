@@ -2,9 +2,14 @@ package op
 
 // EmbeddingArgs: rows of a table by token id, SPEC.md EMB.
 type EmbeddingArgs struct {
+	EmbeddingInputs
+	Y Tensor `dst:"y" shape:"... d"`
+}
+
+// EmbeddingInputs are what embedding and its gradient take.
+type EmbeddingInputs struct {
 	Table Tensor `const:"table" shape:"V d"`
 	IDs   Tensor `src:"ids" type:"i64" shape:"..."`
-	Y     Tensor `dst:"y" shape:"... d"`
 }
 
 func (EmbeddingArgs) Op() string { return "embedding" }
@@ -14,8 +19,7 @@ func Embedding(f func(EmbeddingArgs) error) Implementation { return Func(f) }
 
 // EmbeddingGradArgs: the gradient of EmbeddingArgs. Rows of the table that no id names have gradient 0.
 type EmbeddingGradArgs struct {
-	Table  Tensor `const:"table" shape:"V d"`
-	IDs    Tensor `src:"ids" type:"i64" shape:"..."`
+	EmbeddingInputs
 	DY     Tensor `src:"dy" shape:"... d"`
 	DTable Tensor `dst:"dtable" shape:"V d"`
 }

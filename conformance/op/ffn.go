@@ -2,13 +2,18 @@ package op
 
 // FFNArgs: the position-wise feed-forward network, SPEC.md FFN.
 type FFNArgs struct {
+	FFNInputs
+	Y Tensor `dst:"y" shape:"... d"`
+}
+
+// FFNInputs are what ffn and its gradient take.
+type FFNInputs struct {
 	FFNAttrs
 	W1 Tensor `const:"w1" shape:"d F"`
 	B1 Tensor `const:"b1,optional" shape:"F"`
 	W2 Tensor `const:"w2" shape:"F d"`
 	B2 Tensor `const:"b2,optional" shape:"d"`
 	X  Tensor `src:"x" shape:"... d"`
-	Y  Tensor `dst:"y" shape:"... d"`
 }
 
 // FFNAttrs: Activation is relu, gelu (the default) or gelu_tanh.
@@ -17,10 +22,6 @@ type FFNAttrs struct {
 }
 
 func (FFNArgs) Op() string { return "ffn" }
-
-func (a *FFNArgs) defaults() { a.FFNAttrs.defaults() }
-
-func (a *FFNArgs) validate() error { return a.FFNAttrs.validate() }
 
 func (a *FFNAttrs) defaults() { a.Activation = "gelu" }
 
@@ -31,12 +32,7 @@ func FFN(f func(FFNArgs) error) Implementation { return Func(f) }
 
 // FFNGradArgs: the gradients of FFNArgs.
 type FFNGradArgs struct {
-	FFNAttrs
-	W1  Tensor `const:"w1" shape:"d F"`
-	B1  Tensor `const:"b1,optional" shape:"F"`
-	W2  Tensor `const:"w2" shape:"F d"`
-	B2  Tensor `const:"b2,optional" shape:"d"`
-	X   Tensor `src:"x" shape:"... d"`
+	FFNInputs
 	DY  Tensor `src:"dy" shape:"... d"`
 	DW1 Tensor `dst:"dw1" shape:"d F"`
 	DB1 Tensor `dst:"db1,of=b1" shape:"F"`
@@ -46,10 +42,6 @@ type FFNGradArgs struct {
 }
 
 func (FFNGradArgs) Op() string { return "ffn.grad" }
-
-func (a *FFNGradArgs) defaults() { a.FFNAttrs.defaults() }
-
-func (a *FFNGradArgs) validate() error { return a.FFNAttrs.validate() }
 
 // FFNGrad adapts f.
 func FFNGrad(f func(FFNGradArgs) error) Implementation { return Func(f) }

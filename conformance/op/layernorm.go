@@ -2,11 +2,16 @@ package op
 
 // LayerNormArgs: layer normalization over the last axis, SPEC.md LN.
 type LayerNormArgs struct {
+	LayerNormInputs
+	Y Tensor `dst:"y" shape:"... d"`
+}
+
+// LayerNormInputs are what layernorm and its gradient take.
+type LayerNormInputs struct {
 	LayerNormAttrs
 	Gamma Tensor `const:"gamma" shape:"d"`
 	Beta  Tensor `const:"beta" shape:"d"`
 	X     Tensor `src:"x" shape:"... d"`
-	Y     Tensor `dst:"y" shape:"... d"`
 }
 
 // LayerNormAttrs: Eps is added to the variance inside the root; 1e-5 by default.
@@ -15,10 +20,6 @@ type LayerNormAttrs struct {
 }
 
 func (LayerNormArgs) Op() string { return "layernorm" }
-
-func (a *LayerNormArgs) defaults() { a.LayerNormAttrs.defaults() }
-
-func (a *LayerNormArgs) validate() error { return a.LayerNormAttrs.validate() }
 
 func (a *LayerNormAttrs) defaults() { a.Eps = 1e-5 }
 
@@ -29,10 +30,7 @@ func LayerNorm(f func(LayerNormArgs) error) Implementation { return Func(f) }
 
 // LayerNormGradArgs: the gradients of LayerNormArgs. Beta has no effect on them.
 type LayerNormGradArgs struct {
-	LayerNormAttrs
-	Gamma  Tensor `const:"gamma" shape:"d"`
-	Beta   Tensor `const:"beta" shape:"d"`
-	X      Tensor `src:"x" shape:"... d"`
+	LayerNormInputs
 	DY     Tensor `src:"dy" shape:"... d"`
 	DGamma Tensor `dst:"dgamma" shape:"d"`
 	DBeta  Tensor `dst:"dbeta" shape:"d"`
@@ -40,10 +38,6 @@ type LayerNormGradArgs struct {
 }
 
 func (LayerNormGradArgs) Op() string { return "layernorm.grad" }
-
-func (a *LayerNormGradArgs) defaults() { a.LayerNormAttrs.defaults() }
-
-func (a *LayerNormGradArgs) validate() error { return a.LayerNormAttrs.validate() }
 
 // LayerNormGrad adapts f.
 func LayerNormGrad(f func(LayerNormGradArgs) error) Implementation { return Func(f) }

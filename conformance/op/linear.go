@@ -2,10 +2,15 @@ package op
 
 // LinearArgs: Y = X W + b, SPEC.md LIN.
 type LinearArgs struct {
+	LinearInputs
+	Y Tensor `dst:"y" shape:"... out"`
+}
+
+// LinearInputs are what linear and its gradient take.
+type LinearInputs struct {
 	W Tensor `const:"w" shape:"in out"`
 	B Tensor `const:"b,optional" shape:"out"`
 	X Tensor `src:"x" shape:"... in"`
-	Y Tensor `dst:"y" shape:"... out"`
 }
 
 func (LinearArgs) Op() string { return "linear" }
@@ -15,9 +20,7 @@ func Linear(f func(LinearArgs) error) Implementation { return Func(f) }
 
 // LinearGradArgs: the gradients of LinearArgs.
 type LinearGradArgs struct {
-	W  Tensor `const:"w" shape:"in out"`
-	B  Tensor `const:"b,optional" shape:"out"`
-	X  Tensor `src:"x" shape:"... in"`
+	LinearInputs
 	DY Tensor `src:"dy" shape:"... out"`
 	DW Tensor `dst:"dw" shape:"in out"`
 	DB Tensor `dst:"db,of=b" shape:"out"`

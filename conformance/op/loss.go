@@ -2,10 +2,15 @@ package op
 
 // CrossEntropyArgs: the loss of logits against target classes, SPEC.md XE. Loss is [N] under reduction none, a scalar otherwise.
 type CrossEntropyArgs struct {
+	CrossEntropyInputs
+	Loss Tensor `dst:"loss" shape:"N"`
+}
+
+// CrossEntropyInputs are what cross_entropy and its gradient take.
+type CrossEntropyInputs struct {
 	CrossEntropyAttrs
 	Logits  Tensor `src:"logits" shape:"N V"`
 	Targets Tensor `src:"targets" type:"i64" shape:"N"`
-	Loss    Tensor `dst:"loss" shape:"N"`
 }
 
 // CrossEntropyAttrs: rows whose target is IgnoreIndex (-100 by default) do not count; Reduction is none, mean (the default) or sum.
@@ -15,12 +20,6 @@ type CrossEntropyAttrs struct {
 }
 
 func (CrossEntropyArgs) Op() string { return "cross_entropy" }
-
-func (a *CrossEntropyArgs) defaults() { a.CrossEntropyAttrs.defaults() }
-
-func (a *CrossEntropyArgs) validate() error { return a.CrossEntropyAttrs.validate() }
-
-func (a *CrossEntropyArgs) shapes() map[string]string { return a.CrossEntropyAttrs.shapes() }
 
 func (a *CrossEntropyAttrs) defaults() { *a = CrossEntropyAttrs{IgnoreIndex: -100, Reduction: "mean"} }
 
@@ -40,18 +39,12 @@ func CrossEntropy(f func(CrossEntropyArgs) error) Implementation { return Func(f
 
 // CrossEntropyGradArgs: the gradient of CrossEntropyArgs. DLoss is [N] under reduction none, a scalar otherwise.
 type CrossEntropyGradArgs struct {
-	CrossEntropyAttrs
-	Logits  Tensor `src:"logits" shape:"N V"`
-	Targets Tensor `src:"targets" type:"i64" shape:"N"`
+	CrossEntropyInputs
 	DLoss   Tensor `src:"dloss" shape:"N"`
 	DLogits Tensor `dst:"dlogits" shape:"N V"`
 }
 
 func (CrossEntropyGradArgs) Op() string { return "cross_entropy.grad" }
-
-func (a *CrossEntropyGradArgs) defaults() { a.CrossEntropyAttrs.defaults() }
-
-func (a *CrossEntropyGradArgs) validate() error { return a.CrossEntropyAttrs.validate() }
 
 func (a *CrossEntropyGradArgs) shapes() map[string]string {
 	return a.CrossEntropyAttrs.upstreamShapes()

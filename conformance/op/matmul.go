@@ -2,10 +2,15 @@ package op
 
 // MatMulArgs: C = A B over the last two axes, SPEC.md MM.
 type MatMulArgs struct {
+	MatMulInputs
+	C Tensor `dst:"c" shape:"... M N"`
+}
+
+// MatMulInputs are what matmul and its gradient take.
+type MatMulInputs struct {
 	MatMulAttrs
 	A Tensor `src:"a" shape:"... M K"`
 	B Tensor `src:"b" shape:"... K N"`
-	C Tensor `dst:"c" shape:"... M N"`
 }
 
 // MatMulAttrs: whether A is stored as [K, M] and B as [N, K].
@@ -15,8 +20,6 @@ type MatMulAttrs struct {
 }
 
 func (MatMulArgs) Op() string { return "matmul" }
-
-func (a *MatMulArgs) shapes() map[string]string { return a.MatMulAttrs.shapes() }
 
 func (a *MatMulAttrs) shapes() map[string]string {
 	m := map[string]string{}
@@ -34,9 +37,7 @@ func MatMul(f func(MatMulArgs) error) Implementation { return Func(f) }
 
 // MatMulGradArgs: the gradients of MatMulArgs.
 type MatMulGradArgs struct {
-	MatMulAttrs
-	A  Tensor `src:"a" shape:"... M K"`
-	B  Tensor `src:"b" shape:"... K N"`
+	MatMulInputs
 	DC Tensor `src:"dc" shape:"... M N"`
 	DA Tensor `dst:"da" shape:"... M K"`
 	DB Tensor `dst:"db" shape:"... K N"`

@@ -7,11 +7,16 @@ import (
 
 // MHAArgs: multi-head self-attention with its projections, SPEC.md MHA.
 type MHAArgs struct {
+	MHAInputs
+	Y Tensor `dst:"y" shape:"B T d"`
+}
+
+// MHAInputs are what mha and its gradient take.
+type MHAInputs struct {
 	MHAAttrs
 	MHAWeights
 	X    Tensor `src:"x" shape:"B T d"`
 	Mask Tensor `src:"mask,optional" type:"bool|float" shape:"B|1 H|1 T T"`
-	Y    Tensor `dst:"y" shape:"B T d"`
 }
 
 // MHAAttrs: KVHeads is Heads where it is 0; the rest is as in AttentionAttrs.
@@ -37,11 +42,9 @@ type MHAWeights struct {
 
 func (MHAArgs) Op() string { return "mha" }
 
-func (a *MHAArgs) validate() error { return a.MHAAttrs.validate() }
+func (a *MHAInputs) preset(d *dims) { d.set("H", a.Heads) }
 
-func (a *MHAArgs) preset(d *dims) { d.set("H", a.Heads) }
-
-func (a *MHAArgs) checkConst(d *dims) error { return projections(d, a.Heads, a.KVHeads) }
+func (a *MHAInputs) checkConst(d *dims) error { return projections(d, a.Heads, a.KVHeads) }
 
 func (a *MHAAttrs) validate() error {
 	kvHeadsDefault(&a.KVHeads, a.Heads)
@@ -49,18 +52,15 @@ func (a *MHAAttrs) validate() error {
 }
 
 // EffectiveScale returns the factor of the scores: the attribute, or 1/sqrt(head dim) where it is absent.
-func (a *MHAArgs) EffectiveScale() float64 { return scale(a.Scale, a.Wq.Shape[1]/a.Heads) }
+func (a *MHAInputs) EffectiveScale() float64 { return scale(a.Scale, a.Wq.Shape[1]/a.Heads) }
 
 // MHA adapts f.
 func MHA(f func(MHAArgs) error) Implementation { return Func(f) }
 
 // MHAGradArgs: the gradients of MHAArgs.
 type MHAGradArgs struct {
-	MHAAttrs
-	MHAWeights
-	X    Tensor `src:"x" shape:"B T d"`
-	Mask Tensor `src:"mask,optional" type:"bool|float" shape:"B|1 H|1 T T"`
-	DY   Tensor `src:"dy" shape:"B T d"`
+	MHAInputs
+	DY Tensor `src:"dy" shape:"B T d"`
 	MHAGrads
 	DX Tensor `dst:"dx" shape:"B T d"`
 }
@@ -78,15 +78,6 @@ type MHAGrads struct {
 }
 
 func (MHAGradArgs) Op() string { return "mha.grad" }
-
-func (a *MHAGradArgs) validate() error { return a.MHAAttrs.validate() }
-
-func (a *MHAGradArgs) preset(d *dims) { d.set("H", a.Heads) }
-
-func (a *MHAGradArgs) checkConst(d *dims) error { return projections(d, a.Heads, a.KVHeads) }
-
-// EffectiveScale returns the factor of the scores: the attribute, or 1/sqrt(head dim) where it is absent.
-func (a *MHAGradArgs) EffectiveScale() float64 { return scale(a.Scale, a.Wq.Shape[1]/a.Heads) }
 
 // MHAGrad adapts f.
 func MHAGrad(f func(MHAGradArgs) error) Implementation { return Func(f) }

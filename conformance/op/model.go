@@ -79,10 +79,6 @@ type GPTArgs struct {
 
 func (GPTArgs) Op() string { return "gpt" }
 
-func (a *GPTArgs) defaults() { a.GPTAttrs.defaults() }
-
-func (a *GPTArgs) validate() error { return a.GPTAttrs.validate() }
-
 func (a *GPTArgs) checkConst(d *dims) error { return a.GPTAttrs.check(d, &a.GPTWeights) }
 
 // GPT adapts f.
@@ -90,11 +86,16 @@ func GPT(f func(GPTArgs) error) Implementation { return Func(f) }
 
 // GPTLossArgs: the cross-entropy of the model's logits against targets, SPEC.md GPT and XE.
 type GPTLossArgs struct {
+	GPTLossInputs
+	Loss Tensor `dst:"loss" shape:"B T"`
+}
+
+// GPTLossInputs are what gpt.loss and its gradient take.
+type GPTLossInputs struct {
 	GPTLossAttrs
 	GPTWeights
 	IDs     Tensor `src:"ids" type:"i64" shape:"B T"`
 	Targets Tensor `src:"targets" type:"i64" shape:"B T"`
-	Loss    Tensor `dst:"loss" shape:"B T"`
 }
 
 // GPTLossAttrs are those of the model and those of the loss.
@@ -105,13 +106,7 @@ type GPTLossAttrs struct {
 
 func (GPTLossArgs) Op() string { return "gpt.loss" }
 
-func (a *GPTLossArgs) defaults() { a.GPTLossAttrs.defaults() }
-
-func (a *GPTLossArgs) validate() error { return a.GPTLossAttrs.validate() }
-
-func (a *GPTLossArgs) shapes() map[string]string { return a.CrossEntropyAttrs.shapes() }
-
-func (a *GPTLossArgs) checkConst(d *dims) error { return a.GPTAttrs.check(d, &a.GPTWeights) }
+func (a *GPTLossInputs) checkConst(d *dims) error { return a.GPTAttrs.check(d, &a.GPTWeights) }
 
 func (a *GPTLossAttrs) defaults() {
 	a.GPTAttrs.defaults()
@@ -127,23 +122,14 @@ func GPTLoss(f func(GPTLossArgs) error) Implementation { return Func(f) }
 
 // GPTLossGradArgs: the gradients of GPTLossArgs with respect to every parameter.
 type GPTLossGradArgs struct {
-	GPTLossAttrs
-	GPTWeights
-	IDs     Tensor `src:"ids" type:"i64" shape:"B T"`
-	Targets Tensor `src:"targets" type:"i64" shape:"B T"`
-	DLoss   Tensor `src:"dloss" shape:"B T"`
+	GPTLossInputs
+	DLoss Tensor `src:"dloss" shape:"B T"`
 	GPTGrads
 }
 
 func (GPTLossGradArgs) Op() string { return "gpt.loss.grad" }
 
-func (a *GPTLossGradArgs) defaults() { a.GPTLossAttrs.defaults() }
-
-func (a *GPTLossGradArgs) validate() error { return a.GPTLossAttrs.validate() }
-
 func (a *GPTLossGradArgs) shapes() map[string]string { return a.CrossEntropyAttrs.upstreamShapes() }
-
-func (a *GPTLossGradArgs) checkConst(d *dims) error { return a.GPTAttrs.check(d, &a.GPTWeights) }
 
 // GPTLossGrad adapts f.
 func GPTLossGrad(f func(GPTLossGradArgs) error) Implementation { return Func(f) }
@@ -168,8 +154,6 @@ type GPTCachedAttrs struct {
 func (GPTCachedArgs) Op() string { return "gpt.cached" }
 
 func (GPTCachedArgs) stateful() {}
-
-func (a *GPTCachedArgs) defaults() { a.GPTAttrs.defaults() }
 
 func (a *GPTCachedArgs) validate() error {
 	return errors.Join(a.GPTAttrs.validate(), capacity(a.Capacity))

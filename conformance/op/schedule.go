@@ -30,10 +30,6 @@ type ScheduleAttrs struct {
 
 func (LearningRateArgs) Op() string { return "learning_rate" }
 
-func (a *LearningRateArgs) defaults() { a.ScheduleAttrs.defaults() }
-
-func (a *LearningRateArgs) validate() error { return a.ScheduleAttrs.validate() }
-
 func (a *ScheduleAttrs) defaults() { *a = ScheduleAttrs{Schedule: "constant", LR: 1e-3} }
 
 // scheduleReads are the attributes that each schedule reads, beside lr.
