@@ -8,6 +8,8 @@ type ReLUArgs struct {
 
 func (ReLUArgs) Op() string { return "relu" }
 
+var _ = add(ReLUArgs{}, ReLUGradArgs{}, Row{Family: "activation", Group: "products, rows, lookups"})
+
 // ReLU adapts f.
 func ReLU(f func(ReLUArgs) error) Implementation { return Func(f) }
 
@@ -36,6 +38,8 @@ type GELUAttrs struct {
 }
 
 func (GELUArgs) Op() string { return "gelu" }
+
+var _ = add(GELUArgs{}, GELUGradArgs{}, Row{Family: "activation", Group: "products, rows, lookups"})
 
 func (a *GELUAttrs) defaults() { a.Approximate = "none" }
 

@@ -32,6 +32,8 @@ type AttentionAttrs struct {
 
 func (AttentionArgs) Op() string { return "attention" }
 
+var _ = add(AttentionArgs{}, AttentionGradArgs{}, Row{Family: "attention", Group: "attention"})
+
 func (a *AttentionInputs) check(d *dims) error { return grouped(d.get("H"), d.get("G")) }
 
 // EffectiveScale returns the factor of the scores: the attribute, or 1/sqrt(D) where it is absent.
@@ -82,6 +84,8 @@ type AttentionScoresAttrs struct {
 }
 
 func (AttentionScoresArgs) Op() string { return "attention.scores" }
+
+var _ = add(AttentionScoresArgs{}, nil, Row{Family: "attention", Group: "attention"})
 
 func (a *AttentionScoresArgs) defaults() { a.Stage = "weights" }
 

@@ -37,6 +37,8 @@ type BeamAttrs struct {
 
 func (BeamSearchArgs) Op() string { return "beam_search" }
 
+var _ = add(BeamSearchArgs{}, nil, Row{Family: "beam", Group: "decoding", Composite: true})
+
 func (a *BeamSearchArgs) validate() error {
 	return errors.Join(a.BeamAttrs.validate(), steps("max_length", a.MaxLength), endTokens(a.End))
 }

@@ -50,6 +50,8 @@ type BlockAttrs struct {
 
 func (BlockArgs) Op() string { return "block" }
 
+var _ = add(BlockArgs{}, BlockGradArgs{}, Row{Family: "block", Group: "layers, models", Composite: true})
+
 func (a *BlockInputs) checkConst(d *dims) error { return projections(d, a.Heads, a.KVHeads) }
 
 func (a *BlockAttrs) defaults() { *a = BlockAttrs{Norm: "pre", Activation: "gelu", Eps: 1e-5} }

@@ -20,6 +20,8 @@ type ClipNormAttrs struct {
 
 func (ClipNormArgs) Op() string { return "clip_norm" }
 
+var _ = add(ClipNormArgs{}, nil, Row{Family: "clip", Group: "training"})
+
 func (a *ClipNormArgs) defaults() { a.Eps = 1e-6 }
 
 func (a *ClipNormArgs) validate() error {
@@ -42,6 +44,8 @@ type ClipValueAttrs struct {
 }
 
 func (ClipValueArgs) Op() string { return "clip_value" }
+
+var _ = add(ClipValueArgs{}, nil, Row{Family: "clip", Group: "training"})
 
 func (a *ClipValueArgs) validate() error { return positive("limit", a.Limit) }
 

@@ -13,6 +13,8 @@ type GreedyArgs struct {
 
 func (GreedyArgs) Op() string { return "greedy" }
 
+var _ = add(GreedyArgs{}, nil, Row{Family: "decode", Group: "decoding"})
+
 // Greedy adapts f.
 func Greedy(f func(GreedyArgs) error) Implementation { return Func(f) }
 
@@ -32,6 +34,8 @@ type SamplingAttrs struct {
 }
 
 func (DistributionArgs) Op() string { return "distribution" }
+
+var _ = add(DistributionArgs{}, nil, Row{Family: "decode", Group: "decoding"})
 
 func (a *SamplingAttrs) defaults() { *a = SamplingAttrs{Temperature: 1, TopP: 1} }
 
@@ -55,6 +59,8 @@ type SampleArgs struct {
 }
 
 func (SampleArgs) Op() string { return "sample" }
+
+var _ = add(SampleArgs{}, nil, Row{Family: "decode", Group: "decoding"})
 
 // Sample adapts f.
 func Sample(f func(SampleArgs) error) Implementation { return Func(f) }

@@ -14,6 +14,8 @@ type EmbeddingInputs struct {
 
 func (EmbeddingArgs) Op() string { return "embedding" }
 
+var _ = add(EmbeddingArgs{}, EmbeddingGradArgs{}, Row{Family: "embedding", Group: "products, rows, lookups"})
+
 // Embedding adapts f.
 func Embedding(f func(EmbeddingArgs) error) Implementation { return Func(f) }
 

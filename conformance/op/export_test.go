@@ -12,7 +12,7 @@ type ProbeArgs struct {
 
 func (ProbeArgs) Op() string { return "probe" }
 
-func init() { table = append(table, ProbeArgs{}) }
+func init() { rows()["probe"] = newRow(ProbeArgs{}) }
 
 // NewRow compiles an argument struct.
 func NewRow(a Args) { newRow(a) }

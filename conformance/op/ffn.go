@@ -23,6 +23,8 @@ type FFNAttrs struct {
 
 func (FFNArgs) Op() string { return "ffn" }
 
+var _ = add(FFNArgs{}, FFNGradArgs{}, Row{Family: "ffn", Group: "layers, models", Composite: true})
+
 func (a *FFNAttrs) defaults() { a.Activation = "gelu" }
 
 func (a *FFNAttrs) validate() error { return activation(a.Activation) }

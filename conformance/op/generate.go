@@ -30,6 +30,8 @@ type GPTGenerateAttrs struct {
 
 func (GPTGenerateArgs) Op() string { return "gpt.generate" }
 
+var _ = add(GPTGenerateArgs{}, nil, Row{Family: "generate", Group: "decoding", Composite: true})
+
 func (a *GPTGenerateArgs) defaults() {
 	a.GPTAttrs.defaults()
 	a.SamplingAttrs.defaults()

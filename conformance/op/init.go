@@ -25,6 +25,8 @@ type InitAttrs struct {
 
 func (InitArgs) Op() string { return "init" }
 
+var _ = add(InitArgs{}, nil, Row{Family: "init", Group: "training"})
+
 func (a *InitArgs) defaults() { a.InitAttrs = InitAttrs{Gain: 1, Mode: "fan_in", Std: 0.02} }
 
 func (a *InitArgs) validate() error {

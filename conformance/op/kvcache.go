@@ -25,7 +25,7 @@ type AttentionCachedAttrs struct {
 
 func (AttentionCachedArgs) Op() string { return "attention.cached" }
 
-func (AttentionCachedArgs) stateful() {}
+var _ = add(AttentionCachedArgs{}, nil, Row{Family: "kvcache", Group: "attention", Stateful: true})
 
 func (a *AttentionCachedArgs) validate() error {
 	return errors.Join(validScale(a.Scale), atLeast("window", a.Window, 0), capacity(a.Capacity))

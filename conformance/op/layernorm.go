@@ -21,6 +21,8 @@ type LayerNormAttrs struct {
 
 func (LayerNormArgs) Op() string { return "layernorm" }
 
+var _ = add(LayerNormArgs{}, LayerNormGradArgs{}, Row{Family: "layernorm", Group: "products, rows, lookups"})
+
 func (a *LayerNormAttrs) defaults() { a.Eps = 1e-5 }
 
 func (a *LayerNormAttrs) validate() error { return nonNegative("eps", a.Eps) }

@@ -15,6 +15,8 @@ type LinearInputs struct {
 
 func (LinearArgs) Op() string { return "linear" }
 
+var _ = add(LinearArgs{}, LinearGradArgs{}, Row{Family: "linear", Group: "products, rows, lookups"})
+
 // Linear adapts f.
 func Linear(f func(LinearArgs) error) Implementation { return Func(f) }
 

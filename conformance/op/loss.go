@@ -21,6 +21,8 @@ type CrossEntropyAttrs struct {
 
 func (CrossEntropyArgs) Op() string { return "cross_entropy" }
 
+var _ = add(CrossEntropyArgs{}, CrossEntropyGradArgs{}, Row{Family: "loss", Group: "products, rows, lookups"})
+
 func (a *CrossEntropyAttrs) defaults() { *a = CrossEntropyAttrs{IgnoreIndex: -100, Reduction: "mean"} }
 
 func (a *CrossEntropyAttrs) validate() error {

@@ -21,6 +21,8 @@ type MatMulAttrs struct {
 
 func (MatMulArgs) Op() string { return "matmul" }
 
+var _ = add(MatMulArgs{}, MatMulGradArgs{}, Row{Family: "matmul", Group: "products, rows, lookups"})
+
 func (a *MatMulAttrs) shapes() map[string]string {
 	m := map[string]string{}
 	if a.TransposeA {

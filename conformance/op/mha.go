@@ -42,6 +42,8 @@ type MHAWeights struct {
 
 func (MHAArgs) Op() string { return "mha" }
 
+var _ = add(MHAArgs{}, MHAGradArgs{}, Row{Family: "mha", Group: "attention", Composite: true})
+
 func (a *MHAInputs) preset(d *dims) { d.set("H", a.Heads) }
 
 func (a *MHAInputs) checkConst(d *dims) error { return projections(d, a.Heads, a.KVHeads) }

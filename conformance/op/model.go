@@ -79,6 +79,8 @@ type GPTArgs struct {
 
 func (GPTArgs) Op() string { return "gpt" }
 
+var _ = add(GPTArgs{}, nil, Row{Family: "model", Group: "layers, models", Composite: true})
+
 func (a *GPTArgs) checkConst(d *dims) error { return a.GPTAttrs.check(d, &a.GPTWeights) }
 
 // GPT adapts f.
@@ -105,6 +107,8 @@ type GPTLossAttrs struct {
 }
 
 func (GPTLossArgs) Op() string { return "gpt.loss" }
+
+var _ = add(GPTLossArgs{}, GPTLossGradArgs{}, Row{Family: "model", Group: "layers, models", Composite: true})
 
 func (a *GPTLossInputs) checkConst(d *dims) error { return a.GPTAttrs.check(d, &a.GPTWeights) }
 
@@ -153,7 +157,7 @@ type GPTCachedAttrs struct {
 
 func (GPTCachedArgs) Op() string { return "gpt.cached" }
 
-func (GPTCachedArgs) stateful() {}
+var _ = add(GPTCachedArgs{}, nil, Row{Family: "model", Group: "layers, models", Stateful: true, Composite: true})
 
 func (a *GPTCachedArgs) validate() error {
 	return errors.Join(a.GPTAttrs.validate(), capacity(a.Capacity))

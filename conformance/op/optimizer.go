@@ -32,7 +32,7 @@ type AdamAttrs struct {
 
 func (AdamArgs) Op() string { return "adam" }
 
-func (AdamArgs) stateful() {}
+var _ = add(AdamArgs{}, nil, Row{Family: "optimizer", Group: "training", Stateful: true, Composite: true})
 
 func (a *AdamArgs) defaults() { a.AdamAttrs = AdamAttrs{Beta1: 0.9, Beta2: 0.999, Eps: 1e-8} }
 
@@ -76,7 +76,7 @@ type SGDAttrs struct {
 
 func (SGDArgs) Op() string { return "sgd" }
 
-func (SGDArgs) stateful() {}
+var _ = add(SGDArgs{}, nil, Row{Family: "optimizer", Group: "training", Stateful: true, Composite: true})
 
 func (a *SGDArgs) validate() error {
 	err := errors.Join(nonNegative("momentum", a.Momentum), nonNegative("dampening", a.Dampening), nonNegative("weight_decay", a.WeightDecay))

@@ -18,6 +18,8 @@ type SinusoidalPositionsAttrs struct {
 
 func (SinusoidalPositionsArgs) Op() string { return "sinusoidal_positions" }
 
+var _ = add(SinusoidalPositionsArgs{}, nil, Row{Family: "position", Group: "products, rows, lookups"})
+
 func (a *SinusoidalPositionsArgs) preset(d *dims) { d.set("d", a.DModel) }
 
 func (a *SinusoidalPositionsArgs) validate() error {
@@ -38,6 +40,8 @@ type LearnedPositionsArgs struct {
 }
 
 func (LearnedPositionsArgs) Op() string { return "learned_positions" }
+
+var _ = add(LearnedPositionsArgs{}, nil, Row{Family: "position", Group: "products, rows, lookups"})
 
 // LearnedPositions adapts f.
 func LearnedPositions(f func(LearnedPositionsArgs) error) Implementation { return Func(f) }

@@ -30,6 +30,8 @@ type ScheduleAttrs struct {
 
 func (LearningRateArgs) Op() string { return "learning_rate" }
 
+var _ = add(LearningRateArgs{}, nil, Row{Family: "schedule", Group: "training"})
+
 func (a *ScheduleAttrs) defaults() { *a = ScheduleAttrs{Schedule: "constant", LR: 1e-3} }
 
 // scheduleReads are the attributes that each schedule reads, beside lr.

@@ -8,6 +8,8 @@ type SoftmaxArgs struct {
 
 func (SoftmaxArgs) Op() string { return "softmax" }
 
+var _ = add(SoftmaxArgs{}, SoftmaxGradArgs{}, Row{Family: "softmax", Group: "products, rows, lookups"})
+
 // Softmax adapts f.
 func Softmax(f func(SoftmaxArgs) error) Implementation { return Func(f) }
 
@@ -30,6 +32,8 @@ type LogSoftmaxArgs struct {
 }
 
 func (LogSoftmaxArgs) Op() string { return "log_softmax" }
+
+var _ = add(LogSoftmaxArgs{}, LogSoftmaxGradArgs{}, Row{Family: "softmax", Group: "products, rows, lookups"})
 
 // LogSoftmax adapts f.
 func LogSoftmax(f func(LogSoftmaxArgs) error) Implementation { return Func(f) }

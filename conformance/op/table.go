@@ -2,6 +2,7 @@ package op
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,14 +20,90 @@ import (
 // constant or source of that name is.
 type Args interface{ Op() string }
 
-// table lists the argument structs of all ops, group by group.
-var table = slices.Concat(forwardOps, gradientOps, trainingOps, decodingOps, textOps)
+// Row says what the table holds of an op beside its arguments. Each family's file declares the rows of its ops.
+type Row struct {
+	Name     string
+	Family   string // names the file that holds the op, in every package that has a part for each
+	Group    string // of ops that a report takes together, one of Groups
+	Gradient string // the op that is its gradient; empty where it has none
+	// Stateful: a Run depends on those before it: one Open and many Runs, in order. Every other op is a function.
+	Stateful bool
+	// Composite: its gauges are measured or propagated through the functions that it is built from (SPEC.md A.9), not derived for the op.
+	Composite bool
+}
 
-var forwardOps = []Args{
-	MatMulArgs{}, LinearArgs{}, SoftmaxArgs{}, LogSoftmaxArgs{}, ReLUArgs{}, GELUArgs{}, LayerNormArgs{},
-	EmbeddingArgs{}, SinusoidalPositionsArgs{}, LearnedPositionsArgs{},
-	AttentionArgs{}, AttentionScoresArgs{}, AttentionCachedArgs{}, MHAArgs{}, FFNArgs{}, BlockArgs{},
-	GPTArgs{}, GPTLossArgs{}, GPTCachedArgs{}, CrossEntropyArgs{},
+// Families name the files of ops, from the parts of a decoder to what is made of them: the order of the table within a group.
+var Families = []string{
+	"matmul", "linear", "softmax", "activation", "layernorm", "rmsnorm", "embedding", "position", "rotary", "mask", "attention", "kvcache",
+	"mha", "ffn", "block", "model", "loss", "init", "optimizer", "clip", "schedule", "train", "decode", "beam", "generate", "text",
+}
+
+// Group is a part of the table that a report takes together. Several make a Part, the unit of which profiles are made.
+type Group struct{ Name, Part string }
+
+// Groups are the groups of ops, in the order of the table. Gradients of the ops of part forward are a group of their own.
+var Groups = []Group{
+	{"products, rows, lookups", "forward"}, {"attention", "forward"}, {"layers, models", "forward"},
+	{"gradients", "gradients"}, {"training", "training"}, {"decoding", "decoding"}, {"text", "text"},
+}
+
+// entry is a row before the table is in order.
+type entry struct {
+	Row
+	args Args
+}
+
+var entries []entry
+
+// add enters an op into the table: its arguments, those of its gradient or nil, and what else its row says. The name is that of the
+// arguments. It is called where packages initialise, and returns what a variable there can be set to.
+func add(args, gradient Args, r Row) struct{} {
+	r.Name = args.Op()
+	if gradient != nil {
+		g := Row{Name: gradient.Op(), Family: r.Family, Group: r.Group, Composite: r.Composite}
+		if partOf(r.Group) == "forward" {
+			g.Group = "gradients"
+		}
+		r.Gradient = g.Name
+		defer func() { entries = append(entries, entry{g, gradient}) }()
+	}
+	entries = append(entries, entry{r, args})
+	return struct{}{}
+}
+
+func groupAt(name string) int {
+	return slices.IndexFunc(Groups, func(g Group) bool { return g.Name == name })
+}
+
+func partOf(group string) string { return Groups[groupAt(group)].Part }
+
+// table returns the rows in order: by part, then family, then as the family's file has them.
+var table = sync.OnceValue(func() []entry {
+	part := func(e entry) int {
+		return slices.IndexFunc(Groups, func(g Group) bool { return g.Part == partOf(e.Group) })
+	}
+	family := func(e entry) int { return slices.Index(Families, e.Family) }
+	all := slices.Clone(entries)
+	slices.SortStableFunc(all, func(a, b entry) int { return cmp.Or(part(a)-part(b), family(a)-family(b)) })
+	return all
+})
+
+// Table returns the rows of all ops, in order.
+func Table() []Row {
+	var all []Row
+	for _, e := range table() {
+		all = append(all, e.Row)
+	}
+	return all
+}
+
+// Lookup returns the row of an op. An unknown name is an error that wraps ErrUnknownOp and lists the ops.
+func Lookup(name string) (Row, error) {
+	r, err := rowOf(name)
+	if err != nil {
+		return Row{}, err
+	}
+	return r.Row, nil
 }
 
 // Role says how an argument takes part in an op.
@@ -65,8 +142,9 @@ func (a Argument) accepts(d DType) bool {
 	return false
 }
 
+// row is a Row with its arguments compiled.
 type row struct {
-	name             string
+	Row
 	typ              reflect.Type
 	args             []Argument
 	attrs            []int // index of the attribute struct; nil where the op has none
@@ -74,16 +152,25 @@ type row struct {
 }
 
 var rows = sync.OnceValue(func() map[string]*row {
-	m := make(map[string]*row, len(table))
-	for _, a := range table {
-		r := newRow(a)
-		m[r.name] = r
+	m := map[string]*row{}
+	for _, e := range table() {
+		r := newRow(e.args)
+		r.Row = e.Row
+		m[r.Name] = r
 	}
 	return m
 })
 
+func rowOf(name string) (*row, error) {
+	r, ok := rows()[name]
+	if !ok {
+		return nil, fmt.Errorf("%w %q: the ops are %s", ErrUnknownOp, name, strings.Join(Names(), ", "))
+	}
+	return r, nil
+}
+
 func newRow(a Args) *row {
-	r := &row{name: a.Op(), typ: reflect.TypeOf(a)}
+	r := &row{Row: Row{Name: a.Op()}, typ: reflect.TypeOf(a)}
 	r.walk(r.typ, nil)
 	for i := range r.args {
 		a := &r.args[i]
@@ -92,7 +179,7 @@ func newRow(a Args) *row {
 		}
 		a.of = slices.IndexFunc(r.args, func(other Argument) bool { return other.Name == a.Of && other.Role != Dst })
 		if a.of < 0 || a.Role != Dst {
-			panic("op: " + r.name + ": " + a.Name + ": of=" + a.Of + ": want a destination, and the name of a constant or source")
+			panic("op: " + r.Name + ": " + a.Name + ": of=" + a.Of + ": want a destination, and the name of a constant or source")
 		}
 	}
 	return r
@@ -123,7 +210,7 @@ func (r *row) add(tag reflect.StructTag, field []int) {
 			if of, ok := strings.CutPrefix(opts, "of="); ok {
 				a.Of = of
 			} else if opts != "" && !a.Optional {
-				panic("op: " + r.name + ": " + name + ": option " + opts + ": want optional or of=")
+				panic("op: " + r.Name + ": " + name + ": option " + opts + ": want optional or of=")
 			}
 		}
 	}
@@ -138,7 +225,7 @@ func (r *row) add(tag reflect.StructTag, field []int) {
 	case Const:
 		r.consts = append(r.consts, i)
 	default:
-		panic("op: " + r.name + ": a Tensor field has no role")
+		panic("op: " + r.Name + ": a Tensor field has no role")
 	}
 	r.args = append(r.args, a)
 }
@@ -162,18 +249,12 @@ func (r *row) tensors(args any) []*Tensor {
 	return out
 }
 
-// Groups name the parts of the op table, in its order.
-var Groups = []string{"forward", "gradients", "training", "decoding", "text"}
-
-// Names returns the names of the ops of some groups, in table order; of all ops where no group is named. An unknown group has none.
-func Names(groups ...string) []string {
+// Names returns the names of the ops of some parts, in table order; of all ops where no part is named. An unknown part has none.
+func Names(parts ...string) []string {
 	var names []string
-	for i, ops := range [][]Args{forwardOps, gradientOps, trainingOps, decodingOps, textOps} {
-		if len(groups) > 0 && !slices.Contains(groups, Groups[i]) {
-			continue
-		}
-		for _, a := range ops {
-			names = append(names, a.Op())
+	for _, e := range table() {
+		if len(parts) == 0 || slices.Contains(parts, partOf(e.Group)) {
+			names = append(names, e.Name)
 		}
 	}
 	return names
@@ -181,21 +262,17 @@ func Names(groups ...string) []string {
 
 // Arguments returns the arguments of an op, in table order.
 func Arguments(name string) ([]Argument, error) {
-	r, ok := rows()[name]
-	if !ok {
-		return nil, fmt.Errorf("%w %q: the ops are %s", ErrUnknownOp, name, strings.Join(Names(), ", "))
+	r, err := rowOf(name)
+	if err != nil {
+		return nil, err
 	}
 	return slices.Clone(r.args), nil
 }
 
-// Stateful reports whether a Run of the op depends on those before it: one Open and many Runs, in order. Every other op is a function.
+// Stateful reports whether a Run of the op depends on those before it. An unknown op is not stateful.
 func Stateful(name string) bool {
-	r, ok := rows()[name]
-	if !ok {
-		return false
-	}
-	_, stateful := reflect.Zero(r.typ).Interface().(interface{ stateful() })
-	return stateful
+	r, err := Lookup(name)
+	return err == nil && r.Stateful
 }
 
 // An argument struct may refine its row. (All run on a pointer to the struct after its attributes are decoded.)
@@ -223,13 +300,13 @@ type plan struct {
 
 // compile sets the attributes and constants of args, a pointer to the op's argument struct, from spec, and checks them.
 func compile(spec Spec, args any) (plan, error) {
-	r, ok := rows()[spec.Op]
-	if !ok {
-		return plan{}, fmt.Errorf("%w %q: the ops are %s", ErrUnknownOp, spec.Op, strings.Join(Names(), ", "))
+	r, err := rowOf(spec.Op)
+	if err != nil {
+		return plan{}, err
 	}
 	p := plan{row: r, args: args, there: make([]bool, len(r.args))}
 	if err := r.decode(spec.Attrs, args); err != nil {
-		return plan{}, fmt.Errorf("%s: %w: %w", r.name, ErrAttrs, err)
+		return plan{}, fmt.Errorf("%s: %w: %w", r.Name, ErrAttrs, err)
 	}
 	var special map[string]string
 	if s, ok := args.(shaper); ok {
@@ -246,7 +323,7 @@ func compile(spec Spec, args any) (plan, error) {
 		s.preset(&p.fixed)
 	}
 	if len(spec.Const) != len(r.consts) {
-		return plan{}, fmt.Errorf("%s: %w: want %d constant tensors (absent ones as zero Tensors), got %d", r.name, ErrShape, len(r.consts), len(spec.Const))
+		return plan{}, fmt.Errorf("%s: %w: want %d constant tensors (absent ones as zero Tensors), got %d", r.Name, ErrShape, len(r.consts), len(spec.Const))
 	}
 	fields := r.tensors(args)
 	for i, c := range r.consts {
@@ -257,7 +334,7 @@ func compile(spec Spec, args any) (plan, error) {
 	}
 	if c, ok := args.(constChecker); ok {
 		if err := c.checkConst(&p.fixed); err != nil {
-			return plan{}, fmt.Errorf("%s: %w: %w", r.name, ErrShape, err)
+			return plan{}, fmt.Errorf("%s: %w: %w", r.Name, ErrShape, err)
 		}
 	}
 	return p, nil
@@ -305,26 +382,26 @@ func (p *plan) match(d *dims, i int, t Tensor) error {
 	a := &p.row.args[i]
 	switch absent := !p.wanted(a); {
 	case absent && t.Present():
-		return fmt.Errorf("%s: %w: %s is given, but %s is not", p.row.name, ErrShape, a.Name, a.Of)
+		return fmt.Errorf("%s: %w: %s is given, but %s is not", p.row.Name, ErrShape, a.Name, a.Of)
 	case !t.Present() && (absent || a.Optional):
 		return nil
 	case !t.Present():
-		return fmt.Errorf("%s: %w: %s is missing", p.row.name, ErrShape, a.Name)
+		return fmt.Errorf("%s: %w: %s is missing", p.row.Name, ErrShape, a.Name)
 	}
 	if !a.accepts(t.DType) {
-		return fmt.Errorf("%s: %w: %s is %v, want %s", p.row.name, ErrDType, a.Name, t.DType, a.Types)
+		return fmt.Errorf("%s: %w: %s is %v, want %s", p.row.Name, ErrDType, a.Name, t.DType, a.Types)
 	}
 	if t.DType == F32 || t.DType == F64 {
 		if d.storage != 0 && d.storage != t.DType {
-			return fmt.Errorf("%s: %w: %s is %v, want %v like the arguments before it", p.row.name, ErrDType, a.Name, t.DType, d.storage)
+			return fmt.Errorf("%s: %w: %s is %v, want %v like the arguments before it", p.row.Name, ErrDType, a.Name, t.DType, d.storage)
 		}
 		d.storage = t.DType
 	}
 	if err := t.Check(); err != nil {
-		return fmt.Errorf("%s: %s: %w", p.row.name, a.Name, err)
+		return fmt.Errorf("%s: %s: %w", p.row.Name, a.Name, err)
 	}
 	if err := d.match(p.rules[i], t.Shape); err != nil {
-		return fmt.Errorf("%s: %s: %w", p.row.name, a.Name, err)
+		return fmt.Errorf("%s: %s: %w", p.row.Name, a.Name, err)
 	}
 	return nil
 }
@@ -333,7 +410,7 @@ func (p *plan) match(d *dims, i int, t Tensor) error {
 func (p *plan) bind(src []Tensor) error {
 	p.call = p.fixed
 	if len(src) != len(p.row.src) {
-		return fmt.Errorf("%s: %w: want %d source tensors (absent ones as zero Tensors), got %d", p.row.name, ErrShape, len(p.row.src), len(src))
+		return fmt.Errorf("%s: %w: want %d source tensors (absent ones as zero Tensors), got %d", p.row.Name, ErrShape, len(p.row.src), len(src))
 	}
 	for i, at := range p.row.src {
 		if err := p.match(&p.call, at, src[i]); err != nil {
@@ -343,12 +420,12 @@ func (p *plan) bind(src []Tensor) error {
 	}
 	if c, ok := p.args.(completer); ok {
 		if err := c.complete(p.has); err != nil {
-			return fmt.Errorf("%s: %w: %w", p.row.name, ErrShape, err)
+			return fmt.Errorf("%s: %w: %w", p.row.Name, ErrShape, err)
 		}
 	}
 	if c, ok := p.args.(checker); ok {
 		if err := c.check(&p.call); err != nil {
-			return fmt.Errorf("%s: %w: %w", p.row.name, ErrShape, err)
+			return fmt.Errorf("%s: %w: %w", p.row.Name, ErrShape, err)
 		}
 	}
 	return nil
@@ -360,7 +437,7 @@ func (p *plan) check(dst, src []Tensor) error {
 		return err
 	}
 	if len(dst) != len(p.row.dst) {
-		return fmt.Errorf("%s: %w: want %d destination tensors, got %d", p.row.name, ErrShape, len(p.row.dst), len(dst))
+		return fmt.Errorf("%s: %w: want %d destination tensors, got %d", p.row.Name, ErrShape, len(p.row.dst), len(dst))
 	}
 	for i, at := range p.row.dst {
 		if err := p.match(&p.call, at, dst[i]); err != nil {
@@ -377,9 +454,9 @@ const maxResult = min(1<<32, math.MaxInt)
 // Float destinations get the dtype of the float arguments, or storage where the op has none. A destination that is there only with
 // another argument is the zero Tensor without it.
 func Shapes(spec Spec, src []Tensor, storage DType) ([]Tensor, error) {
-	r, ok := rows()[spec.Op]
-	if !ok {
-		return nil, fmt.Errorf("%w %q: the ops are %s", ErrUnknownOp, spec.Op, strings.Join(Names(), ", "))
+	r, err := rowOf(spec.Op)
+	if err != nil {
+		return nil, err
 	}
 	p, err := compile(spec, reflect.New(r.typ).Interface())
 	if err != nil {
@@ -399,7 +476,7 @@ func Shapes(spec Spec, src []Tensor, storage DType) ([]Tensor, error) {
 		}
 		shape := p.call.resolve(p.rules[at])
 		if n, ok := Elements(shape); !ok || n > maxResult {
-			return nil, fmt.Errorf("%s: %w: %s would be %v: at most 2^32 elements are allocated", r.name, ErrShape, a.Name, shape)
+			return nil, fmt.Errorf("%s: %w: %s would be %v: at most 2^32 elements are allocated", r.Name, ErrShape, a.Name, shape)
 		}
 		d := storage
 		if a.Types == "i64" {
@@ -412,36 +489,13 @@ func Shapes(spec Spec, src []Tensor, storage DType) ([]Tensor, error) {
 
 // Validate checks a whole call against the op table: attributes, constants, sources and destinations.
 func Validate(spec Spec, dst, src []Tensor) error {
-	r, ok := rows()[spec.Op]
-	if !ok {
-		return fmt.Errorf("%w %q: the ops are %s", ErrUnknownOp, spec.Op, strings.Join(Names(), ", "))
+	r, err := rowOf(spec.Op)
+	if err != nil {
+		return err
 	}
 	p, err := compile(spec, reflect.New(r.typ).Interface())
 	if err != nil {
 		return err
 	}
 	return p.check(dst, src)
-}
-
-// From text to tokens and batches of them, SPEC.md TXT. Bytes and ids are integers.
-var textOps = []Args{
-	TextCleanArgs{}, TextEncodeArgs{}, TextDecodeArgs{}, TextSplitArgs{}, TextPackArgs{}, TextBatchesArgs{},
-}
-
-// Initialization, optimizers, clipping, schedules and whole training steps, SPEC.md INIT, OPT, CLIP, LR and TRAIN.
-var trainingOps = []Args{
-	InitArgs{}, AdamArgs{}, SGDArgs{}, ClipNormArgs{}, ClipValueArgs{}, LearningRateArgs{}, GPTTrainArgs{},
-}
-
-// From logits to tokens, SPEC.md DEC.
-var decodingOps = []Args{GreedyArgs{}, DistributionArgs{}, SampleArgs{}, BeamSearchArgs{}, GPTGenerateArgs{}}
-
-// Gradients of the forward ops, SPEC.md GRAD. The constants and sources of each are those of the forward op, with the gradient of the
-// loss with respect to its result as the last source; the results are the gradients with respect to every float constant and source, in
-// table order. Masks, ids and targets have none. Attributes mean what they mean there.
-var gradientOps = []Args{
-	MatMulGradArgs{}, LinearGradArgs{}, SoftmaxGradArgs{}, LogSoftmaxGradArgs{}, ReLUGradArgs{}, GELUGradArgs{}, LayerNormGradArgs{},
-	EmbeddingGradArgs{},
-	AttentionGradArgs{}, MHAGradArgs{}, FFNGradArgs{}, BlockGradArgs{},
-	GPTLossGradArgs{}, CrossEntropyGradArgs{},
 }

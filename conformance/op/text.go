@@ -26,6 +26,8 @@ type TextCleanAttrs struct {
 
 func (TextCleanArgs) Op() string { return "text.clean" }
 
+var _ = add(TextCleanArgs{}, nil, Row{Family: "text", Group: "text"})
+
 func (a *TextCleanArgs) check(d *dims) error {
 	d.set("M", 3*d.get("N"))
 	return nil
@@ -50,6 +52,8 @@ type TextEncodeAttrs struct {
 }
 
 func (TextEncodeArgs) Op() string { return "text.encode" }
+
+var _ = add(TextEncodeArgs{}, nil, Row{Family: "text", Group: "text"})
 
 func (a *TextEncodeArgs) defaults() { a.Pretokenize = "gpt2" }
 
@@ -77,6 +81,8 @@ type TextDecodeAttrs struct {
 
 func (TextDecodeArgs) Op() string { return "text.decode" }
 
+var _ = add(TextDecodeArgs{}, nil, Row{Family: "text", Group: "text"})
+
 func (a *TextDecodeArgs) validate() error { return capacity(a.Capacity) }
 
 func (a *TextDecodeArgs) preset(d *dims) { d.set("C", a.Capacity) }
@@ -100,6 +106,8 @@ type TextSplitAttrs struct {
 }
 
 func (TextSplitArgs) Op() string { return "text.split" }
+
+var _ = add(TextSplitArgs{}, nil, Row{Family: "text", Group: "text"})
 
 func (a *TextSplitArgs) defaults() { a.Fraction = 0.1 }
 
@@ -139,6 +147,8 @@ type TextPackAttrs struct {
 }
 
 func (TextPackArgs) Op() string { return "text.pack" }
+
+var _ = add(TextPackArgs{}, nil, Row{Family: "text", Group: "text"})
 
 func (a *TextPackArgs) validate() error {
 	if a.End == nil {
@@ -180,6 +190,8 @@ type TextBatchesAttrs struct {
 }
 
 func (TextBatchesArgs) Op() string { return "text.batches" }
+
+var _ = add(TextBatchesArgs{}, nil, Row{Family: "text", Group: "text"})
 
 func (a *TextBatchesArgs) preset(d *dims) { d.set("T", a.Seq) }
 

@@ -65,7 +65,7 @@ type GPTTrainAttrs struct {
 
 func (GPTTrainArgs) Op() string { return "gpt.train" }
 
-func (GPTTrainArgs) stateful() {}
+var _ = add(GPTTrainArgs{}, nil, Row{Family: "train", Group: "training", Stateful: true, Composite: true})
 
 func (a *GPTTrainArgs) defaults() {
 	a.GPTTrainAttrs = GPTTrainAttrs{IgnoreIndex: -100, Beta1: 0.9, Beta2: 0.999, AdamEps: 1e-8, NoDecay: []string{"biases", "norms"}}
