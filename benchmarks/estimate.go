@@ -7,8 +7,8 @@ import (
 	"sync"
 
 	"github.com/assaykit/assay/conformance/op"
+	gauge "github.com/assaykit/assay/conformance/oracle"
 	"github.com/assaykit/assay/reference"
-	"github.com/assaykit/assay/tools/gengolden/gauge"
 )
 
 // estimate is a matrix of float64 values, each with a gauge: how far rounding may carry it, in units of roundoff (SPEC.md, appendix A).

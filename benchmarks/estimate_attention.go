@@ -1,8 +1,8 @@
 package benchmarks
 
 import (
+	gauge "github.com/assaykit/assay/conformance/oracle"
 	"github.com/assaykit/assay/reference"
-	"github.com/assaykit/assay/tools/gengolden/gauge"
 )
 
 // attendGrad returns the gradients of attention of all rows of q over k and v. With the errors eps of the scores and eta of do_i . v_j, and

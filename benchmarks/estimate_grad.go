@@ -4,8 +4,8 @@ import (
 	"math"
 
 	"github.com/assaykit/assay/conformance/op"
+	gauge "github.com/assaykit/assay/conformance/oracle"
 	"github.com/assaykit/assay/reference"
-	"github.com/assaykit/assay/tools/gengolden/gauge"
 )
 
 // Gradients of estimates: the primitives of a backward pass, with errors in what the forward pass left as well as in what comes from above.

@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"github.com/assaykit/assay/conformance/op"
+	gauge "github.com/assaykit/assay/conformance/oracle"
 	"github.com/assaykit/assay/conformance/refimpl"
-	"github.com/assaykit/assay/tools/gengolden/gauge"
 )
 
 // TestEstimateAgreesWithMonteCarlo holds the gauges that an estimate carries to those that the golden vectors of composites have, which

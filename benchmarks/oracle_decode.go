@@ -4,9 +4,9 @@ import (
 	"math"
 
 	"github.com/assaykit/assay/conformance/op"
+	gauge "github.com/assaykit/assay/conformance/oracle"
 	"github.com/assaykit/assay/conformance/refimpl"
 	"github.com/assaykit/assay/reference"
-	"github.com/assaykit/assay/tools/gengolden/gauge"
 )
 
 // decoding evaluates choices with package reference, all of them: tokens are exact. Inputs are random, so that no two candidates are as

@@ -4,8 +4,8 @@ import (
 	"slices"
 
 	"github.com/assaykit/assay/conformance/op"
+	gauge "github.com/assaykit/assay/conformance/oracle"
 	"github.com/assaykit/assay/reference"
-	"github.com/assaykit/assay/tools/gengolden/gauge"
 )
 
 func (o *oracle) gradients() []op.Implementation {

@@ -2,8 +2,8 @@ package benchmarks
 
 import (
 	"github.com/assaykit/assay/conformance/op"
+	gauge "github.com/assaykit/assay/conformance/oracle"
 	"github.com/assaykit/assay/reference"
-	"github.com/assaykit/assay/tools/gengolden/gauge"
 )
 
 func (o *oracle) attention(a op.AttentionArgs) error {

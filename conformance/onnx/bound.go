@@ -7,9 +7,9 @@ import (
 	"math/rand/v2"
 
 	"github.com/assaykit/assay/conformance/op"
+	"github.com/assaykit/assay/conformance/oracle"
 	"github.com/assaykit/assay/conformance/refimpl"
 	"github.com/assaykit/assay/reference"
-	"github.com/assaykit/assay/tools/gengolden/gauge"
 )
 
 // Evaluations is how often a translation is evaluated with perturbations for a bound.
@@ -106,13 +106,13 @@ func (c *Case) measure(set dataSet, exact []op.Tensor, ofInputs bool) ([][]float
 
 // accumulation returns functions that give the gauge of each op's results in the place of the results. An optimizer is opened for one step.
 func accumulation() refimpl.Functions {
-	f := gauge.Random.Functions(gauge.Acc)
+	f := oracle.Random.Functions(oracle.Acc)
 	f.Adam = func(s reference.AdamState, grad []float64, lr float64, t int, c reference.AdamConfig) reference.AdamState {
-		param, m, v := gauge.Adam(s, grad, lr, t, c)
+		param, m, v := oracle.Adam(s, grad, lr, t, c)
 		return reference.AdamState{Param: param.Acc, M: m.Acc, V: v.Acc}
 	}
 	f.SGD = func(s reference.SGDState, grad []float64, lr float64, c reference.SGDConfig) reference.SGDState {
-		param, velocity := gauge.SGD(s, grad, lr, c)
+		param, velocity := oracle.SGD(s, grad, lr, c)
 		return reference.SGDState{Param: param.Acc, Velocity: velocity.Acc}
 	}
 	return f

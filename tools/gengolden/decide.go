@@ -8,9 +8,9 @@ import (
 	"slices"
 
 	"github.com/assaykit/assay/conformance/op"
+	"github.com/assaykit/assay/conformance/oracle"
 	"github.com/assaykit/assay/conformance/refimpl"
 	"github.com/assaykit/assay/conformance/vector"
-	"github.com/assaykit/assay/tools/gengolden/gauge"
 )
 
 // The stability of decisions: a case is evaluated this often, with errors of this many bands (SPEC.md, A.11).
@@ -36,7 +36,7 @@ func decidable(c *vector.Case, opName string) error {
 		if err != nil {
 			return err
 		}
-		results, err := trace(refimpl.With(gauge.Random.Perturbed(runSeed, size)), c, opName, jitter)
+		results, err := trace(refimpl.With(oracle.Random.Perturbed(runSeed, size)), c, opName, jitter)
 		if err != nil {
 			return fmt.Errorf("perturbed evaluation: %w", err)
 		}
@@ -118,7 +118,7 @@ func jitterLogits(c *vector.Case, opName string, runSeed uint64, size float64) (
 		for i, x := range t.F64 {
 			m := slices.Max(t.F64[i/vocab*vocab : (i/vocab+1)*vocab])
 			out.F64[i] = x
-			if e := size * (3*(m-x) + a.Temperature*gauge.Random.Elementary(vocab)) * rng.NormFloat64(); !math.IsNaN(e) && !math.IsInf(e, 0) {
+			if e := size * (3*(m-x) + a.Temperature*oracle.Random.Elementary(vocab)) * rng.NormFloat64(); !math.IsNaN(e) && !math.IsInf(e, 0) {
 				out.F64[i] += e
 			}
 		}

@@ -9,9 +9,9 @@ import (
 	"slices"
 
 	"github.com/assaykit/assay/conformance/op"
+	"github.com/assaykit/assay/conformance/oracle"
 	"github.com/assaykit/assay/conformance/refimpl"
 	"github.com/assaykit/assay/conformance/vector"
-	"github.com/assaykit/assay/tools/gengolden/gauge"
 )
 
 // composites are the ops whose gauges are measured and not derived.
@@ -101,7 +101,7 @@ func (t *testCase) evaluate(c *vector.Case, opName string) error {
 	n := 0
 	for i, step := range results {
 		for j, result := range step {
-			var g gauge.Gauges
+			var g oracle.Gauges
 			if gauges != nil {
 				g = gauges[n]
 			}
@@ -124,13 +124,13 @@ func (t *testCase) evaluate(c *vector.Case, opName string) error {
 }
 
 // gaugesOf returns the gauges of all results of a case in order, nil where it is not judged by them.
-func gaugesOf(c *vector.Case, opName string) ([]gauge.Gauges, error) {
+func gaugesOf(c *vector.Case, opName string) ([]oracle.Gauges, error) {
 	if c.Compare != vector.Bound {
 		return nil, nil
 	}
-	model := gauge.Random
+	model := oracle.Random
 	if slices.Contains(c.Flags, biasedSum) {
-		model = gauge.Biased
+		model = oracle.Biased
 	}
 	flat := func(impl op.Implementation, each func(op.Tensor) op.Tensor) ([]op.Tensor, error) {
 		results, err := trace(impl, c, opName, each)
@@ -142,15 +142,15 @@ func gaugesOf(c *vector.Case, opName string) ([]gauge.Gauges, error) {
 		})
 	}
 	var kinds [3][]op.Tensor
-	for i, pick := range []func(gauge.Gauges) []float64{gauge.Acc, gauge.In, gauge.Eta} {
+	for i, pick := range []func(oracle.Gauges) []float64{oracle.Acc, oracle.In, oracle.Eta} {
 		var err error
 		if kinds[i], err = flat(refimpl.With(model.Functions(pick)), func(x op.Tensor) op.Tensor { return x }); err != nil {
 			return nil, err
 		}
 	}
-	gauges := make([]gauge.Gauges, len(kinds[0]))
+	gauges := make([]oracle.Gauges, len(kinds[0]))
 	for i := range gauges {
-		gauges[i] = gauge.Gauges{Acc: kinds[0][i].F64, In: kinds[1][i].F64, Eta: kinds[2][i].F64}
+		gauges[i] = oracle.Gauges{Acc: kinds[0][i].F64, In: kinds[1][i].F64, Eta: kinds[2][i].F64}
 		for j := range gauges[i].Acc {
 			gauges[i].Acc[j] *= unit(c)
 		}
@@ -171,7 +171,7 @@ func judged(c *vector.Case) op.Formats {
 
 // expectation joins a result with its gauges, reduced to the sampled positions where there are samples. Results that are not finite are
 // judged by their kind, so they have no gauge.
-func expectation(name string, result op.Tensor, g gauge.Gauges, samples func(shape []int) []int64) (vector.Expect, error) {
+func expectation(name string, result op.Tensor, g oracle.Gauges, samples func(shape []int) []int64) (vector.Expect, error) {
 	e := vector.Expect{Name: name, Shape: result.Shape}
 	if !result.Present() {
 		return e, nil

@@ -10,11 +10,11 @@ import (
 	tiktokenloader "github.com/pkoukk/tiktoken-go-loader"
 
 	"github.com/assaykit/assay/conformance/op"
+	"github.com/assaykit/assay/conformance/oracle"
 	"github.com/assaykit/assay/conformance/refimpl"
 	"github.com/assaykit/assay/conformance/vector"
 	"github.com/assaykit/assay/corpus"
 	"github.com/assaykit/assay/reference"
-	"github.com/assaykit/assay/tools/gengolden/gauge"
 )
 
 // The model that reads Newton: small, but with the vocabulary of GPT-3. Its weights are recipes.
@@ -66,7 +66,7 @@ type reading struct {
 	logits          reference.Matrix // [opticksTokens, V]
 	samples         [][]int64        // of each position: the vocabulary ids whose logits are stored
 	columns         []int64          // the ids that occur in the text or are sampled, ascending
-	gauges          gauge.Gauges     // of the logits of columns, [opticksTokens, len(columns)]
+	gauges          oracle.Gauges    // of the logits of columns, [opticksTokens, len(columns)]
 }
 
 var readOpticks = sync.OnceValues(func() (*reading, error) {
@@ -102,7 +102,7 @@ var readOpticks = sync.OnceValues(func() (*reading, error) {
 
 // measure returns the gauges of the logits of r.columns: those of the same model with a vocabulary of these ids only. It has the same
 // logits, and 64 perturbed evaluations of it are affordable.
-func (r *reading) measure(full *vector.Case) (gauge.Gauges, error) {
+func (r *reading) measure(full *vector.Case) (oracle.Gauges, error) {
 	small := *full
 	small.Const = slices.Clone(full.Const)
 	wte := full.Const[0].Tensor()
@@ -118,11 +118,11 @@ func (r *reading) measure(full *vector.Case) (gauge.Gauges, error) {
 	}
 	small.Steps = []vector.Step{{Src: []vector.Input{stored(op.Int64(renamed, 1, len(renamed)))}}}
 	if err := r.agrees(&small); err != nil {
-		return gauge.Gauges{}, err
+		return oracle.Gauges{}, err
 	}
 	gauges, err := gaugesOf(&small, "gpt")
 	if err != nil {
-		return gauge.Gauges{}, err
+		return oracle.Gauges{}, err
 	}
 	return gauges[0], nil
 }
@@ -206,8 +206,8 @@ func opticksLoss() testCase {
 		e := vector.Expect{Name: "loss", Shape: []int{1, opticksTokens}}
 		for pos, target := range r.targets {
 			row := r.logits.Row(pos)
-			incoming := gauge.Gauges{Acc: r.spread(pos, r.gauges.Acc), In: r.spread(pos, r.gauges.In), Eta: r.spread(pos, r.gauges.Eta)}
-			g := gauge.Random.CrossEntropy(row, int(target), &incoming)
+			incoming := oracle.Gauges{Acc: r.spread(pos, r.gauges.Acc), In: r.spread(pos, r.gauges.In), Eta: r.spread(pos, r.gauges.Eta)}
+			g := oracle.Random.CrossEntropy(row, int(target), &incoming)
 			e.Want = append(e.Want, reference.CrossEntropy(row, int(target)))
 			e.Acc = append(e.Acc, g.Acc[0])
 			e.In = append(e.In, g.In[0])

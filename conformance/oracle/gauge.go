@@ -1,4 +1,4 @@
-// Package gauge computes how far rounding may carry each element of a result: SPEC.md, appendix A.
+// Package oracle computes how far rounding may carry each element of a result: SPEC.md, appendix A.
 //
 // A gauge is a first-order error bound with the roundoff left out, so that one number serves every floating-point format. The bound of
 // an element y is
@@ -9,7 +9,7 @@
 // is narrower than the inputs. The rounding of the result itself, |y|, is not part of Acc.
 //
 // The gauges of single ops are formulas: the methods of Model. Those of composites are measured, by MonteCarlo.
-package gauge
+package oracle
 
 import (
 	"math"
