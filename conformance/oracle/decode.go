@@ -44,11 +44,3 @@ func (m Model) Distribution(x []float64, s reference.Sampling) (Gauges, error) {
 // Elementary returns the part of a probability's relative error that does not grow with its logit's distance from the maximum: that of exp,
 // and of the sums and divisions over a vocabulary.
 func (m Model) Elementary(vocab int) float64 { return eps + m.c(vocab) + 3 }
-
-// Score gauges the score of a sequence, given the logarithms of its tokens' probabilities.
-//
-//	Acc = (c(n) sum |l_i|) / divisor + 2 |score|        the sum; the power and the division
-func (m Model) Score(logs []float64, n int, p reference.LengthPenalty) Gauges {
-	sum := reference.Score(magnitude(logs), n, p) // of terms of one sign
-	return Gauges{Acc: []float64{(m.c(len(logs)) + 2) * sum}, In: []float64{0}, Eta: []float64{1}}
-}

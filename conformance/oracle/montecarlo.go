@@ -233,3 +233,92 @@ func (n noise) functions() refimpl.Functions {
 	n.training(&f)
 	return f
 }
+
+// training sets the functions of training to perturbed ones.
+func (n noise) training(f *refimpl.Functions) {
+	f.Rate = func(s reference.Schedule, t int) (float64, error) {
+		y, err := s.Rate(t)
+		if err != nil {
+			return 0, err
+		}
+		rate := []float64{y}
+		n.perturb(rate, func() Gauges { g, _ := Rate(s, t); return g })
+		return rate[0], nil
+	}
+	f.ClipNorm = func(maxNorm, eps float64, gs ...[]float64) ([][]float64, float64, error) {
+		ys, norm, err := reference.ClipNorm(maxNorm, eps, gs...)
+		if err != nil {
+			return nil, 0, err
+		}
+		gauges, length, _ := n.model.ClipNorm(maxNorm, eps, gs...)
+		for i, y := range ys {
+			n.perturb(y, func() Gauges { return gauges[i] })
+		}
+		result := []float64{norm}
+		n.perturb(result, func() Gauges { return length })
+		return ys, result[0], nil
+	}
+	f.Adam = func(s reference.AdamState, grad []float64, lr float64, t int, c reference.AdamConfig) reference.AdamState {
+		next := reference.Adam(s, grad, lr, t, c)
+		param, m, v := Adam(s, grad, lr, t, c)
+		n.perturb(next.Param, func() Gauges { return param })
+		n.perturb(next.M, func() Gauges { return m })
+		n.perturb(next.V, func() Gauges { return v })
+		return next
+	}
+	f.SGD = func(s reference.SGDState, grad []float64, lr float64, c reference.SGDConfig) reference.SGDState {
+		next := reference.SGD(s, grad, lr, c)
+		param, velocity := SGD(s, grad, lr, c)
+		n.perturb(next.Param, func() Gauges { return param })
+		n.perturb(next.Velocity, func() Gauges { return velocity })
+		return next
+	}
+}
+
+// gradients perturbs the gradients of the functions that composites are built from.
+func (n noise) gradients(f *refimpl.Functions) {
+	f.LinearGrad = func(x, w reference.Matrix, b []float64, dy reference.Matrix) (dx, dw reference.Matrix, db []float64) {
+		dx, dw, db = reference.LinearGrad(x, w, b, dy)
+		n.perturbAll(func() (gx, gw, gb Gauges) { return n.model.LinearGrad(x, w, dy) }, dx.Data, dw.Data, db)
+		return dx, dw, db
+	}
+	f.LayerNormGrad = func(x reference.Matrix, gamma []float64, eps float64, dy reference.Matrix) (dx reference.Matrix, dgamma, dbeta []float64) {
+		dx, dgamma, dbeta = reference.LayerNormRowsGrad(x, gamma, eps, dy)
+		n.perturbAll(func() (gx, gg, gb Gauges) { return n.model.LayerNormGrad(x, gamma, eps, dy) }, dx.Data, dgamma, dbeta)
+		return dx, dgamma, dbeta
+	}
+	f.ActivateGrad = func(a reference.Activation, x, dy reference.Matrix) reference.Matrix {
+		dx := a.ApplyGrad(x, dy)
+		n.perturb(dx.Data, func() Gauges { return ActivateGrad(a, x, dy) })
+		return dx
+	}
+	f.AttentionGrad = func(q, k, v, do reference.Matrix, scale float64, mask reference.Mask) (dq, dk, dv reference.Matrix) {
+		dq, dk, dv = reference.AttentionGrad(q, k, v, do, scale, mask)
+		n.perturbAll(func() (gq, gk, gv Gauges) { return n.model.AttentionGrad(q, k, v, do, scale, mask) }, dq.Data, dk.Data, dv.Data)
+		return dq, dk, dv
+	}
+	f.EmbedGrad = func(ids []int, rows int, dy reference.Matrix) (reference.Matrix, error) {
+		dtable, err := reference.EmbeddingGrad(ids, rows, dy)
+		if err != nil {
+			return dtable, err
+		}
+		n.perturb(dtable.Data, func() Gauges { return n.model.EmbeddingGrad(ids, rows, dy) })
+		return dtable, nil
+	}
+	f.CrossEntropyGrad = func(logits []float64, target int, dloss float64) []float64 {
+		dx := reference.CrossEntropyGrad(logits, target, dloss)
+		n.perturb(dx, func() Gauges { return n.model.CrossEntropyGrad(logits, target, dloss) })
+		return dx
+	}
+}
+
+// perturbAll perturbs three results that belong together.
+func (n noise) perturbAll(gauges func() (a, b, c Gauges), ya, yb, yc []float64) {
+	var a, b, c Gauges
+	if n.pick != nil {
+		a, b, c = gauges()
+	}
+	n.perturb(ya, func() Gauges { return a })
+	n.perturb(yb, func() Gauges { return b })
+	n.perturb(yc, func() Gauges { return c })
+}

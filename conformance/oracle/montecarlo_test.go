@@ -163,3 +163,62 @@ func TestFloor(t *testing.T) {
 		t.Errorf("floored gauges are %v, want %v", g, want)
 	}
 }
+
+// evalModelGrad is evalModel for the gradients with respect to all weights.
+func evalModelGrad(w reference.GPTWeights, cfg reference.Config) Evaluation {
+	return func(f refimpl.Functions, _ func(op.Tensor) op.Tensor) ([]op.Tensor, error) {
+		dw, err := f.GPTLossGrad([]int{3, 1, 4, 1, 5}, []int{1, 4, -100, 5, 0}, -100, []float64{1.5, -0.7, 9, 0.4, 2}, w, cfg)
+		if err != nil {
+			return nil, err
+		}
+		var out []op.Tensor
+		for _, g := range dw.Parameters() {
+			if g != nil {
+				out = append(out, op.Float64(g, len(g)))
+			}
+		}
+		return out, nil
+	}
+}
+
+func TestMonteCarloAdmitsFloat32Gradients(t *testing.T) {
+	largest := 0.0
+	for seed := range uint64(3) {
+		eval := evalModelGrad(tinyModel(rand.New(rand.NewPCG(seed, 17))))
+		gauges, err := Random.MonteCarlo(seed, eval)
+		if err != nil {
+			t.Fatal(err)
+		}
+		exact, err := eval(refimpl.Exact, keep)
+		if err != nil {
+			t.Fatal(err)
+		}
+		silent := noise{model: Random, rng: rand.New(rand.NewPCG(1, 1)), pick: Acc, own: 1}
+		same, err := eval(silent.functions(), keep)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range exact {
+			if !slices.Equal(same[i].F64, exact[i].F64) {
+				t.Errorf("result %d differs without noise", i)
+			}
+		}
+		for order, sum := range summations {
+			got, err := eval(sum.float32s(), keep)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range exact {
+				r := worst(got[i].F64, exact[i].F64, gauges[i])
+				if !(r < 1) {
+					t.Errorf("seed %d, result %d, summed %s: error %.3g times the bound", seed, i, order, r)
+				}
+				largest = max(largest, r)
+			}
+		}
+	}
+	t.Logf("largest ratio %.3f", largest)
+	if largest < 0.05 {
+		t.Errorf("no float32 evaluation comes nearer than %.3g of the bound: it is too wide to mean much", largest)
+	}
+}

@@ -104,80 +104,97 @@ func (m Model) LogSoftmax(x []float64) Gauges {
 	return g
 }
 
-// CrossEntropy gauges the loss log S - (x_t - m) of one row, with z as in distribute. E are the gauges of the logits, nil where they are
-// inputs.
+// known is how well each p_i of a distribution of n terms is known: the relative errors rel of the arithmetic and in of the inputs, whose
+// gauges are incoming, and eta of underflow.
 //
-//	Acc = sum_j |p_j - 1_t| E.Acc_j + sum_j p_j z_j + c(V) + eps |log S| + |x_t - m|
-//	In  = sum_j |p_j - 1_t| E.In_j, and |x_j| in the place of E.In_j for inputs
-//	Eta = tiny + sum_j |p_j - 1_t| E.Eta_j
+//	rel_i = (1 - p_i) z_i + sum_{j != i} p_j z_j + c(n) + 1
+//	in_i  = (exp(u s_i) - 1)/u, at most 2^11        s_i = incoming_i + sum_j p_j incoming_j
+//	eta_i = 2 + p_i tiny
 //
-// dloss = sum_j (p_j - 1_t) dx_j; the rest is log-softmax.
-func (m Model) CrossEntropy(x []float64, target int, logits *Gauges) Gauges {
+// These are the terms of Softmax, divided by p_i.
+type known struct{ rel, in, eta []float64 }
+
+func (m Model) known(d distribution, incoming []float64) known {
+	const u = 0x1p-8
+	n := len(d.p)
+	k := known{make([]float64, n), make([]float64, n), make([]float64, n)}
+	meanZ := d.expect(func(j int) float64 { return d.z[j] })
+	meanIn := d.expect(func(j int) float64 { return incoming[j] })
+	for i, p := range d.p {
+		if p == 0 {
+			k.eta[i] = 2
+			continue
+		}
+		k.rel[i] = d.z[i] + meanZ - 2*p*d.z[i] + m.c(n) + 1
+		k.in[i] = min(math.Expm1(u*(incoming[i]+meanIn))/u, 1<<11)
+		k.eta[i] = 2 + p*d.tiny
+	}
+	return k
+}
+
+// jacobian gauges dx_i = p_i (dy_i - D) with D = sum_j p_j dy_j, the gradient of softmax, for a dy that is off by E_j, whose terms have the
+// magnitude A_j >= |dy_j|, and that inputs move by J_j. With k as in known:
+//
+//	Acc = p_i ((rel_i + 1) |dy_i - D| + |dy_i| + E_i + sum_j p_j (z_j |dy_j - D| + E_j + (2 c(n) + 3) A_j))
+//	In  = p_i (in_i |dy_i - D| + J_i + sum_j p_j (in_j |dy_j - D| + J_j))
+//	Eta = 1 + eta_i |dy_i - D| + p_i (n + sum_j eta_j |dy_j - D|)
+//
+// An error common to all exponentials leaves D but for the sum's own, and reaches dx only through p_i. 2 c(n) is the sum of the weights and
+// that of D; the rest are the rounding of each p_j and, where D is formed from the output of attention, that output's division and
+// rescaling. |dy_i| admits p_i dy_i - p_i D.
+func (m Model) jacobian(d distribution, k known, dy, errDY, magnitudes, inDY []float64) Gauges {
+	n := len(dy)
+	mean := d.expect(func(j int) float64 { return dy[j] })
+	spread := func(j int) float64 { return math.Abs(dy[j] - mean) }
+	errMean := d.expect(func(j int) float64 { return d.z[j]*spread(j) + errDY[j] + (2*m.c(n)+3)*magnitudes[j] })
+	inMean := d.expect(func(j int) float64 { return k.in[j]*spread(j) + inDY[j] })
+	etaMean := float64(n)
+	for j := range dy {
+		etaMean += k.eta[j] * spread(j)
+	}
+	g := newGauges(n)
+	for i, p := range d.p {
+		g.Eta[i] = 1 + k.eta[i]*spread(i) + p*etaMean
+		if p == 0 {
+			continue
+		}
+		g.Acc[i] = p * ((k.rel[i]+1)*spread(i) + math.Abs(dy[i]) + errDY[i] + errMean)
+		g.In[i] = p * (k.in[i]*spread(i) + inDY[i] + inMean)
+	}
+	return g
+}
+
+// SoftmaxGrad gauges the gradient of softmax at inputs x and dy: see jacobian.
+func (m Model) SoftmaxGrad(x, dy []float64) Gauges {
 	d := distribute(x, nil)
-	if logits == nil {
-		logits = &Gauges{Acc: make([]float64, len(x)), In: magnitude(x), Eta: make([]float64, len(x))}
-	}
-	derivative := func(e []float64) float64 {
-		return d.expect(func(j int) float64 { return e[j] }) + (1-2*d.p[target])*e[target]
-	}
-	own := d.expect(func(j int) float64 { return d.z[j] }) + m.c(len(x)) + eps*math.Abs(d.logS) + math.Abs(x[target]-d.max)
-	return Gauges{
-		Acc: []float64{derivative(logits.Acc) + own},
-		In:  []float64{derivative(logits.In)},
-		Eta: []float64{derivative(logits.Eta) + d.tiny},
-	}
+	return m.jacobian(d, m.known(d, magnitude(x)), dy, make([]float64, len(dy)), magnitude(dy), magnitude(dy))
 }
 
-// Loss gauges the op cross_entropy: the CrossEntropy of each row that is not ignored, and Reduce.
-func (m Model) Loss(logits reference.Matrix, targets []int, ignoreIndex int, r reference.Reduction) (Gauges, error) {
-	losses, err := reference.CrossEntropyRows(logits, targets, ignoreIndex)
-	if err != nil {
-		return Gauges{}, err
-	}
-	rows := join(len(targets), func(i int) Gauges {
-		if targets[i] == ignoreIndex {
-			return newGauges(1)
-		}
-		return m.CrossEntropy(logits.Row(i), targets[i], nil)
-	})
-	if r == reference.ReduceNone {
-		return rows, nil
-	}
-	own := m.Reduce(losses, targets, ignoreIndex, r)
-	total := func(x []float64) float64 { return reference.Reduce(x, targets, ignoreIndex, r)[0] }
-	for i, loss := range losses {
-		rows.Acc[i] += math.Abs(loss) // each loss is rounded before it is summed
-	}
-	return Gauges{
-		Acc: []float64{total(rows.Acc) + own.Acc[0]},
-		In:  []float64{total(rows.In)},
-		Eta: []float64{total(rows.Eta) + own.Eta[0]},
-	}, nil
-}
-
-// Reduce gauges the reduction of exact losses.
+// LogSoftmaxGrad gauges dx_i = dy_i - p_i s with s = sum_j dy_j, and k as in known.
 //
-//	none: 0
-//	sum:  Acc = c(N) sum|loss|              N: how many are not ignored
-//	mean: Acc = (c(N) + 1) sum|loss| / N    the division too
+//	Acc = p_i (|s| (rel_i + |x_i - m| + eps |log S| + 1) + c(n) sum_j |dy_j|)
+//	In  = |dy_i| + p_i (|s| in_i + sum_j |dy_j|)
+//	Eta = 1 + eta_i |s|
 //
-// In = 0, since losses are no inputs; Eta = 1.
-func (m Model) Reduce(losses []float64, targets []int, ignoreIndex int, r reference.Reduction) Gauges {
-	if r == reference.ReduceNone {
-		return newGauges(len(losses))
+// |x_i - m| + eps |log S| admits p_i = exp(y_i).
+func (m Model) LogSoftmaxGrad(x, dy []float64) Gauges {
+	d := distribute(x, nil)
+	k := m.known(d, magnitude(x))
+	sum, abs := 0.0, 0.0
+	for _, v := range dy {
+		sum += v
+		abs += math.Abs(v)
 	}
-	terms := 0
-	for _, t := range targets {
-		if t != ignoreIndex {
-			terms++
+	sum = math.Abs(sum)
+	g := newGauges(len(x))
+	for i, p := range d.p {
+		g.In[i] = math.Abs(dy[i])
+		g.Eta[i] = 1 + k.eta[i]*sum
+		if p == 0 {
+			continue
 		}
+		g.Acc[i] = p * (sum*(k.rel[i]+math.Abs(x[i]-d.max)+eps*math.Abs(d.logS)+1) + m.c(len(x))*abs)
+		g.In[i] += p * (sum*k.in[i] + abs)
 	}
-	factor := m.c(max(terms, 1))
-	if r == reference.ReduceMean {
-		factor++
-	}
-	g := newGauges(1)
-	g.Acc[0] = factor * reference.Reduce(magnitude(losses), targets, ignoreIndex, r)[0]
-	g.Eta[0] = 1
 	return g
 }
