@@ -7,6 +7,7 @@ import (
 	"github.com/assaykit/assay/conformance/op"
 	gauge "github.com/assaykit/assay/conformance/oracle"
 	"github.com/assaykit/assay/conformance/refimpl"
+	"github.com/assaykit/assay/reference"
 )
 
 // TestEstimateAgreesWithMonteCarlo holds the gauges that an estimate carries to those that the golden vectors of composites have, which
@@ -26,7 +27,7 @@ func TestEstimateAgreesWithMonteCarlo(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Run(w.Name, func(t *testing.T) {
-			measured, err := gauge.Random.MonteCarlo(1, func(f refimpl.Functions, _ func(op.Tensor) op.Tensor) ([]op.Tensor, error) {
+			measured, err := gauge.Random.MonteCarlo(1, func(f reference.Primitives, _ func(op.Tensor) op.Tensor) ([]op.Tensor, error) {
 				spec, src := p.spec, clone(p.inputs[0], op.F64)
 				spec.Const = clone(spec.Const, op.F64)
 				k, err := refimpl.With(f).Open(spec)

@@ -43,10 +43,11 @@ func CrossEntropyGrad(logits []float64, target int, dloss float64) []float64 {
 // CrossEntropyRows returns the CrossEntropy of each row: logits [N,V], targets [N] -> [N]. The loss of a row whose target is
 // ignoreIndex is 0, whatever its logits are. Any other target outside [0, V) is an error that wraps ErrIndex.
 func CrossEntropyRows(logits Matrix, targets []int, ignoreIndex int) ([]float64, error) {
-	return Exact.crossEntropyRows(logits, targets, ignoreIndex)
+	return Exact.CrossEntropyRows(logits, targets, ignoreIndex)
 }
 
-func (p Primitives) crossEntropyRows(logits Matrix, targets []int, ignoreIndex int) ([]float64, error) {
+// CrossEntropyRows is the function CrossEntropyRows, built from p.
+func (p Primitives) CrossEntropyRows(logits Matrix, targets []int, ignoreIndex int) ([]float64, error) {
 	require(len(targets) == logits.Rows, "CrossEntropyRows: %d rows of logits, %d targets", logits.Rows, len(targets))
 	losses := make([]float64, len(targets))
 	for i, target := range targets {

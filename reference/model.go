@@ -106,7 +106,7 @@ func (p Primitives) GPTLoss(ids, targets []int, ignoreIndex int, w GPTWeights, c
 	if err != nil {
 		return nil, err
 	}
-	return p.crossEntropyRows(logits, targets, ignoreIndex)
+	return p.CrossEntropyRows(logits, targets, ignoreIndex)
 }
 
 // GPTLossGrad returns the gradients of a sum of GPTLoss' losses, each times its dloss, with respect to every weight: ids, targets and

@@ -114,35 +114,35 @@ const pytorchTolerance = 128
 func TestPyTorchSeesErrors(t *testing.T) {
 	const off = 1 + 1e-12
 	files := readPyTorch(t)
-	for name, plant := range map[string]func(f *refimpl.Functions){
-		"layernorm": func(f *refimpl.Functions) {
+	for name, plant := range map[string]func(f *reference.Primitives){
+		"layernorm": func(f *reference.Primitives) {
 			f.LayerNorm = func(x reference.Matrix, gamma, beta []float64, eps float64) reference.Matrix {
 				return reference.LayerNormRows(x, gamma, beta, eps*(1+1e-6))
 			}
 		},
-		"attention": func(f *refimpl.Functions) {
+		"attention": func(f *reference.Primitives) {
 			f.Attention = func(q, k, v reference.Matrix, scale float64, mask reference.Mask) reference.Matrix {
 				return reference.Attention(q, k, v, scale*off, mask)
 			}
 		},
-		"attention.grad": func(f *refimpl.Functions) {
+		"attention.grad": func(f *reference.Primitives) {
 			f.AttentionGrad = func(q, k, v, do reference.Matrix, scale float64, mask reference.Mask) (dq, dk, dv reference.Matrix) {
 				return reference.AttentionGrad(q, k, v, do, scale*off, mask)
 			}
 		},
-		"gpt.loss.grad": func(f *refimpl.Functions) {
+		"gpt.loss.grad": func(f *reference.Primitives) {
 			f.LayerNormGrad = func(x reference.Matrix, gamma []float64, eps float64, dy reference.Matrix) (dx reference.Matrix, dgamma, dbeta []float64) {
 				return reference.LayerNormRowsGrad(x, gamma, eps*(1+1e-6), dy)
 			}
 		},
-		"adam": func(f *refimpl.Functions) {
+		"adam": func(f *reference.Primitives) {
 			f.Adam = func(s reference.AdamState, grad []float64, lr float64, t int, c reference.AdamConfig) reference.AdamState {
 				c.Beta2 *= off
 				return reference.Adam(s, grad, lr, t, c)
 			}
 		},
 	} {
-		f := refimpl.Exact
+		f := reference.Exact
 		plant(&f)
 		seen := 0
 		of := strings.TrimSuffix(name, ".grad")

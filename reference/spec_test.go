@@ -24,7 +24,7 @@ var plumbing = []string{
 	"NewGPTState", "GPTState.Len", "GPTState.Clone",
 	"AdamState.Clone", "NewTrainState",
 	"Primitives.GroupedAttention", "Primitives.CachedAttention", // the functions of the same names
-	"Primitives.GroupedAttentionGrad", "Primitives.CrossEntropyRowsGrad",
+	"Primitives.GroupedAttentionGrad", "Primitives.CrossEntropyRows", "Primitives.CrossEntropyRowsGrad",
 	"MHAWeights.Parameters", "FFNWeights.Parameters", "BlockWeights.Parameters", "GPTWeights.Parameters",
 }
 

@@ -94,7 +94,7 @@ func (c *Case) Judge(open func() op.Implementation) (ratio float64, err error) {
 		if err != nil {
 			return ratio, err
 		}
-		gauges, err := c.gauges(set, got, op.FormatsOf(impl))
+		bounds, err := c.bounds(set, op.FormatsOf(impl))
 		if err != nil {
 			return ratio, err
 		}
@@ -102,7 +102,7 @@ func (c *Case) Judge(open func() op.Implementation) (ratio float64, err error) {
 			if !want.Present() {
 				continue
 			}
-			worst, err := compare(want, got[i], gauges[i])
+			worst, err := compare(want, got[i], bounds[i])
 			if ratio = max(ratio, worst); err != nil {
 				return ratio, fmt.Errorf("output %d (%s) %w", i, want.name, err)
 			}

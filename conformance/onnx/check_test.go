@@ -179,7 +179,7 @@ func TestWrongResultsFail(t *testing.T) {
 }
 
 func TestPlantedErrorFails(t *testing.T) {
-	f := refimpl.Exact
+	f := reference.Exact
 	f.Attention = func(q, k, v reference.Matrix, scale float64, mask reference.Mask) reference.Matrix {
 		mask.Causal = false
 		return reference.Attention(q, k, v, scale, mask)

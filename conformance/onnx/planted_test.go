@@ -80,50 +80,50 @@ func TestPlantedErrors(t *testing.T) {
 	cases := thirdParty(t)
 	for _, tt := range []struct {
 		name, op    string
-		plant       func(f *refimpl.Functions)
+		plant       func(f *reference.Primitives)
 		least, most int // cases that catch it
 		judged      int
 	}{
-		{"1e-5 added to the denominator", "Attention", func(f *refimpl.Functions) { f.Attention = dilutedAttention(1e-5) }, 25, 43, 43},
-		{"1e-6 added to the denominator", "Attention", func(f *refimpl.Functions) { f.Attention = dilutedAttention(1e-6) }, 0, 12, 43},
-		{"the offset of the causal mask ignored", "Attention", func(f *refimpl.Functions) { f.Attention = topLeft }, 5, 5, 43},
-		{"the soft cap ignored", "Attention", func(f *refimpl.Functions) {
+		{"1e-5 added to the denominator", "Attention", func(f *reference.Primitives) { f.Attention = dilutedAttention(1e-5) }, 25, 43, 43},
+		{"1e-6 added to the denominator", "Attention", func(f *reference.Primitives) { f.Attention = dilutedAttention(1e-6) }, 0, 12, 43},
+		{"the offset of the causal mask ignored", "Attention", func(f *reference.Primitives) { f.Attention = topLeft }, 5, 5, 43},
+		{"the soft cap ignored", "Attention", func(f *reference.Primitives) {
 			f.Attention = func(q, k, v reference.Matrix, scale float64, mask reference.Mask) reference.Matrix {
 				mask.Softcap = 0
 				return reference.Attention(q, k, v, scale, mask)
 			}
 		}, 5, 5, 43},
-		{"1e-5 added to the denominator", "Softmax", func(f *refimpl.Functions) { f.Softmax = diluted(1e-5) }, 4, 4, 4},
-		{"1e-6 added to the denominator", "Softmax", func(f *refimpl.Functions) { f.Softmax = diluted(1e-6) }, 0, 2, 4},
-		{"tanh for erf", "Gelu", func(f *refimpl.Functions) {
+		{"1e-5 added to the denominator", "Softmax", func(f *reference.Primitives) { f.Softmax = diluted(1e-5) }, 4, 4, 4},
+		{"1e-6 added to the denominator", "Softmax", func(f *reference.Primitives) { f.Softmax = diluted(1e-6) }, 0, 2, 4},
+		{"tanh for erf", "Gelu", func(f *reference.Primitives) {
 			f.Activate = func(_ reference.Activation, x reference.Matrix) reference.Matrix {
 				return reference.ActGELUTanh.Apply(x)
 			}
 		}, 1, 1, 3},
-		{"eps 1e-6 for 1e-5", "LayerNormalization", func(f *refimpl.Functions) {
+		{"eps 1e-6 for 1e-5", "LayerNormalization", func(f *reference.Primitives) {
 			f.LayerNorm = norm(func(_ []float64, eps *float64) {
 				if *eps < 1e-4 {
 					*eps = 1e-6
 				}
 			})
 		}, 10, 10, 12},
-		{"eps outside the root", "LayerNormalization", func(f *refimpl.Functions) {
+		{"eps outside the root", "LayerNormalization", func(f *reference.Primitives) {
 			f.LayerNorm = norm(func(_ []float64, eps *float64) { *eps *= *eps })
 		}, 12, 12, 12},
-		{"eps 1e-6 for 1e-5", "RMSNormalization", func(f *refimpl.Functions) {
+		{"eps 1e-6 for 1e-5", "RMSNormalization", func(f *reference.Primitives) {
 			f.LayerNorm = norm(func(_ []float64, eps *float64) {
 				if *eps < 1e-4 {
 					*eps = 1e-6
 				}
 			})
 		}, 5, 8, 12},
-		{"bias correction of Adam ignored", "Adam", func(f *refimpl.Functions) {
+		{"bias correction of Adam ignored", "Adam", func(f *reference.Primitives) {
 			f.Adam = func(s reference.AdamState, grad []float64, lr float64, _ int, c reference.AdamConfig) reference.AdamState {
 				return reference.Adam(s, grad, lr, 1<<40, c)
 			}
 		}, 0, 0, 1},
 	} {
-		f := refimpl.Exact
+		f := reference.Exact
 		tt.plant(&f)
 		var chosen []Case
 		for _, c := range cases {

@@ -94,3 +94,12 @@ func ActivateGrad(a reference.Activation, x, dy reference.Matrix) Gauges {
 	}
 	return g
 }
+
+var _ = replace(func(f *reference.Primitives, h hook) {
+	f.Activate = func(a reference.Activation, x reference.Matrix) reference.Matrix {
+		return like(x, h.one(a.Apply(x).Data, func(Model) Gauges { return Activate(a, x) }))
+	}
+	f.ActivateGrad = func(a reference.Activation, x, dy reference.Matrix) reference.Matrix {
+		return like(x, h.one(a.ApplyGrad(x, dy).Data, func(Model) Gauges { return ActivateGrad(a, x, dy) }))
+	}
+})

@@ -244,3 +244,22 @@ func (m Model) scoreGrads(visible []int, scores []score, v reference.Matrix, do 
 	}
 	return weights{d.p, k}, ds
 }
+
+var _ = replace(func(f *reference.Primitives, h hook) {
+	f.Attention = func(q, k, v reference.Matrix, scale float64, mask reference.Mask) reference.Matrix {
+		o := reference.Attention(q, k, v, scale, mask)
+		return like(o, h.one(o.Data, func(m Model) Gauges { return m.Attention(q, k, v, scale, mask) }))
+	}
+	f.AttentionGrad = func(q, k, v, do reference.Matrix, scale float64, mask reference.Mask) (dq, dk, dv reference.Matrix) {
+		dq, dk, dv = reference.AttentionGrad(q, k, v, do, scale, mask)
+		y := h(call{out: [][]float64{dq.Data, dk.Data, dv.Data}, own: func(m Model) []Gauges {
+			gq, gk, gv := m.AttentionGrad(q, k, v, do, scale, mask)
+			return []Gauges{gq, gk, gv}
+		}})
+		return like(dq, y[0]), like(dk, y[1]), like(dv, y[2])
+	}
+	f.AttentionScores = func(q, k reference.Matrix, scale float64, mask reference.Mask, stage reference.Stage) reference.Matrix {
+		s := reference.AttentionScores(q, k, scale, mask, stage)
+		return like(s, h.one(s.Data, func(m Model) Gauges { return m.AttentionScores(q, k, scale, mask, stage) }))
+	}
+})

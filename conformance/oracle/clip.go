@@ -49,3 +49,20 @@ func ClipValue(x []float64, limit float64) Gauges {
 	}
 	return g
 }
+
+var _ = replace(func(f *reference.Primitives, h hook) {
+	f.ClipNorm = func(maxNorm, eps float64, gs ...[]float64) ([][]float64, float64, error) {
+		ys, norm, err := reference.ClipNorm(maxNorm, eps, gs...)
+		if err != nil {
+			return nil, 0, err
+		}
+		y := h(call{out: append(ys, []float64{norm}), own: func(m Model) []Gauges {
+			clipped, length, _ := m.ClipNorm(maxNorm, eps, gs...) // its errors are those above
+			return append(clipped, length)
+		}})
+		return y[:len(gs)], y[len(gs)][0], nil
+	}
+	f.ClipValue = func(g []float64, limit float64) []float64 {
+		return h.one(reference.ClipValue(g, limit), func(Model) Gauges { return ClipValue(g, limit) })
+	}
+})

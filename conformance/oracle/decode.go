@@ -44,3 +44,13 @@ func (m Model) Distribution(x []float64, s reference.Sampling) (Gauges, error) {
 // Elementary returns the part of a probability's relative error that does not grow with its logit's distance from the maximum: that of exp,
 // and of the sums and divisions over a vocabulary.
 func (m Model) Elementary(vocab int) float64 { return eps + m.c(vocab) + 3 }
+
+var _ = replace(func(f *reference.Primitives, h hook) {
+	f.Distribution = func(logits []float64, s reference.Sampling) ([]float64, error) {
+		p, err := reference.Distribution(logits, s)
+		if err != nil {
+			return nil, err
+		}
+		return h.one(p, func(m Model) Gauges { return there(m.Distribution(logits, s)) }), nil
+	}
+})

@@ -26,3 +26,20 @@ func (m Model) EmbeddingGrad(ids []int, rows int, dy reference.Matrix) Gauges {
 	}
 	return g
 }
+
+var _ = replace(func(f *reference.Primitives, h hook) {
+	f.Embed = func(ids []int, table reference.Matrix) (reference.Matrix, error) {
+		y, err := reference.Embedding(ids, table)
+		if err != nil {
+			return y, err
+		}
+		return like(y, h.moved(y.Data)), nil
+	}
+	f.EmbedGrad = func(ids []int, rows int, dy reference.Matrix) (reference.Matrix, error) {
+		dtable, err := reference.EmbeddingGrad(ids, rows, dy)
+		if err != nil {
+			return dtable, err
+		}
+		return like(dtable, h.one(dtable.Data, func(m Model) Gauges { return m.EmbeddingGrad(ids, rows, dy) })), nil
+	}
+})

@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -9,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/assaykit/assay/conformance/refimpl"
+	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/reference"
 )
 
@@ -25,68 +26,58 @@ func random(rng *rand.Rand, mean, deviation float64, rows, cols int) reference.M
 // sample is one evaluation of an op: by the functions f, and its gauges.
 type sample struct {
 	name   string
-	eval   func(f refimpl.Functions) []float64
+	eval   func(f reference.Primitives) []float64
 	gauges Gauges
 }
 
 // samples draws evaluations of every op that has a formula.
 func samples(rng *rand.Rand) []sample {
 	var all []sample
-	add := func(name string, g Gauges, eval func(f refimpl.Functions) []float64) {
+	add := func(name string, g Gauges, eval func(f reference.Primitives) []float64) {
 		all = append(all, sample{name, eval, g})
 	}
 	for _, k := range []int{1, 2, 7, 64, 300, 2000} {
 		a, b := random(rng, 0, 1, 3, k), random(rng, 0, 1, k, 4)
-		add("matmul", Random.Linear(a, b, nil), func(f refimpl.Functions) []float64 { return f.MatMul(a, b).Data })
+		add("matmul", Random.Linear(a, b, nil), func(f reference.Primitives) []float64 { return f.MatMul(a, b).Data })
 		bias := random(rng, 0, 3, 1, 4).Data
-		add("linear", Random.Linear(a, b, bias), func(f refimpl.Functions) []float64 { return f.Linear(a, b, bias).Data })
+		add("linear", Random.Linear(a, b, bias), func(f reference.Primitives) []float64 { return f.Linear(a, b, bias).Data })
 		pos, neg := random(rng, 3, 1, 2, k), random(rng, 2, 0.1, k, 2)
-		add("matmul, biased", Biased.Linear(pos, neg, nil), func(f refimpl.Functions) []float64 { return f.MatMul(pos, neg).Data })
+		add("matmul, biased", Biased.Linear(pos, neg, nil), func(f reference.Primitives) []float64 { return f.MatMul(pos, neg).Data })
 	}
 	for _, n := range []int{2, 9, 65, 1000} {
 		for _, spread := range []float64{0.1, 3, 30, 3000} {
 			x := random(rng, 100, spread, 1, n).Data
-			add("softmax", Random.Softmax(x), func(f refimpl.Functions) []float64 { return f.Softmax(x) })
-			add("log_softmax", Random.LogSoftmax(x), func(f refimpl.Functions) []float64 { return f.LogSoftmax(x) })
+			add("softmax", Random.Softmax(x), func(f reference.Primitives) []float64 { return f.Softmax(x) })
+			add("log_softmax", Random.LogSoftmax(x), func(f reference.Primitives) []float64 { return f.LogSoftmax(x) })
 			target := rng.IntN(n)
-			add("cross_entropy", Random.CrossEntropy(x, target, nil), func(f refimpl.Functions) []float64 {
+			add("cross_entropy", Random.CrossEntropy(x, target, nil), func(f reference.Primitives) []float64 {
 				return []float64{f.CrossEntropy(x, target)}
 			})
 		}
 		logits, targets := random(rng, 0, 3, 5, n), []int{0, -100, n - 1, n / 2, 0}
 		for _, r := range []reference.Reduction{reference.ReduceNone, reference.ReduceMean, reference.ReduceSum} {
-			g, err := Random.Loss(logits, targets, -100, r)
-			if err != nil {
-				panic(err)
-			}
-			add("loss", g, func(f refimpl.Functions) []float64 {
-				loss, err := f.Loss(logits, targets, -100, r)
-				if err != nil {
-					panic(err)
-				}
-				return loss
-			})
+			add("loss", lossGauges(logits, targets, r), func(f reference.Primitives) []float64 { return must(lossOf(f, logits, targets, r)) })
 		}
 	}
 	for _, d := range []int{2, 9, 64, 1000} {
 		for _, mean := range []float64{0, 10, 3000} {
 			x, gamma, beta := random(rng, mean, 2, 3, d), random(rng, 1, 0.3, 1, d).Data, random(rng, 0, 0.5, 1, d).Data
-			add("layernorm", Random.LayerNorm(x, gamma, beta, 1e-5), func(f refimpl.Functions) []float64 { return f.LayerNorm(x, gamma, beta, 1e-5).Data })
+			add("layernorm", Random.LayerNorm(x, gamma, beta, 1e-5), func(f reference.Primitives) []float64 { return f.LayerNorm(x, gamma, beta, 1e-5).Data })
 		}
 	}
 	for _, act := range []reference.Activation{reference.ActReLU, reference.ActGELU, reference.ActGELUTanh} {
 		x := random(rng, 0, 2, 1, 500)
-		add(string(act), Activate(act, x), func(f refimpl.Functions) []float64 { return f.Activate(act, x).Data })
+		add(string(act), Activate(act, x), func(f reference.Primitives) []float64 { return f.Activate(act, x).Data })
 	}
 	for _, keys := range []int{1, 5, 33, 400} {
 		for _, size := range []float64{0.3, 1.5, 8} {
 			q, k, v := random(rng, 0, size, 4, 16), random(rng, 0, size, keys, 16), random(rng, 0.5, 1, keys, 5)
 			mask := reference.Mask{Causal: true, Bias: random(rng, 0, 2, 4, keys).Data}
-			add("attention", Random.Attention(q, k, v, 0.25, mask), func(f refimpl.Functions) []float64 { return f.Attention(q, k, v, 0.25, mask).Data })
+			add("attention", Random.Attention(q, k, v, 0.25, mask), func(f reference.Primitives) []float64 { return f.Attention(q, k, v, 0.25, mask).Data })
 		}
 	}
 	pos := []int{0, 1, 2047, 100000}
-	add("sinusoid", Sinusoid(pos, 64), func(f refimpl.Functions) []float64 {
+	add("sinusoid", Sinusoid(pos, 64), func(f reference.Primitives) []float64 {
 		y, err := f.Sinusoid(pos, 64)
 		if err != nil {
 			panic(err)
@@ -94,6 +85,33 @@ func samples(rng *rand.Rand) []sample {
 		return y.Data
 	})
 	return append(all, gradientSamples(rng)...)
+}
+
+// lossOf is the op cross_entropy.
+func lossOf(f reference.Primitives, logits reference.Matrix, targets []int, r reference.Reduction) ([]float64, error) {
+	losses, err := f.CrossEntropyRows(logits, targets, -100)
+	if err != nil {
+		return nil, err
+	}
+	return f.Reduce(losses, targets, -100, r), nil
+}
+
+func lossGauges(logits reference.Matrix, targets []int, r reference.Reduction) Gauges {
+	_, g, err := Random.Derive(func(f reference.Primitives, _ func(op.Tensor) op.Tensor) ([]op.Tensor, error) {
+		loss, err := lossOf(f, logits, targets, r)
+		return []op.Tensor{op.Float64(loss, len(loss))}, err
+	})
+	if err != nil {
+		panic(err)
+	}
+	return g[0]
+}
+
+func must(x []float64, err error) []float64 {
+	if err != nil {
+		panic(err)
+	}
+	return x
 }
 
 // worst returns the largest ratio of error to bound of got, computed and stored in float32.
@@ -115,7 +133,7 @@ func TestCorrectFloat32IsInside(t *testing.T) {
 	for _, order := range slices.Sorted(maps.Keys(summations)) {
 		f := summations[order].float32s()
 		for i, s := range samples(rand.New(rand.NewPCG(1, 2))) {
-			r := worst(s.eval(f), s.eval(refimpl.Exact), s.gauges)
+			r := worst(s.eval(f), s.eval(reference.Exact), s.gauges)
 			if !(r < 1) {
 				t.Errorf("%s (sample %d), summed %s: error %.3g times the bound", s.name, i, order, r)
 			}
@@ -133,7 +151,7 @@ func TestCorrectFloat32IsInside(t *testing.T) {
 // Bugs that users met must be outside, computed in float64: only the bug speaks.
 func TestBugsAreOutside(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
-	f := refimpl.Exact
+	f := reference.Exact
 	x := random(rng, 0, 2, 1, 20)
 	gamma, beta := random(rng, 1, 0.3, 1, 20).Data, random(rng, 0, 0.5, 1, 20).Data
 	small, shifted := random(rng, 0, 0.1, 1, 20), random(rng, 1e4, 1, 1, 20)
@@ -276,8 +294,11 @@ func TestEdgesOfGauges(t *testing.T) {
 			}
 		}
 	}
-	if _, err := Random.Loss(one, []int{1}, -100, reference.ReduceMean); err == nil {
-		t.Error("Loss accepts a target outside the classes")
+	if _, _, err := Random.Derive(func(f reference.Primitives, _ func(op.Tensor) op.Tensor) ([]op.Tensor, error) {
+		_, err := lossOf(f, one, []int{1}, reference.ReduceMean)
+		return nil, err
+	}); !errors.Is(err, reference.ErrIndex) {
+		t.Errorf("a target outside the classes: got %v", err)
 	}
 }
 
@@ -294,17 +315,17 @@ func concat(gs ...Gauges) Gauges { return join(len(gs), func(i int) Gauges { ret
 // gradientSamples draws evaluations of every gradient that has a formula.
 func gradientSamples(rng *rand.Rand) []sample {
 	var all []sample
-	add := func(name string, g Gauges, eval func(f refimpl.Functions) []float64) {
+	add := func(name string, g Gauges, eval func(f reference.Primitives) []float64) {
 		all = append(all, sample{name, eval, g})
 	}
 	for _, rows := range []int{1, 3, 40, 400} {
 		x, w, dy := random(rng, 0, 1, rows, 7), random(rng, 0, 1, 7, 5), random(rng, 0.3, 1, rows, 5)
 		gx, gw, gb := Random.LinearGrad(x, w, dy)
-		add("linear.grad", concat(gx, gw, gb), func(f refimpl.Functions) []float64 {
+		add("linear.grad", concat(gx, gw, gb), func(f reference.Primitives) []float64 {
 			dx, dw, db := f.LinearGrad(x, w, make([]float64, 5), dy)
 			return slices.Concat(dx.Data, dw.Data, db)
 		})
-		add("matmul.grad", concat(gx, gw), func(f refimpl.Functions) []float64 {
+		add("matmul.grad", concat(gx, gw), func(f reference.Primitives) []float64 {
 			da, db := f.MatMulGrad(x, w, dy)
 			return slices.Concat(da.Data, db.Data)
 		})
@@ -312,7 +333,7 @@ func gradientSamples(rng *rand.Rand) []sample {
 		for t := range ids {
 			ids[t] = rng.IntN(7)
 		}
-		add("embedding.grad", Random.EmbeddingGrad(ids, 9, dy), func(f refimpl.Functions) []float64 {
+		add("embedding.grad", Random.EmbeddingGrad(ids, 9, dy), func(f reference.Primitives) []float64 {
 			dtable, err := f.EmbedGrad(ids, 9, dy)
 			if err != nil {
 				panic(err)
@@ -323,11 +344,11 @@ func gradientSamples(rng *rand.Rand) []sample {
 	for _, n := range []int{2, 9, 65, 1000} {
 		for _, spread := range []float64{0.1, 3, 30} {
 			x, dy := random(rng, 100, spread, 1, n).Data, random(rng, 0.5, 1, 1, n).Data
-			add("softmax.grad", Random.SoftmaxGrad(x, dy), func(f refimpl.Functions) []float64 { return f.SoftmaxGrad(x, dy) })
-			add("log_softmax.grad", Random.LogSoftmaxGrad(x, dy), func(f refimpl.Functions) []float64 { return f.LogSoftmaxGrad(x, dy) })
+			add("softmax.grad", Random.SoftmaxGrad(x, dy), func(f reference.Primitives) []float64 { return f.SoftmaxGrad(x, dy) })
+			add("log_softmax.grad", Random.LogSoftmaxGrad(x, dy), func(f reference.Primitives) []float64 { return f.LogSoftmaxGrad(x, dy) })
 			target, up := rng.IntN(n), 2*rng.NormFloat64()
 			add("cross_entropy.grad", Random.CrossEntropyGrad(x, target, up),
-				func(f refimpl.Functions) []float64 { return f.CrossEntropyGrad(x, target, up) })
+				func(f reference.Primitives) []float64 { return f.CrossEntropyGrad(x, target, up) })
 		}
 	}
 	for _, d := range []int{2, 9, 64, 1000} {
@@ -335,7 +356,7 @@ func gradientSamples(rng *rand.Rand) []sample {
 			for _, rows := range []int{1, 5, 60} {
 				x, gamma, dy := random(rng, mean, 2, rows, d), random(rng, 1, 0.3, 1, d).Data, random(rng, 0.5, 1, rows, d)
 				gx, gg, gb := Random.LayerNormGrad(x, gamma, 1e-5, dy)
-				add("layernorm.grad", concat(gx, gg, gb), func(f refimpl.Functions) []float64 {
+				add("layernorm.grad", concat(gx, gg, gb), func(f reference.Primitives) []float64 {
 					dx, dgamma, dbeta := f.LayerNormGrad(x, gamma, 1e-5, dy)
 					return slices.Concat(dx.Data, dgamma, dbeta)
 				})
@@ -344,7 +365,7 @@ func gradientSamples(rng *rand.Rand) []sample {
 	}
 	for _, act := range []reference.Activation{reference.ActReLU, reference.ActGELU, reference.ActGELUTanh} {
 		x, dy := random(rng, 0, 2, 1, 500), random(rng, 0, 1, 1, 500)
-		add(string(act)+".grad", ActivateGrad(act, x, dy), func(f refimpl.Functions) []float64 { return f.ActivateGrad(act, x, dy).Data })
+		add(string(act)+".grad", ActivateGrad(act, x, dy), func(f reference.Primitives) []float64 { return f.ActivateGrad(act, x, dy).Data })
 	}
 	for _, keys := range []int{1, 5, 33, 300} {
 		for _, size := range []float64{0.3, 1.5, 8} {
@@ -356,7 +377,7 @@ func gradientSamples(rng *rand.Rand) []sample {
 				if softcap != 0 {
 					name += ", softcap"
 				}
-				add(name, concat(gq, gk, gv), func(f refimpl.Functions) []float64 {
+				add(name, concat(gq, gk, gv), func(f reference.Primitives) []float64 {
 					dq, dk, dv := f.AttentionGrad(q, k, v, do, 0.25, mask)
 					return slices.Concat(dq.Data, dk.Data, dv.Data)
 				})

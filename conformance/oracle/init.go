@@ -30,3 +30,13 @@ func Init(draws []int, in, out int, c reference.InitConfig) (Gauges, error) {
 	}
 	return g, nil
 }
+
+var _ = replace(func(f *reference.Primitives, h hook) {
+	f.Init = func(draws []int, in, out int, c reference.InitConfig) (reference.Matrix, error) {
+		w, err := reference.Init(draws, in, out, c)
+		if err != nil {
+			return w, err
+		}
+		return like(w, h.one(w.Data, func(Model) Gauges { return there(Init(draws, in, out, c)) })), nil
+	}
+})

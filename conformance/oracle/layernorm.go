@@ -107,3 +107,18 @@ func (m Model) LayerNormGrad(x reference.Matrix, gamma []float64, eps float64, d
 	}
 	return dx, dgamma, dbeta
 }
+
+var _ = replace(func(f *reference.Primitives, h hook) {
+	f.LayerNorm = func(x reference.Matrix, gamma, beta []float64, eps float64) reference.Matrix {
+		y := reference.LayerNormRows(x, gamma, beta, eps)
+		return like(y, h.one(y.Data, func(m Model) Gauges { return m.LayerNorm(x, gamma, beta, eps) }))
+	}
+	f.LayerNormGrad = func(x reference.Matrix, gamma []float64, eps float64, dy reference.Matrix) (dx reference.Matrix, dgamma, dbeta []float64) {
+		dx, dgamma, dbeta = reference.LayerNormRowsGrad(x, gamma, eps, dy)
+		y := h(call{out: [][]float64{dx.Data, dgamma, dbeta}, own: func(m Model) []Gauges {
+			gx, gg, gb := m.LayerNormGrad(x, gamma, eps, dy)
+			return []Gauges{gx, gg, gb}
+		}})
+		return like(dx, y[0]), y[1], y[2]
+	}
+})

@@ -15,7 +15,7 @@ import (
 // A sum of n rounded products is off by at most n u sum |x||W| in any order, and by about sqrt(n) of that where the errors are random. A
 // bias may be added first or last, so it counts like a term. An input x(1+d) moves the sum by d x W, a weight likewise.
 func (m Model) Linear(x, w reference.Matrix, b []float64) Gauges {
-	abs := reference.MatMul(magnitudes(x), magnitudes(w))
+	abs := product(magnitudes(x), magnitudes(w))
 	terms := w.Rows
 	if b != nil {
 		terms++
@@ -45,4 +45,38 @@ func (m Model) LinearGrad(x, w, dy reference.Matrix) (dx, dw, db Gauges) {
 		db.Acc[j] = m.c(dy.Rows) * sum
 	}
 	return m.Linear(dy, w.T(), nil), m.Linear(x.T(), dy, nil), db
+}
+
+var _ = replace(func(f *reference.Primitives, h hook) {
+	f.Linear = func(x, w reference.Matrix, b []float64) reference.Matrix {
+		y := linear(x, w, b)
+		return like(y, h.one(y.Data, func(m Model) Gauges { return m.Linear(x, w, b) }))
+	}
+	f.LinearGrad = func(x, w reference.Matrix, b []float64, dy reference.Matrix) (dx, dw reference.Matrix, db []float64) {
+		dx, dw, db = linearGrad(x, w, b, dy)
+		y := h(call{out: [][]float64{dx.Data, dw.Data, db}, own: func(m Model) []Gauges {
+			gx, gw, gb := m.LinearGrad(x, w, dy)
+			return []Gauges{gx, gw, gb}
+		}})
+		return like(dx, y[0]), like(dw, y[1]), y[2]
+	}
+})
+
+// linear is reference.Linear, shared among processors.
+func linear(x, w reference.Matrix, b []float64) reference.Matrix {
+	y := product(x, w)
+	for i := range y.Rows {
+		row := y.Row(i)
+		for j, bj := range b {
+			row[j] += bj
+		}
+	}
+	return y
+}
+
+// linearGrad is reference.LinearGrad, shared among processors.
+func linearGrad(x, w reference.Matrix, b []float64, dy reference.Matrix) (dx, dw reference.Matrix, db []float64) {
+	none := reference.Matrix{Rows: dy.Rows}
+	_, _, db = reference.LinearGrad(none, reference.Matrix{Cols: dy.Cols}, b, dy)
+	return product(dy, w.T()), product(x.T(), dy), db
 }

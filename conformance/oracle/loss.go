@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"math"
+	"slices"
 
 	"github.com/assaykit/assay/reference"
 )
@@ -30,31 +31,19 @@ func (m Model) CrossEntropy(x []float64, target int, logits *Gauges) Gauges {
 	}
 }
 
-// Loss gauges the op cross_entropy: the CrossEntropy of each row that is not ignored, and Reduce.
-func (m Model) Loss(logits reference.Matrix, targets []int, ignoreIndex int, r reference.Reduction) (Gauges, error) {
-	losses, err := reference.CrossEntropyRows(logits, targets, ignoreIndex)
-	if err != nil {
-		return Gauges{}, err
-	}
-	rows := join(len(targets), func(i int) Gauges {
-		if targets[i] == ignoreIndex {
-			return newGauges(1)
-		}
-		return m.CrossEntropy(logits.Row(i), targets[i], nil)
-	})
-	if r == reference.ReduceNone {
-		return rows, nil
-	}
+// reduced gauges the reduction of losses whose gauges are rows: each is rounded before it is summed.
+func (m Model) reduced(losses []float64, rows Gauges, targets []int, ignoreIndex int, r reference.Reduction) Gauges {
 	own := m.Reduce(losses, targets, ignoreIndex, r)
 	total := func(x []float64) float64 { return reference.Reduce(x, targets, ignoreIndex, r)[0] }
+	rounded := slices.Clone(rows.Acc)
 	for i, loss := range losses {
-		rows.Acc[i] += math.Abs(loss) // each loss is rounded before it is summed
+		rounded[i] += math.Abs(loss)
 	}
 	return Gauges{
-		Acc: []float64{total(rows.Acc) + own.Acc[0]},
+		Acc: []float64{total(rounded) + own.Acc[0]},
 		In:  []float64{total(rows.In)},
 		Eta: []float64{total(rows.Eta) + own.Eta[0]},
-	}, nil
+	}
 }
 
 // Reduce gauges the reduction of exact losses.
@@ -108,3 +97,29 @@ func (m Model) CrossEntropyGrad(x []float64, target int, dloss float64) Gauges {
 	}
 	return g
 }
+
+var _ = replace(func(f *reference.Primitives, h hook) {
+	f.CrossEntropy = func(logits []float64, target int) float64 {
+		return h.one([]float64{reference.CrossEntropy(logits, target)}, func(m Model) Gauges { return m.CrossEntropy(logits, target, nil) })[0]
+	}
+	f.CrossEntropyGrad = func(logits []float64, target int, dloss float64) []float64 {
+		return h.one(reference.CrossEntropyGrad(logits, target, dloss), func(m Model) Gauges { return m.CrossEntropyGrad(logits, target, dloss) })
+	}
+	f.Reduce = func(losses []float64, targets []int, ignoreIndex int, r reference.Reduction) []float64 {
+		total := func(in [][]float64) []float64 { return reference.Reduce(in[0], targets, ignoreIndex, r) }
+		in := [][]float64{losses}
+		if r == reference.ReduceNone {
+			return total(in)
+		}
+		return h(call{
+			out: [][]float64{total(in)},
+			own: func(m Model) []Gauges { return []Gauges{m.Reduce(losses, targets, ignoreIndex, r)} },
+			summed: &sum{in: in, again: total, gauges: func(m Model, in [][]float64, g []Gauges) Gauges {
+				return m.reduced(in[0], g[0], targets, ignoreIndex, r)
+			}},
+		})[0]
+	}
+	f.ReduceGrad = func(dloss []float64, targets []int, ignoreIndex int, r reference.Reduction) []float64 {
+		return h.moved(reference.ReduceGrad(dloss, targets, ignoreIndex, r))
+	}
+})

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/assaykit/assay/conformance/op"
-	"github.com/assaykit/assay/conformance/refimpl"
 	"github.com/assaykit/assay/reference"
 )
 
@@ -19,7 +18,7 @@ const Evaluations = 64
 const step = 0x1p-30
 
 // Evaluation computes the results of a composite with the functions f. It passes every float input through jitter.
-type Evaluation func(f refimpl.Functions, jitter func(op.Tensor) op.Tensor) ([]op.Tensor, error)
+type Evaluation func(f reference.Primitives, jitter func(op.Tensor) op.Tensor) ([]op.Tensor, error)
 
 // MonteCarlo measures the gauges of a composite's results (Monte Carlo arithmetic, Parker 1997): the root mean square, over Evaluations
 // perturbed evaluations, of the deviation from the exact one, in units of the perturbation. Every result y of a primitive is perturbed
@@ -34,12 +33,12 @@ type Evaluation func(f refimpl.Functions, jitter func(op.Tensor) op.Tensor) ([]o
 //
 // A gauge that is not 0 is at least half of its row's median, so that an element where the errors happen to cancel is not held to none.
 func (m Model) MonteCarlo(seed uint64, eval Evaluation) ([]Gauges, error) {
-	exact, err := eval(refimpl.Exact, keep)
+	exact, err := eval(reference.Exact, keep)
 	if err != nil {
 		return nil, err
 	}
 	var rms [3][][]float64
-	for kind, n := range []noise{{pick: Acc, own: 1}, {own: 1, inputs: true}, {pick: Eta}} {
+	for kind, n := range []noise{{pick: acc, own: 1}, {own: 1, inputs: true}, {pick: eta}} {
 		n.model, n.size, n.rng = m, step, rand.New(rand.NewPCG(seed, uint64(kind)))
 		if rms[kind], err = n.measure(exact, eval); err != nil {
 			return nil, err
@@ -55,8 +54,8 @@ func (m Model) MonteCarlo(seed uint64, eval Evaluation) ([]Gauges, error) {
 func keep(t op.Tensor) op.Tensor { return t }
 
 // Perturbed returns the functions of composites with errors of size times their gauges.
-func (m Model) Perturbed(seed uint64, size float64) refimpl.Functions {
-	return noise{model: m, pick: Acc, own: 1, size: size, rng: rand.New(rand.NewPCG(seed, 0))}.functions()
+func (m Model) Perturbed(seed uint64, size float64) reference.Primitives {
+	return hooked(noise{model: m, pick: acc, own: 1, size: size, rng: rand.New(rand.NewPCG(seed, 0))}.hook)
 }
 
 // noise perturbs functions and inputs.
@@ -64,7 +63,7 @@ type noise struct {
 	model  Model
 	rng    *rand.Rand
 	size   float64
-	pick   func(Gauges) []float64 // of a primitive's gauges; nil for none
+	pick   func(Gauges) []float64 // of a function's gauges; nil for none
 	own    float64                // times |y|
 	inputs bool
 }
@@ -79,7 +78,7 @@ func (n noise) measure(exact []op.Tensor, eval Evaluation) ([][]float64, error) 
 		jitter = n.jitter
 	}
 	for range Evaluations {
-		got, err := eval(n.functions(), jitter)
+		got, err := eval(hooked(n.hook), jitter)
 		if err != nil {
 			return nil, fmt.Errorf("perturbed evaluation: %w", err)
 		}
@@ -143,182 +142,28 @@ func (n noise) xi(g float64) float64 {
 	return 0
 }
 
-// perturb adds noise to the results y of a primitive, in place.
-func (n noise) perturb(y []float64, gauges func() Gauges) {
-	var picked []float64
+// hook perturbs the results of a call by the gauges that are picked, and by the results themselves.
+func (n noise) hook(c call) [][]float64 {
+	if c.own == nil {
+		return c.out
+	}
+	var gauges []Gauges
 	if n.pick != nil {
-		picked = n.pick(gauges())
+		gauges = c.own(n.model)
 	}
-	for i, v := range y {
-		g := n.own * math.Abs(v)
-		if picked != nil {
-			g += picked[i]
-		}
-		if x := n.xi(g); x != 0 {
-			y[i] = v + x
-		}
-	}
-}
-
-// functions returns the functions of SPEC.md that composites are built from, perturbed.
-func (n noise) functions() refimpl.Functions {
-	matrix := func(y reference.Matrix, gauges func() Gauges) reference.Matrix {
-		n.perturb(y.Data, gauges)
-		return y
-	}
-	nothing := func(y reference.Matrix) func() Gauges {
-		return func() Gauges {
-			g := newGauges(len(y.Data))
-			for i := range g.Eta {
-				g.Eta[i] = 1
+	for k, y := range c.out {
+		for i, v := range y {
+			g := n.own * math.Abs(v)
+			if gauges != nil {
+				g += n.pick(gauges[k])[i]
 			}
-			return g
+			if x := n.xi(g); x != 0 {
+				y[i] = v + x
+			}
 		}
 	}
-	f := refimpl.Exact
-	f.Linear = func(x, w reference.Matrix, b []float64) reference.Matrix {
-		return matrix(reference.Linear(x, w, b), func() Gauges { return n.model.Linear(x, w, b) })
-	}
-	f.LayerNorm = func(x reference.Matrix, gamma, beta []float64, eps float64) reference.Matrix {
-		return matrix(reference.LayerNormRows(x, gamma, beta, eps), func() Gauges { return n.model.LayerNorm(x, gamma, beta, eps) })
-	}
-	f.Activate = func(a reference.Activation, x reference.Matrix) reference.Matrix {
-		return matrix(a.Apply(x), func() Gauges { return Activate(a, x) })
-	}
-	f.Attention = func(q, k, v reference.Matrix, scale float64, mask reference.Mask) reference.Matrix {
-		return matrix(reference.Attention(q, k, v, scale, mask), func() Gauges { return n.model.Attention(q, k, v, scale, mask) })
-	}
-	f.Add = func(a, b reference.Matrix) reference.Matrix {
-		y := reference.Add(a, b)
-		return matrix(y, nothing(y))
-	}
-	f.ScaleBy = func(x reference.Matrix, s float64) reference.Matrix {
-		y := reference.ScaleBy(x, s)
-		return matrix(y, func() Gauges {
-			g := nothing(y)()
-			g.Acc = magnitude(y.Data) // the rounding of s
-			return g
-		})
-	}
-	f.Sinusoid = func(pos []int, dModel int) (reference.Matrix, error) {
-		y, err := reference.SinusoidalPositions(pos, dModel)
-		if err != nil {
-			return y, err
-		}
-		return matrix(y, func() Gauges { return Sinusoid(pos, dModel) }), nil
-	}
-	f.LogSoftmax = func(x []float64) []float64 {
-		y := reference.LogSoftmax(x)
-		n.perturb(y, func() Gauges { return n.model.LogSoftmax(x) })
-		return y
-	}
-	f.Score = func(logs []float64, length int, p reference.LengthPenalty) float64 {
-		score := []float64{reference.Score(logs, length, p)}
-		n.perturb(score, func() Gauges { return n.model.Score(logs, length, p) })
-		return score[0]
-	}
-	f.CrossEntropy = func(logits []float64, target int) float64 {
-		loss := []float64{reference.CrossEntropy(logits, target)}
-		n.perturb(loss, func() Gauges { return n.model.CrossEntropy(logits, target, nil) })
-		return loss[0]
-	}
-	f.Reduce = func(losses []float64, targets []int, ignoreIndex int, r reference.Reduction) []float64 {
-		y := reference.Reduce(losses, targets, ignoreIndex, r)
-		if r != reference.ReduceNone {
-			n.perturb(y, func() Gauges { return n.model.Reduce(losses, targets, ignoreIndex, r) })
-		}
-		return y
-	}
-	n.gradients(&f)
-	n.training(&f)
-	return f
+	return c.out
 }
 
-// training sets the functions of training to perturbed ones.
-func (n noise) training(f *refimpl.Functions) {
-	f.Rate = func(s reference.Schedule, t int) (float64, error) {
-		y, err := s.Rate(t)
-		if err != nil {
-			return 0, err
-		}
-		rate := []float64{y}
-		n.perturb(rate, func() Gauges { g, _ := Rate(s, t); return g })
-		return rate[0], nil
-	}
-	f.ClipNorm = func(maxNorm, eps float64, gs ...[]float64) ([][]float64, float64, error) {
-		ys, norm, err := reference.ClipNorm(maxNorm, eps, gs...)
-		if err != nil {
-			return nil, 0, err
-		}
-		gauges, length, _ := n.model.ClipNorm(maxNorm, eps, gs...)
-		for i, y := range ys {
-			n.perturb(y, func() Gauges { return gauges[i] })
-		}
-		result := []float64{norm}
-		n.perturb(result, func() Gauges { return length })
-		return ys, result[0], nil
-	}
-	f.Adam = func(s reference.AdamState, grad []float64, lr float64, t int, c reference.AdamConfig) reference.AdamState {
-		next := reference.Adam(s, grad, lr, t, c)
-		param, m, v := Adam(s, grad, lr, t, c)
-		n.perturb(next.Param, func() Gauges { return param })
-		n.perturb(next.M, func() Gauges { return m })
-		n.perturb(next.V, func() Gauges { return v })
-		return next
-	}
-	f.SGD = func(s reference.SGDState, grad []float64, lr float64, c reference.SGDConfig) reference.SGDState {
-		next := reference.SGD(s, grad, lr, c)
-		param, velocity := SGD(s, grad, lr, c)
-		n.perturb(next.Param, func() Gauges { return param })
-		n.perturb(next.Velocity, func() Gauges { return velocity })
-		return next
-	}
-}
-
-// gradients perturbs the gradients of the functions that composites are built from.
-func (n noise) gradients(f *refimpl.Functions) {
-	f.LinearGrad = func(x, w reference.Matrix, b []float64, dy reference.Matrix) (dx, dw reference.Matrix, db []float64) {
-		dx, dw, db = reference.LinearGrad(x, w, b, dy)
-		n.perturbAll(func() (gx, gw, gb Gauges) { return n.model.LinearGrad(x, w, dy) }, dx.Data, dw.Data, db)
-		return dx, dw, db
-	}
-	f.LayerNormGrad = func(x reference.Matrix, gamma []float64, eps float64, dy reference.Matrix) (dx reference.Matrix, dgamma, dbeta []float64) {
-		dx, dgamma, dbeta = reference.LayerNormRowsGrad(x, gamma, eps, dy)
-		n.perturbAll(func() (gx, gg, gb Gauges) { return n.model.LayerNormGrad(x, gamma, eps, dy) }, dx.Data, dgamma, dbeta)
-		return dx, dgamma, dbeta
-	}
-	f.ActivateGrad = func(a reference.Activation, x, dy reference.Matrix) reference.Matrix {
-		dx := a.ApplyGrad(x, dy)
-		n.perturb(dx.Data, func() Gauges { return ActivateGrad(a, x, dy) })
-		return dx
-	}
-	f.AttentionGrad = func(q, k, v, do reference.Matrix, scale float64, mask reference.Mask) (dq, dk, dv reference.Matrix) {
-		dq, dk, dv = reference.AttentionGrad(q, k, v, do, scale, mask)
-		n.perturbAll(func() (gq, gk, gv Gauges) { return n.model.AttentionGrad(q, k, v, do, scale, mask) }, dq.Data, dk.Data, dv.Data)
-		return dq, dk, dv
-	}
-	f.EmbedGrad = func(ids []int, rows int, dy reference.Matrix) (reference.Matrix, error) {
-		dtable, err := reference.EmbeddingGrad(ids, rows, dy)
-		if err != nil {
-			return dtable, err
-		}
-		n.perturb(dtable.Data, func() Gauges { return n.model.EmbeddingGrad(ids, rows, dy) })
-		return dtable, nil
-	}
-	f.CrossEntropyGrad = func(logits []float64, target int, dloss float64) []float64 {
-		dx := reference.CrossEntropyGrad(logits, target, dloss)
-		n.perturb(dx, func() Gauges { return n.model.CrossEntropyGrad(logits, target, dloss) })
-		return dx
-	}
-}
-
-// perturbAll perturbs three results that belong together.
-func (n noise) perturbAll(gauges func() (a, b, c Gauges), ya, yb, yc []float64) {
-	var a, b, c Gauges
-	if n.pick != nil {
-		a, b, c = gauges()
-	}
-	n.perturb(ya, func() Gauges { return a })
-	n.perturb(yb, func() Gauges { return b })
-	n.perturb(yc, func() Gauges { return c })
-}
+func acc(g Gauges) []float64 { return g.Acc }
+func eta(g Gauges) []float64 { return g.Eta }

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/assaykit/assay/conformance/op"
-	"github.com/assaykit/assay/conformance/refimpl"
 	"github.com/assaykit/assay/reference"
 )
 
@@ -30,7 +29,7 @@ func tinyModel(rng *rand.Rand) (reference.GPTWeights, reference.Config) {
 }
 
 func evalModel(w reference.GPTWeights, cfg reference.Config) Evaluation {
-	return func(f refimpl.Functions, jitter func(op.Tensor) op.Tensor) ([]op.Tensor, error) {
+	return func(f reference.Primitives, jitter func(op.Tensor) op.Tensor) ([]op.Tensor, error) {
 		jittered := w
 		jittered.Wte = reference.Matrix{Rows: w.Wte.Rows, Cols: w.Wte.Cols, Data: jitter(op.Float64(w.Wte.Data, w.Wte.Rows, w.Wte.Cols)).F64}
 		logits, err := f.GPT([]int{3, 1, 4, 1, 5}, jittered, cfg)
@@ -48,12 +47,12 @@ func evalModel(w reference.GPTWeights, cfg reference.Config) Evaluation {
 
 func TestWithoutNoiseNothingChanges(t *testing.T) {
 	eval := evalModel(tinyModel(rand.New(rand.NewPCG(1, 1))))
-	exact, err := eval(refimpl.Exact, keep)
+	exact, err := eval(reference.Exact, keep)
 	if err != nil {
 		t.Fatal(err)
 	}
-	silent := noise{model: Random, rng: rand.New(rand.NewPCG(1, 1)), pick: Acc, own: 1, inputs: true}
-	got, err := eval(silent.functions(), silent.jitter)
+	silent := noise{model: Random, rng: rand.New(rand.NewPCG(1, 1)), pick: acc, own: 1, inputs: true}
+	got, err := eval(hooked(silent.hook), silent.jitter)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +73,7 @@ func TestMonteCarloAdmitsFloat32(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		exact, err := eval(refimpl.Exact, keep)
+		exact, err := eval(reference.Exact, keep)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +105,7 @@ func TestMonteCarloAgreesWithFormula(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 2))
 	x, w := random(rng, 0, 1, 30, 20), random(rng, 0, 1, 20, 10)
 	formula := Random.Linear(x, w, nil)
-	measured, err := Random.MonteCarlo(9, func(f refimpl.Functions, _ func(op.Tensor) op.Tensor) ([]op.Tensor, error) {
+	measured, err := Random.MonteCarlo(9, func(f reference.Primitives, _ func(op.Tensor) op.Tensor) ([]op.Tensor, error) {
 		return []op.Tensor{op.Float64(f.Linear(x, w, nil).Data, 30, 10)}, nil
 	})
 	if err != nil {
@@ -143,7 +142,7 @@ func TestMonteCarloReturnsErrors(t *testing.T) {
 	broken := errors.New("broken")
 	calls := 0
 	for _, after := range []int{0, 1} {
-		_, err := Random.MonteCarlo(1, func(refimpl.Functions, func(op.Tensor) op.Tensor) ([]op.Tensor, error) {
+		_, err := Random.MonteCarlo(1, func(reference.Primitives, func(op.Tensor) op.Tensor) ([]op.Tensor, error) {
 			if calls++; calls > after {
 				return nil, broken
 			}
@@ -166,7 +165,7 @@ func TestFloor(t *testing.T) {
 
 // evalModelGrad is evalModel for the gradients with respect to all weights.
 func evalModelGrad(w reference.GPTWeights, cfg reference.Config) Evaluation {
-	return func(f refimpl.Functions, _ func(op.Tensor) op.Tensor) ([]op.Tensor, error) {
+	return func(f reference.Primitives, _ func(op.Tensor) op.Tensor) ([]op.Tensor, error) {
 		dw, err := f.GPTLossGrad([]int{3, 1, 4, 1, 5}, []int{1, 4, -100, 5, 0}, -100, []float64{1.5, -0.7, 9, 0.4, 2}, w, cfg)
 		if err != nil {
 			return nil, err
@@ -189,12 +188,12 @@ func TestMonteCarloAdmitsFloat32Gradients(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		exact, err := eval(refimpl.Exact, keep)
+		exact, err := eval(reference.Exact, keep)
 		if err != nil {
 			t.Fatal(err)
 		}
-		silent := noise{model: Random, rng: rand.New(rand.NewPCG(1, 1)), pick: Acc, own: 1}
-		same, err := eval(silent.functions(), keep)
+		silent := noise{model: Random, rng: rand.New(rand.NewPCG(1, 1)), pick: acc, own: 1}
+		same, err := eval(hooked(silent.hook), keep)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,7 +3,6 @@ package oracle
 import (
 	"math"
 
-	"github.com/assaykit/assay/conformance/refimpl"
 	"github.com/assaykit/assay/reference"
 )
 
@@ -48,8 +47,8 @@ func pairwise(terms []float32) float32 {
 
 // float32s are the functions of SPEC.md as one would write them in float32, every intermediate result rounded: what the gauges must
 // admit.
-func (sum summation) float32s() refimpl.Functions {
-	f := refimpl.Exact
+func (sum summation) float32s() reference.Primitives {
+	f := reference.Exact
 	f.MatMul = func(a, b reference.Matrix) reference.Matrix { return sum.linear(a, b, nil) }
 	f.Linear = sum.linear
 	f.Softmax = func(x []float64) []float64 { return wide(sum.softmax(narrow(x))) }
@@ -68,18 +67,6 @@ func (sum summation) float32s() refimpl.Functions {
 		return elementwise(y, func(_ int, x float32) float32 { return x }), err
 	}
 	f.CrossEntropy = sum.crossEntropy
-	f.Loss = func(logits reference.Matrix, targets []int, ignoreIndex int, r reference.Reduction) ([]float64, error) {
-		losses, err := reference.CrossEntropyRows(logits, targets, ignoreIndex) // for its errors, and its zeros
-		if err != nil {
-			return nil, err
-		}
-		for i, t := range targets {
-			if t != ignoreIndex {
-				losses[i] = sum.crossEntropy(logits.Row(i), t)
-			}
-		}
-		return f.Reduce(losses, targets, ignoreIndex, r), nil
-	}
 	f.Reduce = func(losses []float64, targets []int, ignoreIndex int, r reference.Reduction) []float64 {
 		if r == reference.ReduceNone {
 			return losses
@@ -254,7 +241,7 @@ func (sum summation) attention(q, k, v reference.Matrix, scale float64, mask ref
 }
 
 // gradients are the gradients of SPEC.md as one would write them in float32, every intermediate result rounded.
-func (sum summation) gradients(f *refimpl.Functions) {
+func (sum summation) gradients(f *reference.Primitives) {
 	f.MatMulGrad = func(a, b, dc reference.Matrix) (da, db reference.Matrix) {
 		return sum.linear(dc, b.T(), nil), sum.linear(a.T(), dc, nil)
 	}

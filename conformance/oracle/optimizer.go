@@ -79,3 +79,22 @@ func SGD(s reference.SGDState, grad []float64, lr float64, c reference.SGDConfig
 	}
 	return param, velocity
 }
+
+var _ = replace(func(f *reference.Primitives, h hook) {
+	f.Adam = func(s reference.AdamState, grad []float64, lr float64, t int, c reference.AdamConfig) reference.AdamState {
+		next := reference.Adam(s, grad, lr, t, c)
+		y := h(call{out: [][]float64{next.Param, next.M, next.V}, own: func(Model) []Gauges {
+			param, m, v := Adam(s, grad, lr, t, c)
+			return []Gauges{param, m, v}
+		}})
+		return reference.AdamState{Param: y[0], M: y[1], V: y[2]}
+	}
+	f.SGD = func(s reference.SGDState, grad []float64, lr float64, c reference.SGDConfig) reference.SGDState {
+		next := reference.SGD(s, grad, lr, c)
+		y := h(call{out: [][]float64{next.Param, next.Velocity}, own: func(Model) []Gauges {
+			param, velocity := SGD(s, grad, lr, c)
+			return []Gauges{param, velocity}
+		}})
+		return reference.SGDState{Param: y[0], Velocity: y[1]}
+	}
+})

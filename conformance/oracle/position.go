@@ -2,6 +2,8 @@ package oracle
 
 import (
 	"math"
+
+	"github.com/assaykit/assay/reference"
 )
 
 // Sinusoid gauges sinusoidal positions, whose angles SPEC.md wants in float64 and whose result is rounded once.
@@ -21,3 +23,20 @@ func Sinusoid(pos []int, dModel int) Gauges {
 	}
 	return g
 }
+
+var _ = replace(func(f *reference.Primitives, h hook) {
+	f.Sinusoid = func(pos []int, dModel int) (reference.Matrix, error) {
+		y, err := reference.SinusoidalPositions(pos, dModel)
+		if err != nil {
+			return y, err
+		}
+		return like(y, h.one(y.Data, func(Model) Gauges { return Sinusoid(pos, dModel) })), nil
+	}
+	f.LearnedPositions = func(pos []int, table reference.Matrix) (reference.Matrix, error) {
+		y, err := reference.LearnedPositions(pos, table)
+		if err != nil {
+			return y, err
+		}
+		return like(y, h.moved(y.Data)), nil
+	}
+})

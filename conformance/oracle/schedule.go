@@ -21,3 +21,13 @@ func Rate(s reference.Schedule, t int) (Gauges, error) {
 	g.Acc[0], g.Eta[0] = double*(16*s.LR+float64(factors)*y), 1
 	return g, err
 }
+
+var _ = replace(func(f *reference.Primitives, h hook) {
+	f.Rate = func(s reference.Schedule, t int) (float64, error) {
+		y, err := s.Rate(t)
+		if err != nil {
+			return 0, err
+		}
+		return h.one([]float64{y}, func(Model) Gauges { return there(Rate(s, t)) })[0], nil
+	}
+})

@@ -198,3 +198,18 @@ func (m Model) LogSoftmaxGrad(x, dy []float64) Gauges {
 	}
 	return g
 }
+
+var _ = replace(func(f *reference.Primitives, h hook) {
+	f.Softmax = func(x []float64) []float64 {
+		return h.one(reference.Softmax(x), func(m Model) Gauges { return m.Softmax(x) })
+	}
+	f.SoftmaxGrad = func(x, dy []float64) []float64 {
+		return h.one(reference.SoftmaxGrad(x, dy), func(m Model) Gauges { return m.SoftmaxGrad(x, dy) })
+	}
+	f.LogSoftmax = func(x []float64) []float64 {
+		return h.one(reference.LogSoftmax(x), func(m Model) Gauges { return m.LogSoftmax(x) })
+	}
+	f.LogSoftmaxGrad = func(x, dy []float64) []float64 {
+		return h.one(reference.LogSoftmaxGrad(x, dy), func(m Model) Gauges { return m.LogSoftmaxGrad(x, dy) })
+	}
+})

@@ -5,7 +5,11 @@ import (
 	"github.com/assaykit/assay/reference"
 )
 
-func (f Functions) attention(a op.AttentionArgs) error {
+var _ = offer("attention", func(f functions) op.Implementation { return op.Attention(f.attention) })
+var _ = offer("attention.grad", func(f functions) op.Implementation { return op.AttentionGrad(f.attentionGrad) })
+var _ = offer("attention.scores", func(f functions) op.Implementation { return op.AttentionScores(f.attentionScores) })
+
+func (f functions) attention(a op.AttentionArgs) error {
 	d := a.Dims()
 	q, k, v := matrices(a.Q), matrices(a.K), matrices(a.V)
 	maskOf := masks(a.Mask, reference.Mask{Causal: a.Causal, Window: a.Window, Softcap: a.Softcap})
@@ -19,7 +23,7 @@ func (f Functions) attention(a op.AttentionArgs) error {
 	return nil
 }
 
-func (f Functions) attentionGrad(a op.AttentionGradArgs) error {
+func (f functions) attentionGrad(a op.AttentionGradArgs) error {
 	d := a.Dims()
 	q, k, v, do := matrices(a.Q), matrices(a.K), matrices(a.V), matrices(a.DOut)
 	maskOf := masks(a.Mask, reference.Mask{Causal: a.Causal, Window: a.Window, Softcap: a.Softcap})
@@ -36,7 +40,7 @@ func (f Functions) attentionGrad(a op.AttentionGradArgs) error {
 	return nil
 }
 
-func (f Functions) attentionScores(a op.AttentionScoresArgs) error {
+func (f functions) attentionScores(a op.AttentionScoresArgs) error {
 	q, k := matrices(a.Q), matrices(a.K)
 	heads, kvHeads := a.Q.Shape[1], a.K.Shape[1]
 	maskOf := masks(a.Mask, reference.Mask{Causal: a.Causal, Window: a.Window, Softcap: a.Softcap})

@@ -7,6 +7,8 @@ import (
 	"github.com/assaykit/assay/reference"
 )
 
+var _ = offer("beam_search", func(f functions) op.Implementation { return op.BeamSearch(f.beamSearch) })
+
 func beamConfig(a op.BeamAttrs, end []int, length int) reference.BeamConfig {
 	return reference.BeamConfig{
 		Form: reference.Form(a.Form), Beams: a.Beams, End: end, Length: length,
@@ -15,7 +17,7 @@ func beamConfig(a op.BeamAttrs, end []int, length int) reference.BeamConfig {
 	}
 }
 
-func (f Functions) beamSearch(a op.BeamSearchArgs) error {
+func (f functions) beamSearch(a op.BeamSearchArgs) error {
 	machine := reference.Automaton{Logits: matrix(a.Logits), Next: intRows(a.Next)}
 	c := beamConfig(a.BeamAttrs, a.End, a.MaxLength)
 	for b, start := range ints(a.State) {

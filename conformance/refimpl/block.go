@@ -5,7 +5,10 @@ import (
 	"github.com/assaykit/assay/reference"
 )
 
-func (f Functions) block(a op.BlockArgs) error {
+var _ = offer("block", func(f functions) op.Implementation { return op.Block(f.block) })
+var _ = offer("block.grad", func(f functions) op.Implementation { return op.BlockGrad(f.blockGrad) })
+
+func (f functions) block(a op.BlockArgs) error {
 	w, cfg := blockWeights(a.BlockWeights), blockConfig(a.BlockAttrs)
 	ys := matrices(a.Y)
 	for b, x := range matrices(a.X) {
@@ -14,7 +17,7 @@ func (f Functions) block(a op.BlockArgs) error {
 	return nil
 }
 
-func (f Functions) blockGrad(a op.BlockGradArgs) error {
+func (f functions) blockGrad(a op.BlockGradArgs) error {
 	w, cfg := blockWeights(a.BlockWeights), blockConfig(a.BlockAttrs)
 	add := sum(blockWeights(op.BlockWeights{
 		LN1Gamma: a.DLN1Gamma, LN1Beta: a.DLN1Beta, LN2Gamma: a.DLN2Gamma, LN2Beta: a.DLN2Beta,

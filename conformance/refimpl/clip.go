@@ -4,7 +4,10 @@ import (
 	"github.com/assaykit/assay/conformance/op"
 )
 
-func (f Functions) clipNorm(a op.ClipNormArgs) error {
+var _ = offer("clip_norm", func(f functions) op.Implementation { return op.ClipNorm(f.clipNorm) })
+var _ = offer("clip_value", func(f functions) op.Implementation { return op.ClipValue(f.clipValue) })
+
+func (f functions) clipNorm(a op.ClipNormArgs) error {
 	ys, norm, err := f.ClipNorm(a.MaxNorm, a.Eps, a.G.F64)
 	if err != nil {
 		return err
@@ -14,7 +17,7 @@ func (f Functions) clipNorm(a op.ClipNormArgs) error {
 	return nil
 }
 
-func (f Functions) clipValue(a op.ClipValueArgs) error {
+func (f functions) clipValue(a op.ClipValueArgs) error {
 	copy(a.Y.F64, f.ClipValue(a.G.F64, a.Limit))
 	return nil
 }

@@ -5,6 +5,12 @@ import (
 	"github.com/assaykit/assay/reference"
 )
 
+var (
+	_ = offer("greedy", func(functions) op.Implementation { return op.Greedy(greedy) })
+	_ = offer("distribution", func(f functions) op.Implementation { return op.Distribution(f.distribution) })
+	_ = offer("sample", func(functions) op.Implementation { return op.Sample(sample) })
+)
+
 func greedy(a op.GreedyArgs) error {
 	for i, row := range vectors(a.Logits) {
 		token, err := reference.Greedy(row)
@@ -16,7 +22,7 @@ func greedy(a op.GreedyArgs) error {
 	return nil
 }
 
-func (f Functions) distribution(a op.DistributionArgs) error {
+func (f functions) distribution(a op.DistributionArgs) error {
 	out := matrix(a.Probs)
 	for i, row := range vectors(a.Logits) {
 		p, err := f.Distribution(row, reference.Sampling(a.SamplingAttrs))

@@ -5,14 +5,16 @@ import (
 	"github.com/assaykit/assay/reference"
 )
 
+var _ = offer("gpt.generate", func(f functions) op.Implementation { return op.GPTGenerate(f.openGPTGenerate) })
+
 type gptGenerate struct {
-	f   Functions
+	f   functions
 	w   reference.GPTWeights
 	cfg reference.Config
 	g   reference.Generation
 }
 
-func (f Functions) openGPTGenerate(a op.GPTGenerateArgs) (op.Runner[op.GPTGenerateArgs], error) {
+func (f functions) openGPTGenerate(a op.GPTGenerateArgs) (op.Runner[op.GPTGenerateArgs], error) {
 	w, cfg := model(a.GPTAttrs, a.GPTWeights)
 	return gptGenerate{f, w, cfg, reference.Generation{
 		Strategy: reference.Strategy(a.Strategy),

@@ -8,6 +8,8 @@ import (
 	"github.com/assaykit/assay/reference"
 )
 
+var _ = offer("attention.cached", func(f functions) op.Implementation { return op.AttentionCached(f.openAttentionCached) })
+
 // rows holds the state of each row of a batch between Runs.
 type rows[S interface{ Clone() S }] struct{ states []S }
 
@@ -35,11 +37,11 @@ func (r *rows[S]) step(batch int, beamIdx op.Tensor, fresh func() S) (next []S, 
 
 type attentionCached struct {
 	rows[*reference.KVCache]
-	f      Functions
+	f      functions
 	widths []int // of the heads of k and v, and how many there are; as the first step had them
 }
 
-func (f Functions) openAttentionCached(op.AttentionCachedArgs) (op.Runner[op.AttentionCachedArgs], error) {
+func (f functions) openAttentionCached(op.AttentionCachedArgs) (op.Runner[op.AttentionCachedArgs], error) {
 	return &attentionCached{f: f}, nil
 }
 

@@ -4,7 +4,10 @@ import (
 	"github.com/assaykit/assay/conformance/op"
 )
 
-func (f Functions) matMul(a op.MatMulArgs) error {
+var _ = offer("matmul", func(f functions) op.Implementation { return op.MatMul(f.matMul) })
+var _ = offer("matmul.grad", func(f functions) op.Implementation { return op.MatMulGrad(f.matMulGrad) })
+
+func (f functions) matMul(a op.MatMulArgs) error {
 	as, bs, cs := matrices(a.A), matrices(a.B), matrices(a.C)
 	for i := range cs {
 		if a.TransposeA {
@@ -18,7 +21,7 @@ func (f Functions) matMul(a op.MatMulArgs) error {
 	return nil
 }
 
-func (f Functions) matMulGrad(a op.MatMulGradArgs) error {
+func (f functions) matMulGrad(a op.MatMulGradArgs) error {
 	as, bs, dcs, das, dbs := matrices(a.A), matrices(a.B), matrices(a.DC), matrices(a.DA), matrices(a.DB)
 	for i, dc := range dcs {
 		if a.TransposeA {

@@ -5,7 +5,10 @@ import (
 	"github.com/assaykit/assay/reference"
 )
 
-func (f Functions) mha(a op.MHAArgs) error {
+var _ = offer("mha", func(f functions) op.Implementation { return op.MHA(f.mha) })
+var _ = offer("mha.grad", func(f functions) op.Implementation { return op.MHAGrad(f.mhaGrad) })
+
+func (f functions) mha(a op.MHAArgs) error {
 	w := mhaWeights(a.MHAWeights)
 	cfg := reference.MHAConfig{Heads: a.Heads, KVHeads: a.KVHeads, Scale: a.EffectiveScale(), Causal: a.Causal, Window: a.Window}
 	maskOf := masks(a.Mask, reference.Mask{Causal: a.Causal, Window: a.Window})
@@ -16,7 +19,7 @@ func (f Functions) mha(a op.MHAArgs) error {
 	return nil
 }
 
-func (f Functions) mhaGrad(a op.MHAGradArgs) error {
+func (f functions) mhaGrad(a op.MHAGradArgs) error {
 	w := mhaWeights(a.MHAWeights)
 	cfg := reference.MHAConfig{Heads: a.Heads, KVHeads: a.KVHeads, Scale: a.EffectiveScale(), Causal: a.Causal, Window: a.Window}
 	maskOf := masks(a.Mask, reference.Mask{Causal: a.Causal, Window: a.Window})

@@ -8,6 +8,11 @@ import (
 	"github.com/assaykit/assay/reference"
 )
 
+var _ = offer("gpt", func(f functions) op.Implementation { return op.GPT(f.gpt) })
+var _ = offer("gpt.loss", func(f functions) op.Implementation { return op.GPTLoss(f.gptLoss) })
+var _ = offer("gpt.loss.grad", func(f functions) op.Implementation { return op.GPTLossGrad(f.gptLossGrad) })
+var _ = offer("gpt.cached", func(f functions) op.Implementation { return op.GPTCached(f.openGPTCached) })
+
 // model returns the weights and the configuration of a whole model.
 func model(a op.GPTAttrs, w op.GPTWeights) (reference.GPTWeights, reference.Config) {
 	shape := w.Wq.Shape // [L, d, H*D]
@@ -37,7 +42,7 @@ func model(a op.GPTAttrs, w op.GPTWeights) (reference.GPTWeights, reference.Conf
 	return gw, cfg
 }
 
-func (f Functions) gpt(a op.GPTArgs) error {
+func (f functions) gpt(a op.GPTArgs) error {
 	w, cfg := model(a.GPTAttrs, a.GPTWeights)
 	out := matrices(a.Logits)
 	for b, ids := range intRows(a.IDs) {
@@ -50,7 +55,7 @@ func (f Functions) gpt(a op.GPTArgs) error {
 	return nil
 }
 
-func (f Functions) gptLoss(a op.GPTLossArgs) error {
+func (f functions) gptLoss(a op.GPTLossArgs) error {
 	w, cfg := model(a.GPTAttrs, a.GPTWeights)
 	targets := intRows(a.Targets)
 	var losses []float64
@@ -65,7 +70,7 @@ func (f Functions) gptLoss(a op.GPTLossArgs) error {
 	return nil
 }
 
-func (f Functions) gptLossGrad(a op.GPTLossGradArgs) error {
+func (f functions) gptLossGrad(a op.GPTLossGradArgs) error {
 	w, cfg := model(a.GPTAttrs, a.GPTWeights)
 	dw, _ := model(a.GPTAttrs, op.GPTWeights{
 		Wte: a.DWte, Wpe: a.DWpe, LNfGamma: a.DLNfGamma, LNfBeta: a.DLNfBeta, Wout: a.DWout,
@@ -89,12 +94,12 @@ func (f Functions) gptLossGrad(a op.GPTLossGradArgs) error {
 
 type gptCached struct {
 	rows[*reference.GPTState]
-	f   Functions
+	f   functions
 	w   reference.GPTWeights
 	cfg reference.Config
 }
 
-func (f Functions) openGPTCached(a op.GPTCachedArgs) (op.Runner[op.GPTCachedArgs], error) {
+func (f functions) openGPTCached(a op.GPTCachedArgs) (op.Runner[op.GPTCachedArgs], error) {
 	w, cfg := model(a.GPTAttrs, a.GPTWeights)
 	return &gptCached{f: f, w: w, cfg: cfg}, nil
 }

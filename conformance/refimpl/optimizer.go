@@ -5,15 +5,18 @@ import (
 	"github.com/assaykit/assay/reference"
 )
 
+var _ = offer("adam", func(f functions) op.Implementation { return op.Adam(f.openAdam) })
+var _ = offer("sgd", func(f functions) op.Implementation { return op.SGD(f.openSGD) })
+
 // adam holds a parameter tensor and its moments between Runs.
 type adam struct {
-	f     Functions
+	f     functions
 	cfg   reference.AdamConfig
 	state reference.AdamState
 	steps int
 }
 
-func (f Functions) openAdam(a op.AdamArgs) (op.Runner[op.AdamArgs], error) {
+func (f functions) openAdam(a op.AdamArgs) (op.Runner[op.AdamArgs], error) {
 	k := &adam{f: f, state: reference.AdamState{Param: a.Param.F64, M: a.M.F64, V: a.V.F64}, steps: a.Step}
 	if !a.M.Present() {
 		k.state.M, k.state.V = make([]float64, a.Param.Len()), make([]float64, a.Param.Len())
@@ -33,12 +36,12 @@ func (k *adam) Run(a op.AdamArgs) error {
 
 // sgd holds a parameter tensor and its velocity between Runs.
 type sgd struct {
-	f     Functions
+	f     functions
 	cfg   reference.SGDConfig
 	state reference.SGDState
 }
 
-func (f Functions) openSGD(a op.SGDArgs) (op.Runner[op.SGDArgs], error) {
+func (f functions) openSGD(a op.SGDArgs) (op.Runner[op.SGDArgs], error) {
 	return &sgd{f: f, state: reference.SGDState{Param: a.Param.F64, Velocity: a.V.F64},
 		cfg: reference.SGDConfig{Momentum: a.Momentum, Dampening: a.Dampening, Nesterov: a.Nesterov, WeightDecay: a.WeightDecay}}, nil
 }

@@ -130,7 +130,7 @@ func TestOffersEveryOp(t *testing.T) {
 }
 
 func TestWithReplacesFunctions(t *testing.T) {
-	f := refimpl.Exact
+	f := reference.Exact
 	f.Softmax = func(x []float64) []float64 { return []float64{7, 7} }
 	k, err := refimpl.With(f).Open(op.Spec{Op: "softmax"})
 	if err != nil {

@@ -5,7 +5,9 @@ import (
 	"github.com/assaykit/assay/reference"
 )
 
-func (f Functions) learningRate(a op.LearningRateArgs) error {
+var _ = offer("learning_rate", func(f functions) op.Implementation { return op.LearningRate(f.learningRate) })
+
+func (f functions) learningRate(a op.LearningRateArgs) error {
 	s := schedule(a.ScheduleAttrs)
 	for i, t := range ints(a.T) {
 		rate, err := f.Rate(s, t)

@@ -9,6 +9,22 @@ import (
 	"github.com/assaykit/assay/reference"
 )
 
+var (
+	_ = offer("text.clean", func(functions) op.Implementation { return op.TextClean(textClean) })
+	_ = offer("text.encode", func(functions) op.Implementation { return op.TextEncode(openTextEncode) })
+	_ = offer("text.decode", func(functions) op.Implementation { return op.TextDecode(openTextDecode) })
+	_ = offer("text.split", func(functions) op.Implementation { return op.TextSplit(textSplit) })
+	_ = offer("text.pack", func(functions) op.Implementation { return op.TextPack(textPack) })
+	_ = offer("text.batches", func(functions) op.Implementation { return op.TextBatches(textBatches) })
+)
+
+func textSplit(a op.TextSplitArgs) error {
+	train, validation := reference.Split(ints(a.IDs), a.Fraction)
+	padded(a.Train, train)
+	padded(a.Validation, validation)
+	return nil
+}
+
 func textClean(a op.TextCleanArgs) error {
 	text, err := textBytes(a.Text)
 	if err != nil {

@@ -5,15 +5,17 @@ import (
 	"github.com/assaykit/assay/reference"
 )
 
+var _ = offer("gpt.train", func(f functions) op.Implementation { return op.GPTTrain(f.openGPTTrain) })
+
 // gptTrain holds a training run between Runs.
 type gptTrain struct {
-	f     Functions
+	f     functions
 	attrs op.GPTAttrs
 	cfg   reference.TrainConfig
 	state reference.TrainState
 }
 
-func (f Functions) openGPTTrain(a op.GPTTrainArgs) (op.Runner[op.GPTTrainArgs], error) {
+func (f functions) openGPTTrain(a op.GPTTrainArgs) (op.Runner[op.GPTTrainArgs], error) {
 	w, cfg := model(a.GPTAttrs, a.GPTWeights)
 	k := &gptTrain{f: f, attrs: a.GPTAttrs, state: reference.NewTrainState(w), cfg: reference.TrainConfig{
 		Model: cfg, IgnoreIndex: a.IgnoreIndex, MaxNorm: a.MaxNorm, Schedule: schedule(a.ScheduleAttrs),

@@ -94,6 +94,15 @@ type Step struct {
 // of them is accepted.
 var ErrorKinds = []string{"index", "position", "capacity", "shape", "attributes", "number"}
 
+// sentinels are what errors of each kind wrap.
+var sentinels = map[string]error{
+	"index": op.ErrIndex, "position": op.ErrPosition, "capacity": op.ErrCapacity, "shape": op.ErrShape, "attributes": op.ErrAttrs,
+	"number": op.ErrNumber,
+}
+
+// Fails returns the sentinel of package op for the error that the step must give; nil where it must succeed.
+func (s *Step) Fails() error { return sentinels[s.Error] }
+
 // Input is a tensor given to an op. The zero DType marks an absent optional argument.
 type Input struct {
 	Name   string    `json:"name"`
@@ -110,6 +119,17 @@ func (in *Input) Tensor() op.Tensor {
 		return op.Float32(in.Recipe.Generate(in.Shape), in.Shape...)
 	}
 	return in.Data
+}
+
+// Tensors returns the values of inputs, the zero Tensor for one that is absent.
+func Tensors(ins []Input) []op.Tensor {
+	ts := make([]op.Tensor, len(ins))
+	for i := range ins {
+		if ins[i].DType != 0 {
+			ts[i] = ins[i].Tensor()
+		}
+	}
+	return ts
 }
 
 // Results returns the lists of results of which a step must give one, element by element: Dst, and those of Or.

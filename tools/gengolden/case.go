@@ -2,12 +2,13 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/assaykit/assay/conformance/op"
+	"github.com/assaykit/assay/conformance/oracle"
+	"github.com/assaykit/assay/conformance/refimpl"
 	"github.com/assaykit/assay/conformance/vector"
 )
 
@@ -124,47 +125,16 @@ func (a args) build(opName string, role op.Role, prefix string) ([]vector.Input,
 	return ins, nil
 }
 
-// errorKinds maps the kinds of error that vectors know to what implementations return.
-var errorKinds = map[string]error{
-	"index": op.ErrIndex, "position": op.ErrPosition, "capacity": op.ErrCapacity, "shape": op.ErrShape, "attributes": op.ErrAttrs,
-	"number": op.ErrNumber,
+// use is what the case does with its op.
+func use(c *vector.Case, opName string) oracle.Use {
+	u := oracle.Use{Spec: op.Spec{Op: opName, Attrs: c.Attrs, Const: vector.Tensors(c.Const)}}
+	for i := range c.Steps {
+		u.Steps = append(u.Steps, oracle.Step{Src: vector.Tensors(c.Steps[i].Src), Fails: c.Steps[i].Fails()})
+	}
+	return u
 }
 
-// trace runs a case on an implementation in float64 and returns the results of each step, none for a step that must fail. Every float
-// input passes through each once.
-func trace(impl op.Implementation, c *vector.Case, opName string, each func(op.Tensor) op.Tensor) ([][]op.Tensor, error) {
-	tensors := func(ins []vector.Input) []op.Tensor {
-		out := make([]op.Tensor, len(ins))
-		for i := range ins {
-			if ins[i].DType != 0 {
-				out[i] = each(ins[i].Tensor().Convert(op.F64))
-			}
-		}
-		return out
-	}
-	spec := op.Spec{Op: opName, Attrs: c.Attrs, Const: tensors(c.Const)}
-	results := make([][]op.Tensor, len(c.Steps))
-	kernel, err := impl.Open(spec)
-	switch {
-	case err != nil && errors.Is(err, errorKinds[c.Steps[0].Error]):
-		return results, nil
-	case err != nil:
-		return nil, err
-	}
-	for i, s := range c.Steps {
-		src := tensors(s.Src)
-		dst, err := op.Shapes(spec, src, op.F64)
-		if err == nil {
-			err = kernel.Run(dst, src)
-		}
-		switch want := errorKinds[s.Error]; {
-		case s.Error == "" && err != nil:
-			return nil, fmt.Errorf("step %d: %w", i, err)
-		case s.Error != "" && !errors.Is(err, want):
-			return nil, fmt.Errorf("step %d: want an error about the %s, got %v", i, s.Error, err)
-		case s.Error == "":
-			results[i] = dst
-		}
-	}
-	return results, nil
+// exactly runs the case on the reference and returns the results of each step.
+func exactly(c *vector.Case, opName string) ([][]op.Tensor, error) {
+	return use(c, opName).Trace(refimpl.New(), func(t op.Tensor) op.Tensor { return t })
 }

@@ -36,7 +36,7 @@ func decidable(c *vector.Case, opName string) error {
 		if err != nil {
 			return err
 		}
-		results, err := trace(refimpl.With(oracle.Random.Perturbed(runSeed, size)), c, opName, jitter)
+		results, err := use(c, opName).Trace(refimpl.With(oracle.Random.Perturbed(runSeed, size)), jitter)
 		if err != nil {
 			return fmt.Errorf("perturbed evaluation: %w", err)
 		}

@@ -10,15 +10,8 @@ import (
 
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/oracle"
-	"github.com/assaykit/assay/conformance/refimpl"
 	"github.com/assaykit/assay/conformance/vector"
 )
-
-// composites are the ops whose gauges are measured and not derived.
-var composites = []string{"mha", "ffn", "block", "gpt", "gpt.loss", "gpt.cached",
-	"mha.grad", "ffn.grad", "block.grad", "gpt.loss.grad",
-	"adam", "sgd", "gpt.train",
-	"beam_search", "gpt.generate"}
 
 // finish computes the results of a case and their gauges, and admits it or says why it cannot be judged.
 func (t *testCase) finish(opName string) (*vector.Case, error) {
@@ -85,11 +78,7 @@ func (t *testCase) alternatives(c *vector.Case, opName string) error {
 }
 
 func (t *testCase) evaluate(c *vector.Case, opName string) error {
-	results, err := trace(refimpl.New(), c, opName, func(x op.Tensor) op.Tensor { return x })
-	if err != nil {
-		return err
-	}
-	gauges, err := gaugesOf(c, opName)
+	results, gauges, err := wanted(c, opName)
 	if err != nil {
 		return err
 	}
@@ -123,39 +112,23 @@ func (t *testCase) evaluate(c *vector.Case, opName string) error {
 	return nil
 }
 
-// gaugesOf returns the gauges of all results of a case in order, nil where it is not judged by them.
-func gaugesOf(c *vector.Case, opName string) ([]oracle.Gauges, error) {
+// wanted returns the results of each step, and the gauges of all of them in order: nil where the case is not judged by them.
+func wanted(c *vector.Case, opName string) (results [][]op.Tensor, gauges []oracle.Gauges, err error) {
 	if c.Compare != vector.Bound {
-		return nil, nil
+		results, err = exactly(c, opName)
+		return results, nil, err
 	}
 	model := oracle.Random
 	if slices.Contains(c.Flags, biasedSum) {
 		model = oracle.Biased
 	}
-	flat := func(impl op.Implementation, each func(op.Tensor) op.Tensor) ([]op.Tensor, error) {
-		results, err := trace(impl, c, opName, each)
-		return slices.Concat(results...), err
-	}
-	if slices.Contains(composites, opName) {
-		return model.MonteCarlo(seed(c.ID), func(f refimpl.Functions, jitter func(op.Tensor) op.Tensor) ([]op.Tensor, error) {
-			return flat(refimpl.With(f), jitter)
-		})
-	}
-	var kinds [3][]op.Tensor
-	for i, pick := range []func(oracle.Gauges) []float64{oracle.Acc, oracle.In, oracle.Eta} {
-		var err error
-		if kinds[i], err = flat(refimpl.With(model.Functions(pick)), func(x op.Tensor) op.Tensor { return x }); err != nil {
-			return nil, err
+	results, gauges, err = model.Measured(use(c, opName), seed(c.ID))
+	for _, g := range gauges {
+		for j := range g.Acc {
+			g.Acc[j] *= unit(c)
 		}
 	}
-	gauges := make([]oracle.Gauges, len(kinds[0]))
-	for i := range gauges {
-		gauges[i] = oracle.Gauges{Acc: kinds[0][i].F64, In: kinds[1][i].F64, Eta: kinds[2][i].F64}
-		for j := range gauges[i].Acc {
-			gauges[i].Acc[j] *= unit(c)
-		}
-	}
-	return gauges, nil
+	return results, gauges, err
 }
 
 // unit is how many roundoffs of the format that a case prescribes make one of float32, in which package gauge counts; 1 where it
@@ -265,8 +238,7 @@ func admitRow(e *vector.Expect, formats op.Formats, lo, hi int) error {
 
 // bound is that of stored element i.
 func bound(e *vector.Expect, formats op.Formats, i int) float64 {
-	acc, sto := formats.Accumulate, formats.Storage
-	return 2*(acc.UnitRoundoff()*e.Acc[i]+sto.UnitRoundoff()*math.Abs(e.Want[i])) + e.Eta*sto.SmallestNormal()
+	return formats.Bound(e.Want[i], op.Gauge{Acc: e.Acc[i], Eta: e.Eta}, op.Stored)
 }
 
 // rootMeanSquare is that of the finite elements of x; 0 where there is none.

@@ -66,7 +66,7 @@ func TestEveryFlagFailsTrivialAnswers(t *testing.T) {
 }
 
 func TestFlagsOfAttentionFailUniformAttention(t *testing.T) {
-	uniform := refimpl.Exact
+	uniform := reference.Exact
 	unbiased := func(mask reference.Mask) reference.Mask {
 		mask.Bias = slices.Clone(mask.Bias)
 		for i, b := range mask.Bias {

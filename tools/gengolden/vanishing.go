@@ -15,6 +15,7 @@ var vanishing = map[string]string{"dbk": "dwk"}
 
 // vanish replaces what rounding left of results that vanish by 0, and reports one that is more than rounding, or whose bound is too wide.
 func vanish(c *vector.Case, results []vector.Expect) error {
+	reference := op.Formats{Storage: op.Float64Format, Accumulate: op.Float64Format}
 	for n := range results {
 		e := &results[n]
 		name, ok := vanishing[e.Name]
@@ -29,7 +30,7 @@ func vanish(c *vector.Case, results []vector.Expect) error {
 			if math.IsNaN(w) {
 				continue
 			}
-			if math.Abs(w) > 2*op.Float64Format.UnitRoundoff()*e.Acc[i] {
+			if math.Abs(w) > reference.Bound(0, op.Gauge{Acc: e.Acc[i]}, op.Stored) {
 				return fmt.Errorf("%s[%d] = %v is not 0: its gauge is %.3g", e.Name, i, w, e.Acc[i])
 			}
 			e.Want[i] = 0
