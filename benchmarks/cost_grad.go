@@ -137,7 +137,7 @@ func (c *cost) modelGrad(targets op.Tensor, ignore int, a op.GPTAttrs, w op.GPTW
 	for l := range w.Wq.Shape[0] {
 		attrs := op.BlockAttrs{Heads: a.Heads, KVHeads: a.KVHeads, Activation: a.Activation, Causal: true, Window: window(a.Windows, l)}
 		both, once := new(cost), new(cost)
-		weights := layer(a, w, l).BlockWeights
+		weights := layer(w, l)
 		both.blockGrad(batch, seq, attrs, weights)
 		once.block(op.BlockInputs{BlockAttrs: attrs, BlockWeights: weights, X: op.Tensor{Shape: []int{batch, seq, w.Wte.Shape[1]}}})
 		c.add(both.flops - once.flops)
@@ -153,4 +153,25 @@ func (c *cost) modelGrad(targets op.Tensor, ignore int, a op.GPTAttrs, w op.GPTW
 	}
 	c.add(2*float64(w.Wte.Shape[0]*counted(targets, ignore)) + width) // dlogits of p, and the embedding's rows
 	return c.add(forward.flops + 4*width*float64(w.Wte.Shape[0]))
+}
+
+// attentionOf returns the self-attention of a block.
+func attentionOf(a op.BlockAttrs, w op.BlockWeights) op.MHAInputs {
+	return op.MHAInputs{
+		MHAAttrs:   op.MHAAttrs{Heads: a.Heads, KVHeads: a.KVHeads, Causal: a.Causal, Window: a.Window},
+		MHAWeights: op.MHAWeights{Wq: w.Wq, Bq: w.Bq, Wk: w.Wk, Bk: w.Bk, Wv: w.Wv, Bv: w.Bv, Wo: w.Wo, Bo: w.Bo},
+	}
+}
+
+// layer returns the weights of block l.
+func layer(w op.GPTWeights, l int) op.BlockWeights {
+	of := func(t op.Tensor) op.Tensor {
+		n := t.Len() / t.Shape[0]
+		return op.Float32(t.F32[l*n:(l+1)*n], t.Shape[1:]...)
+	}
+	return op.BlockWeights{
+		LN1Gamma: of(w.LN1Gamma), LN1Beta: of(w.LN1Beta), LN2Gamma: of(w.LN2Gamma), LN2Beta: of(w.LN2Beta),
+		Wq: of(w.Wq), Bq: of(w.Bq), Wk: of(w.Wk), Bk: of(w.Bk), Wv: of(w.Wv), Bv: of(w.Bv), Wo: of(w.Wo), Bo: of(w.Bo),
+		W1: of(w.W1), B1: of(w.B1), W2: of(w.W2), B2: of(w.B2),
+	}
 }

@@ -35,13 +35,20 @@ func (c config) sample(seq int) Workload {
 
 const beams = 4
 
-// beamSearch is over an automaton with a state for each token, as many steps as there would be tokens.
+// beamSearch is over an automaton with a state for each step and token, as a model has one for each prefix: with the same states in every
+// step, sequences that make the same transitions in another order would have equal scores, and rounding would decide between them.
 func (c config) beamSearch(seq int) Workload {
 	attrs := op.BeamSearchAttrs{
 		BeamAttrs: op.BeamAttrs{Form: "hf", Beams: beams, Penalty: "length", LengthPenalty: 1, EarlyStopping: "false"}, MaxLength: seq,
 	}
 	return c.workload("beam_search", "seq", seq, attrs, nil, func(d draw) []op.Tensor {
-		return []op.Tensor{d.normal("logits", c.Vocab, c.Vocab), d.tokens("next", c.Vocab, c.Vocab, c.Vocab), d.tokens("state", c.Vocab, 1)}
+		states := seq * c.Vocab
+		next := op.New(op.I64, states, c.Vocab)
+		for i := range next.I64 {
+			step, token := i/c.Vocab/c.Vocab, i%c.Vocab
+			next.I64[i] = int64(min(step+1, seq-1)*c.Vocab + token)
+		}
+		return []op.Tensor{d.normal("logits", states, c.Vocab), next, d.tokens("state", c.Vocab, 1)}
 	})
 }
 

@@ -103,3 +103,6 @@ var _ = replace(func(f *reference.Primitives, h hook) {
 		return like(x, h.one(a.ApplyGrad(x, dy).Data, func(Model) Gauges { return ActivateGrad(a, x, dy) }))
 	}
 })
+
+// Elements are independent.
+var _, _, _, _ = cut("relu", byRows), cut("relu.grad", byRows), cut("gelu", byRows), cut("gelu.grad", byRows)

@@ -3,6 +3,7 @@ package oracle
 import (
 	"math"
 
+	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/reference"
 )
 
@@ -263,3 +264,88 @@ var _ = replace(func(f *reference.Primitives, h hook) {
 		return like(s, h.one(s.Data, func(m Model) Gauges { return m.AttentionScores(q, k, scale, mask, stage) }))
 	}
 })
+
+var (
+	_ = cut("attention", cutAttention)
+	_ = cut("attention.grad", cutAttentionGrad)
+)
+
+// cutAttention keeps the queries: see attending.
+func cutAttention(u Use, wanted [][]int) ([]piece, error) {
+	q, v := u.Steps[0].Src[0], u.Steps[0].Src[2]
+	u.live = queries(wanted[0], v.Shape[3], q.Shape[2])
+	return []piece{{u, wanted}}, nil
+}
+
+// queries returns those of the n-th head, heads counted over the batch, that have elements of a result [B H T width].
+func queries(wanted []int, width, seq int) func(n int) []int {
+	of := map[int][]int{}
+	for _, row := range gridOf(wanted, width).rows {
+		of[row/seq] = append(of[row/seq], row%seq)
+	}
+	return func(n int) []int { return of[n] }
+}
+
+// cutAttentionGrad keeps the heads of keys that have wanted elements, and the queries that share them. Within a head dk and dv are sums over
+// queries, and nothing is cut.
+func cutAttentionGrad(u Use, wanted [][]int) ([]piece, error) {
+	src := u.Steps[0].Src
+	q, k, v, mask := src[0], src[1], src[2], src[3]
+	heads, kvHeads := q.Shape[1], k.Shape[1]
+	group := heads / kvHeads
+	plane := []int{q.Shape[2] * q.Shape[3], k.Shape[2] * k.Shape[3], v.Shape[2] * v.Shape[3]} // elements of a head of each result
+	of := func(result, element int) int {                                                     // the head of keys, counted over the batch
+		if result == 0 {
+			return element / plane[0] / group
+		}
+		return element / plane[result]
+	}
+	var needed []int
+	for i, at := range wanted {
+		for _, e := range at {
+			needed = append(needed, of(i, e))
+		}
+	}
+	var pieces []piece
+	for _, g := range ascending(needed) {
+		part := func(t op.Tensor, first, count int) op.Tensor {
+			return gather2(t, span(first, first+count))
+		}
+		var m op.Tensor
+		if mask.Present() {
+			var planes []int
+			for h := g * group; h < (g+1)*group; h++ {
+				planes = append(planes, min(h/heads, mask.Shape[0]-1)*mask.Shape[1]+min(h%heads, mask.Shape[1]-1))
+			}
+			m = gather2(mask, planes)
+		}
+		p := piece{Use: Once(u.Spec, []op.Tensor{part(q, g*group, group), part(k, g, 1), part(v, g, 1), m, part(src[4], g*group, group)})}
+		for i, at := range wanted {
+			first := g * plane[i]
+			if i == 0 {
+				first *= group
+			}
+			places := none(len(at))
+			for n, e := range at {
+				if of(i, e) == g {
+					places[n] = e - first
+				}
+			}
+			p.at = append(p.at, places)
+		}
+		pieces = append(pieces, p)
+	}
+	return pieces, nil
+}
+
+// gather2 returns planes of a tensor [B H R C], counted over the batch, as [1 len(planes) R C].
+func gather2(t op.Tensor, planes []int) op.Tensor {
+	rows, cols := t.Shape[2], t.Shape[3]
+	return pick(t, func(put func(int)) {
+		for _, p := range planes {
+			for i := range rows * cols {
+				put(p*rows*cols + i)
+			}
+		}
+	}, 1, len(planes), rows, cols)
+}

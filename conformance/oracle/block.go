@@ -3,6 +3,7 @@ package oracle
 import (
 	"math"
 
+	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/reference"
 )
 
@@ -45,4 +46,9 @@ var _ = replace(func(f *reference.Primitives, h hook) {
 	f.ScaleBy = func(x reference.Matrix, s float64) reference.Matrix {
 		return like(x, h.one(reference.ScaleBy(x, s).Data, func(Model) Gauges { return scaledBy(x, s) }))
 	}
+})
+
+var _ = cut("block", func(u Use, wanted [][]int) ([]piece, error) {
+	attrs := op.BlockAttrs{}
+	return cutRows(u, wanted, &attrs, func() int { return attrs.Heads })
 })

@@ -54,3 +54,6 @@ var _ = replace(func(f *reference.Primitives, h hook) {
 		return h.one(p, func(m Model) Gauges { return there(m.Distribution(logits, s)) }), nil
 	}
 })
+
+// Rows are independent.
+var _, _, _ = cut("greedy", byRows), cut("distribution", byRows), cut("sample", byRows)

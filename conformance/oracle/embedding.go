@@ -2,7 +2,9 @@ package oracle
 
 import (
 	"math"
+	"slices"
 
+	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/reference"
 )
 
@@ -43,3 +45,20 @@ var _ = replace(func(f *reference.Primitives, h hook) {
 		return like(dtable, h.one(dtable.Data, func(m Model) Gauges { return m.EmbeddingGrad(ids, rows, dy) })), nil
 	}
 })
+
+var (
+	_ = cut("embedding", byRows)
+	_ = cut("embedding.grad", cutEmbeddingGrad)
+)
+
+// cutEmbeddingGrad keeps the columns: a row of the table is a sum over all ids.
+func cutEmbeddingGrad(u Use, wanted [][]int) ([]piece, error) {
+	table, src := u.Spec.Const[0], u.Steps[0].Src
+	width := table.Shape[1]
+	g := grid{upTo(table.Shape[0]), gridOf(wanted[0], width).cols}
+	dy := gather(src[1], nil, g.cols)
+	dy.Shape = append(slices.Clone(src[1].Shape[:len(src[1].Shape)-1]), len(g.cols))
+	spec := u.Spec
+	spec.Const = []op.Tensor{gather(table, nil, g.cols)}
+	return []piece{{Once(spec, []op.Tensor{src[0], dy}), [][]int{g.at(wanted[0], width)}}}, nil
+}

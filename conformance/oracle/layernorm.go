@@ -122,3 +122,6 @@ var _ = replace(func(f *reference.Primitives, h hook) {
 		return like(dx, y[0]), y[1], y[2]
 	}
 })
+
+// Rows are independent; the gradients of gamma and beta are sums of all.
+var _ = cut("layernorm", byRows)

@@ -2,7 +2,9 @@ package oracle
 
 import (
 	"math"
+	"slices"
 
+	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/reference"
 )
 
@@ -98,3 +100,29 @@ var _ = replace(func(f *reference.Primitives, h hook) {
 		return reference.SGDState{Param: y[0], Velocity: y[1]}
 	}
 })
+
+var (
+	_ = cut("adam", cutElements)
+	_ = cut("sgd", cutElements)
+)
+
+// cutElements keeps the elements that are wanted of any result: of every constant, and of the gradient of every step.
+func cutElements(u Use, wanted [][]int) ([]piece, error) {
+	keep := ascending(slices.Concat(wanted...))
+	p := piece{Use: Use{Spec: u.Spec}}
+	p.Spec.Const = nil
+	for _, t := range u.Spec.Const {
+		p.Spec.Const = append(p.Spec.Const, elements(t, keep))
+	}
+	for _, s := range u.Steps {
+		p.Steps = append(p.Steps, Step{Src: []op.Tensor{elements(s.Src[0], keep), s.Src[1]}})
+	}
+	for _, at := range wanted {
+		places := make([]int, len(at))
+		for n, i := range at {
+			places[n], _ = slices.BinarySearch(keep, i)
+		}
+		p.at = append(p.at, places)
+	}
+	return []piece{p}, nil
+}

@@ -13,6 +13,7 @@ import (
 type Use struct {
 	Spec  op.Spec
 	Steps []Step
+	live  func(n int) []int // of a piece of a larger use, the queries that matter in the n-th call of attention; nil: all
 }
 
 // Step is one Run.
@@ -22,7 +23,7 @@ type Step struct {
 }
 
 // Once is the use of an op that is a function.
-func Once(spec op.Spec, src []op.Tensor) Use { return Use{spec, []Step{{Src: src}}} }
+func Once(spec op.Spec, src []op.Tensor) Use { return Use{Spec: spec, Steps: []Step{{Src: src}}} }
 
 // Trace runs a use on an implementation in float64 and returns the results of each step, none for one that must fail. Every input passes
 // through each.
@@ -64,7 +65,7 @@ func (u Use) Trace(impl op.Implementation, each func(op.Tensor) op.Tensor) ([][]
 
 // evaluation computes the results of all steps, one after the other, with the reference.
 func (u Use) evaluation(f reference.Primitives, each func(op.Tensor) op.Tensor) ([]op.Tensor, error) {
-	steps, err := u.Trace(refimpl.With(f), each)
+	steps, err := u.Trace(refimpl.With(u.thin(f)), each)
 	return flat(steps), err
 }
 
@@ -86,8 +87,8 @@ func (m Model) Measured(u Use, seed uint64) (results [][]op.Tensor, gauges []Gau
 }
 
 // Evaluate returns the results of a use, step by step, and the gauges of all of them in order, which are propagated where the op is a
-// composite: see Propagate.
-func (m Model) Evaluate(u Use, kinds ...Kind) (results [][]op.Tensor, gauges []Gauges, err error) {
+// composite: see Propagate, also for the number of probes.
+func (m Model) Evaluate(u Use, probes int, kinds ...Kind) (results [][]op.Tensor, gauges []Gauges, err error) {
 	row, err := op.Lookup(u.Spec.Op)
 	if err != nil {
 		return nil, nil, err
@@ -98,18 +99,18 @@ func (m Model) Evaluate(u Use, kinds ...Kind) (results [][]op.Tensor, gauges []G
 	var steps [][]op.Tensor
 	_, gauges, err = m.Propagate(func(f reference.Primitives, each func(op.Tensor) op.Tensor) ([]op.Tensor, error) {
 		var err error
-		if steps, err = u.Trace(refimpl.With(f), each); results == nil {
+		if steps, err = u.Trace(refimpl.With(u.thin(f)), each); results == nil {
 			results = steps
 		}
 		return flat(steps), err
-	}, Probes, kinds...)
+	}, probes, kinds...)
 	return results, gauges, err
 }
 
 func (m Model) derive(u Use) (results [][]op.Tensor, gauges []Gauges, err error) {
 	all, gauges, err := m.Derive(func(f reference.Primitives, each func(op.Tensor) op.Tensor) ([]op.Tensor, error) {
 		var err error
-		results, err = u.Trace(refimpl.With(f), each)
+		results, err = u.Trace(refimpl.With(u.thin(f)), each)
 		return flat(results), err
 	})
 	for i := range results {

@@ -58,7 +58,7 @@ func TestPropagatedGaugesAreThoseMeasured(t *testing.T) {
 				if c.Compare != vector.Bound || strings.HasSuffix(c.ID, "/opticks") { // opticks' gauges are those of a smaller model
 					continue
 				}
-				_, gauges, err := model(c).Evaluate(use(row.Name, c), oracle.Acc, oracle.In)
+				_, gauges, err := model(c).Evaluate(use(row.Name, c), oracle.Probes, oracle.Acc, oracle.In)
 				if errors.Is(err, oracle.ErrUnsteady) && strings.Contains(c.ID, "ties") {
 					continue // equal in every correct order of operations, but not under errors
 				}
@@ -123,7 +123,7 @@ func TestUnsteadyIsRefused(t *testing.T) {
 	logits := op.Float64([]float64{1, 1, 0, 0, 0, 0, 0, 0, 0}, 3, 3)
 	u := oracle.Once(op.Spec{Op: "beam_search", Attrs: []byte(`{"beams":1,"max_length":1}`)},
 		[]op.Tensor{logits, op.Int64(make([]int64, 9), 3, 3), op.Int64([]int64{0}, 1)})
-	if _, _, err := oracle.Random.Evaluate(u, oracle.Acc); !errors.Is(err, oracle.ErrUnsteady) {
+	if _, _, err := oracle.Random.Evaluate(u, oracle.Probes, oracle.Acc); !errors.Is(err, oracle.ErrUnsteady) {
 		t.Errorf("two equal logits: got %v, want ErrUnsteady", err)
 	}
 }

@@ -213,3 +213,6 @@ var _ = replace(func(f *reference.Primitives, h hook) {
 		return h.one(reference.LogSoftmaxGrad(x, dy), func(m Model) Gauges { return m.LogSoftmaxGrad(x, dy) })
 	}
 })
+
+// Rows are independent, in gradients too.
+var _, _, _, _ = cut("softmax", byRows), cut("softmax.grad", byRows), cut("log_softmax", byRows), cut("log_softmax.grad", byRows)

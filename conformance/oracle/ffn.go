@@ -1,0 +1,4 @@
+package oracle
+
+// Rows are independent.
+var _ = cut("ffn", byRows)

@@ -1,0 +1,68 @@
+package oracle
+
+import (
+	"encoding/json"
+	"slices"
+
+	"github.com/assaykit/assay/conformance/op"
+)
+
+var (
+	_ = cut("gpt", cutModel)
+	_ = cut("gpt.cached", cutModel)
+)
+
+// cutModel keeps the positions that have wanted logits, in the last layer, and of the vocabulary the wanted columns and the ids that occur.
+// In the steps before the last, which fill the cache, no logit is wanted.
+func cutModel(u Use, wanted [][]int) ([]piece, error) {
+	var attrs op.GPTAttrs
+	if err := json.Unmarshal(u.Spec.Attrs, &struct{ *op.GPTAttrs }{&attrs}); err != nil {
+		return nil, err
+	}
+	last := u.Steps[len(u.Steps)-1].Src[0]
+	vocab, seq, layers := u.Spec.Const[0].Shape[0], last.Shape[1], u.Spec.Const[2].Shape[0]
+	of := queries(wanted[0], vocab, seq)
+	batch, before := last.Shape[0], (len(u.Steps)-1)*last.Shape[0]*layers*attrs.Heads
+	u.live = func(n int) []int {
+		sequence, layer := (n-before)/attrs.Heads/layers, n/attrs.Heads%layers
+		switch {
+		case layer < layers-1:
+			return upTo(u.Steps[min(n/(batch*layers*attrs.Heads), len(u.Steps)-1)].Src[0].Shape[1])
+		case n < before:
+			return nil
+		}
+		return of(sequence)
+	}
+	// The smaller vocabulary, by ascending id.
+	var ids []int
+	for _, s := range u.Steps {
+		for _, id := range s.Src[0].I64 {
+			ids = append(ids, int(id))
+		}
+	}
+	keep := ascending(slices.Concat(ids, gridOf(wanted[0], vocab).cols))
+	place := func(id int) int {
+		i, _ := slices.BinarySearch(keep, id)
+		return i
+	}
+	u.Spec.Const = slices.Clone(u.Spec.Const)
+	u.Spec.Const[0] = gather(u.Spec.Const[0], keep, nil)
+	if out := len(u.Spec.Const) - 1; u.Spec.Const[out].Present() {
+		u.Spec.Const[out] = gather(u.Spec.Const[out], nil, keep)
+	}
+	steps := slices.Clone(u.Steps)
+	for i, s := range steps {
+		renamed := op.New(op.I64, s.Src[0].Shape...)
+		for t, id := range s.Src[0].I64 {
+			renamed.I64[t] = int64(place(int(id)))
+		}
+		steps[i].Src = slices.Clone(s.Src)
+		steps[i].Src[0] = renamed
+	}
+	u.Steps = steps
+	at := make([]int, len(wanted[0]))
+	for n, i := range wanted[0] {
+		at[n] = i/vocab*len(keep) + place(i%vocab)
+	}
+	return []piece{{u, [][]int{at}}}, nil
+}
