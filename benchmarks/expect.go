@@ -10,9 +10,9 @@ import (
 	"github.com/assaykit/assay/conformance/oracle"
 )
 
-// probes is how many vectors of errors estimate the bound of a composite: few, because workloads are large, no bound is below half of its row's
-// median, and what is wrong by less than a fewfold of it is what the suite is for.
-const probes = 2
+// probesFor returns how many vectors of errors estimate the bound of a composite that costs so many operations: as many as usual, but few of
+// a large one, whose elements are many and whose bound is at least half of its row's median.
+func probesFor(flops float64) int { return int(min(max(1e10/flops, 4), oracle.Probes)) }
 
 // expectation is what the results of one call must be: a sample of each.
 type expectation []oracle.Sample
@@ -20,7 +20,7 @@ type expectation []oracle.Sample
 // expect evaluates an op in float64 at a sample of its results' elements: all where there are few, otherwise a few rows, first and last
 // among them, by some dozens of columns. context is nil or what filled the cache. The evaluation goes through the equations of package
 // reference, and through no kernel.
-func expect(spec op.Spec, context, src []op.Tensor, seed uint64) (expectation, error) {
+func expect(spec op.Spec, context, src []op.Tensor, seed uint64, probes int) (expectation, error) {
 	dst, err := op.Shapes(spec, src, op.F32)
 	if err != nil {
 		return nil, err

@@ -61,12 +61,14 @@ func prepare(w Workload) (*prepared, error) {
 	var err error
 	for s := range sets {
 		p.inputs[s] = w.Inputs(s)
-		if p.want[s], err = expect(p.spec, p.context, p.inputs[s], h.Sum64()+uint64(s)); err != nil {
-			return nil, fmt.Errorf("%s: %w", w.Name, err)
-		}
 	}
 	if p.flops, p.bytes, err = Cost(p.spec, p.inputs[0]); err != nil {
 		return nil, fmt.Errorf("%s: %w", w.Name, err)
+	}
+	for s := range sets {
+		if p.want[s], err = expect(p.spec, p.context, p.inputs[s], h.Sum64()+uint64(s), probesFor(p.flops)); err != nil {
+			return nil, fmt.Errorf("%s: %w", w.Name, err)
+		}
 	}
 	return p, nil
 }
