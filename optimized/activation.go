@@ -20,9 +20,6 @@ var activations = map[string]activation{
 	"gelu_tanh": {geluTanh, geluTanhGrad, 2 * costExp},
 }
 
-// approximate maps the attribute of the op gelu to the activation.
-var approximate = map[string]string{"none": "gelu", "tanh": "gelu_tanh"}
-
 // apply computes y from x, which may be y.
 func (a activation) apply(t *team, y, x []float32) { t.rows(y, x, 1, a.cost, a.f) }
 
@@ -33,10 +30,9 @@ func newReLU(e *engine, _ op.ReLUArgs) runner[op.ReLUArgs] {
 	}
 }
 
-func newGELU(e *engine, a op.GELUArgs) runner[op.GELUArgs] {
-	act := activations[approximate[a.Approximate]]
-	return func(a op.GELUArgs) error {
-		act.apply(e.team, a.Y.F32, a.X.F32)
+func newReLUGrad(e *engine, _ op.ReLUGradArgs) runner[op.ReLUGradArgs] {
+	return func(a op.ReLUGradArgs) error {
+		e.team.gradRows(a.DX.F32, a.X.F32, a.DY.F32, 1, costCopy, reluGrad)
 		return nil
 	}
 }
@@ -48,6 +44,39 @@ func relu(y, x []float32, _ int) {
 			v = 0
 		}
 		y[i] = v
+	}
+}
+
+// reluGrad computes dy where x > 0, and 0 where it is not; NaN where x is.
+func reluGrad(dx, x, dy []float32, _ int) {
+	for i, v := range x {
+		switch {
+		case v > 0:
+			dx[i] = dy[i]
+		case v <= 0:
+			dx[i] = 0
+		default:
+			dx[i] = v
+		}
+	}
+}
+
+// approximate maps the attribute of the op gelu to the activation.
+var approximate = map[string]string{"none": "gelu", "tanh": "gelu_tanh"}
+
+func newGELU(e *engine, a op.GELUArgs) runner[op.GELUArgs] {
+	act := activations[approximate[a.Approximate]]
+	return func(a op.GELUArgs) error {
+		act.apply(e.team, a.Y.F32, a.X.F32)
+		return nil
+	}
+}
+
+func newGELUGrad(e *engine, a op.GELUGradArgs) runner[op.GELUGradArgs] {
+	act := activations[approximate[a.Approximate]]
+	return func(a op.GELUGradArgs) error {
+		e.team.gradRows(a.DX.F32, a.X.F32, a.DY.F32, 1, act.cost, act.grad)
+		return nil
 	}
 }
 
@@ -63,6 +92,25 @@ func gelu(y, x []float32, _ int) {
 			t := math.Abs(float64(v))
 			y[i] = float32((float64(v)+t)/2 - t*normalTail(t))
 		}
+	}
+}
+
+// geluGrad computes dy (Phi(x) + x phi(x)). Where x is negative, both have the factor exp(-x^2/2), as in normalTail.
+func geluGrad(dx, x, dy []float32, _ int) {
+	for i, v := range x {
+		slope := 1.0
+		switch {
+		case v <= -14.5: // the slope is less than the smallest float32
+			slope = 0
+		case v >= 14.5:
+		default:
+			t := math.Abs(float64(v))
+			slope = normalTail(t) - t*exp(-t*t/2)*(math.Sqrt2/2/math.SqrtPi)
+			if v > 0 {
+				slope = 1 - slope
+			}
+		}
+		dx[i] = float32(slope * float64(dy[i]))
 	}
 }
 
@@ -97,9 +145,21 @@ func geluTanh(y, x []float32, _ int) {
 	}
 }
 
-// add computes y + x into y.
-func add(y, x []float32, _ int) {
+// geluTanhGrad computes dy (s + 2 x u' s (1 - s)), where gelu_tanh is x s, s = 1 / (1 + exp(-2u)).
+func geluTanhGrad(dx, x, dy []float32, _ int) {
+	const twice = 2 * math.Sqrt2 / (math.SqrtPi) // 2 sqrt(2/pi)
 	for i, v := range x {
-		y[i] += v
+		slope := 1.0
+		switch {
+		case v <= -15: // the slope is less than the smallest float32
+			slope = 0
+		case v >= 15:
+		default:
+			x := float64(v)
+			e := exp(-twice * (x + 0.044715*x*x*x))
+			s := 1 / (1 + e)
+			slope = s + x*twice*(1+3*0.044715*x*x)*s*(e*s)
+		}
+		dx[i] = float32(slope * float64(dy[i]))
 	}
 }

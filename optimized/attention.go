@@ -4,8 +4,63 @@ import (
 	"math"
 	"math/bits"
 
+	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/optimized/internal/kernel"
 )
+
+// attentionOp is the op attention. It packs keys and values into a cache and attends over that.
+type attentionOp struct {
+	*attention
+	cache *kvCache
+}
+
+func newAttentionOp(e *engine, _ op.AttentionArgs) *attentionOp {
+	return &attentionOp{e.attn, newKVCache(e.kern.NR, 0)}
+}
+
+func (k *attentionOp) Run(a op.AttentionArgs) error {
+	d := a.Dims()
+	k.cache.capacity = d.SeqK
+	k.cache.begin(cacheShape{d.Batch, d.KVHeads, d.HeadDim, d.ValueDim}, 0, d.SeqK, nil)
+	k.cache.append(k.team, contiguous(a.K), contiguous(a.V), d.SeqK)
+	m := newMask(d.SeqQ, d.SeqK, a.Causal, a.Window, a.Mask)
+	k.run(contiguous(a.Out), contiguous(a.Q), d.Heads, k.cache, m, scoring{a.EffectiveScale(), a.Softcap}, nil)
+	return nil
+}
+
+// attentionGradOp is the op attention.grad: the forward pass again, for its result and its rows' statistics, and then the gradient.
+type attentionGradOp struct {
+	*engine
+	cache *kvCache
+	out   []float32
+	stats []rowStat
+}
+
+func newAttentionGradOp(e *engine, _ op.AttentionGradArgs) *attentionGradOp {
+	return &attentionGradOp{engine: e, cache: newKVCache(e.kern.NR, 0)}
+}
+
+func (k *attentionGradOp) Run(a op.AttentionGradArgs) error {
+	d := a.Dims()
+	if n := d.Batch * d.Heads * d.SeqQ; cap(k.stats) < n {
+		k.stats = make([]rowStat, n)
+	}
+	out := contiguous(a.DOut)
+	out.data = grow(&k.out, a.DOut.Len())
+	m := newMask(d.SeqQ, d.SeqK, a.Causal, a.Window, a.Mask)
+	k.cache.capacity = d.SeqK
+	k.cache.begin(cacheShape{d.Batch, d.KVHeads, d.HeadDim, d.ValueDim}, 0, d.SeqK, nil)
+	k.cache.append(k.team, contiguous(a.K), contiguous(a.V), d.SeqK)
+	scores := scoring{a.EffectiveScale(), a.Softcap}
+	k.attn.run(out, contiguous(a.Q), d.Heads, k.cache, m, scores, k.stats)
+	k.grad.attn.run(attentionSaved{
+		q: contiguous(a.Q), k: contiguous(a.K), v: contiguous(a.V), out: out,
+		dout: contiguous(a.DOut), dq: contiguous(a.DQ), dk: contiguous(a.DK), dv: contiguous(a.DV),
+		stats: k.stats, mask: m, scoring: scores,
+		batch: d.Batch, heads: d.Heads, kvHeads: d.KVHeads, headDim: d.HeadDim, valueDim: d.ValueDim,
+	})
+	return nil
+}
 
 // tileRows is how many rows of queries are worked on together: their scores against a page, and their sums, should stay in the
 // first-level cache.
@@ -42,6 +97,92 @@ type attention struct {
 	tiles    int // to each KV head
 }
 
+func newAttention(t *team, kern kernel.Kernel) *attention {
+	return &attention{team: t, kern: kern, work: make([]attentionScratch, t.workers), tileRows: max(1, tileRows/kern.MR) * kern.MR}
+}
+
+// run computes the heads of out from those of q, over all that the cache holds. It leaves the rows' statistics in stats, which may be nil.
+func (a *attention) run(out, q heads, numHeads int, c *kvCache, m mask, s scoring, stats []rowStat) {
+	a.out, a.q, a.c, a.mask, a.scoring, a.stats = out, q, c, m, s, stats
+	a.unit = math.Ldexp(1, -bits.Len(uint(m.seqK-1)))
+	a.group = numHeads / c.kvHeads
+	a.tiles = (m.seqQ*a.group + a.tileRows - 1) / a.tileRows
+	rows := min(a.tileRows, m.seqQ*a.group)
+	a.team.run(c.batch*c.kvHeads*a.tiles, rows*m.seqK*(2*c.headDim+2*c.valueDim+costExp), a)
+	a.out, a.q, a.c, a.mask, a.stats = heads{}, heads{}, nil, mask{}, nil
+}
+
+func (a *attention) do(worker, lo, hi int) {
+	for item := lo; item < hi; item++ {
+		bg, tile := item/a.tiles, item%a.tiles
+		first := tile * a.tileRows
+		t := attentionTile{a, &a.work[worker], bg / a.c.kvHeads, bg % a.c.kvHeads, first, min(a.tileRows, a.mask.seqQ*a.group-first)}
+		t.compute()
+	}
+}
+
+// rowStat is what attention leaves of a query's scores for its gradient: p_ij = exp(s_ij - max) / sum.
+type rowStat struct{ max, sum float64 }
+
+// attentionGrad computes the gradient of attention (FlashAttention-2, Dao 2023, algorithm 2), with scores and weights anew, tile by tile,
+// from q, k and the rows' statistics:
+//
+//	dv_j  = sum_i p_ij do_i
+//	ds_ij = scale p_ij (do_i . v_j - D_i),   D_i = do_i . o_i
+//	dq_i  = sum_j ds_ij k_j,   dk_j = sum_i ds_ij q_i
+//
+// With a soft cap, scale in ds is multiplied by its derivative.
+//
+// An item of work is a KV head with the queries that share it, so that every sum is made by one worker, in one order: over keys for a
+// query, over tiles for a key.
+//
+// Special values. A hidden key has p = ds = 0, and is left out where 0 would be multiplied by something that is not finite, as in the
+// forward pass.
+type attentionGrad struct {
+	team *team
+	kern kernel.Kernel
+	work []attentionGradScratch // by worker
+
+	attentionSaved // the call that runs now
+	tileRows       int
+}
+
+// attentionSaved is a forward pass, and where its gradient comes from and goes to.
+type attentionSaved struct {
+	q, k, v, out            heads
+	dout, dq, dk, dv        heads
+	stats                   []rowStat // [batch, heads, seqQ]
+	mask                    mask
+	scoring                 scoring
+	batch, heads, kvHeads   int
+	headDim, valueDim       int
+	group                   int // query heads to a KV head
+	keyStride, valueStride  int // headDim and valueDim, filled up to whole panels
+	keyPanels, valuesPanels int
+}
+
+func newAttentionGrad(t *team, kern kernel.Kernel) *attentionGrad {
+	return &attentionGrad{team: t, kern: kern, work: make([]attentionGradScratch, t.workers), tileRows: max(1, tileRows/kern.MR) * kern.MR}
+}
+
+// run overwrites dq, dk and dv.
+func (a *attentionGrad) run(s attentionSaved) {
+	nr := a.kern.NR
+	s.group = s.heads / s.kvHeads
+	s.keyPanels, s.valuesPanels = (s.headDim+nr-1)/nr, (s.valueDim+nr-1)/nr
+	s.keyStride, s.valueStride = s.keyPanels*nr, s.valuesPanels*nr
+	a.attentionSaved = s
+	a.team.run(s.batch*s.kvHeads, s.group*s.mask.seqQ*s.mask.seqK*(6*s.headDim+4*s.valueDim+costExp), a)
+	a.attentionSaved = attentionSaved{}
+}
+
+func (a *attentionGrad) do(worker, lo, hi int) {
+	for item := lo; item < hi; item++ {
+		h := attentionGradHead{a, &a.work[worker], item / a.kvHeads, item % a.kvHeads}
+		h.compute()
+	}
+}
+
 // scoring is what turns the product of a query and a key into its score, before it is hidden or not.
 type scoring struct {
 	scale   float64
@@ -75,6 +216,15 @@ func (c scoring) applyCapped(s, bias []float32) {
 	}
 }
 
+// slopes computes the derivatives of apply under a soft cap: scale (1 - tanh(z)^2), z = scale s_j / softcap, as scale 4 e / (1 + e)^2 with
+// e = exp(-2|z|).
+func (c scoring) slopes(d []float64, s []float32) {
+	for j, v := range s {
+		e := expNegative(-2 * math.Abs(float64(v)*c.scale/c.softcap))
+		d[j] = c.scale * 4 * e / ((1 + e) * (1 + e))
+	}
+}
+
 // hide gives the keys of a page that are not seen a score of -Inf.
 func hide(s []float32, seen uint64) {
 	for hidden := ^seen & (1<<len(s) - 1); hidden != 0; hidden &= hidden - 1 {
@@ -82,184 +232,11 @@ func hide(s []float32, seen uint64) {
 	}
 }
 
-// attentionScratch is the state of one tile.
-type attentionScratch struct {
-	queries   []float32 // packed
-	scores    []float32 // [rows, pageLen]
-	weights   []float32 // packed
-	acc       []float32 // [rows, valueStride]: sums of weighted values, relative to the running maximum
-	few       []float32 // weights of the keys that one row sees, and their values
-	fewValues []float32
-	max       []float64 // running maximum by row
-	sum       []float64 // sum of exponentials by row, relative to the maximum
-	seen      []uint64  // keys of the page that each row sees
-	any       []bool    // whether a row has seen a key
-}
-
-func newAttention(t *team, kern kernel.Kernel) *attention {
-	return &attention{team: t, kern: kern, work: make([]attentionScratch, t.workers), tileRows: max(1, tileRows/kern.MR) * kern.MR}
-}
-
-// run computes the heads of out from those of q, over all that the cache holds. It leaves the rows' statistics in stats, which may be nil.
-func (a *attention) run(out, q heads, numHeads int, c *kvCache, m mask, s scoring, stats []rowStat) {
-	a.out, a.q, a.c, a.mask, a.scoring, a.stats = out, q, c, m, s, stats
-	a.unit = math.Ldexp(1, -bits.Len(uint(m.seqK-1)))
-	a.group = numHeads / c.kvHeads
-	a.tiles = (m.seqQ*a.group + a.tileRows - 1) / a.tileRows
-	rows := min(a.tileRows, m.seqQ*a.group)
-	a.team.run(c.batch*c.kvHeads*a.tiles, rows*m.seqK*(2*c.headDim+2*c.valueDim+costExp), a)
-	a.out, a.q, a.c, a.mask, a.stats = heads{}, heads{}, nil, mask{}, nil
-}
-
-func (a *attention) do(worker, lo, hi int) {
-	for item := lo; item < hi; item++ {
-		bg, tile := item/a.tiles, item%a.tiles
-		first := tile * a.tileRows
-		t := attentionTile{a, &a.work[worker], bg / a.c.kvHeads, bg % a.c.kvHeads, first, min(a.tileRows, a.mask.seqQ*a.group-first)}
-		t.compute()
-	}
-}
-
-// attentionTile is a tile while it is computed.
-type attentionTile struct {
-	*attention
-	*attentionScratch
-	b, g        int // batch item and KV head
-	first, rows int // of the matrix of queries that share the KV head
-}
-
-// query returns the query head and position of a row of the tile.
-func (t *attentionTile) query(r int) (h, i int) {
-	row := t.first + r
-	return t.g*t.group + row%t.group, row / t.group
-}
-
-func (t *attentionTile) compute() {
-	t.begin()
-	_, top := t.query(0)
-	_, bottom := t.query(t.rows - 1)
-	lo, _ := t.mask.keys(top)
-	_, hi := t.mask.keys(bottom)
-	for first := lo / pageLen * pageLen; first < hi; first += pageLen {
-		t.addPage(t.c.seqs[t.b][first/pageLen], first, min(pageLen, hi-first))
-	}
-	t.end()
-}
-
-func (t *attentionTile) begin() {
-	d := t.c.headDim
-	grow(&t.queries, t.rows*d)
-	for r := range t.rows {
-		h, i := t.query(r)
-		at, step := slot(r, t.rows, t.kern.MR, d)
-		packRow(t.queries, at, step, t.q.at(t.b, h, i), d, 1)
-	}
-	clear(grow(&t.acc, t.rows*t.c.valueStride()))
-	grow(&t.scores, t.rows*pageLen)
-	grow(&t.weights, t.rows*pageLen)
-	grow(&t.few, pageLen)
-	grow(&t.fewValues, pageLen*t.kern.NR)
-	if t.seen == nil {
-		t.max, t.sum = make([]float64, t.tileRows), make([]float64, t.tileRows)
-		t.seen, t.any = make([]uint64, t.tileRows), make([]bool, t.tileRows)
-	}
-	for r := range t.rows {
-		t.max[r], t.sum[r], t.any[r] = math.Inf(-1), 0, false
-	}
-}
-
-// addPage adds the first n keys of a page, the positions from first, to the running sums.
-func (t *attentionTile) addPage(p *page, first, n int) {
-	clear(t.scores)
-	for panel := 0; panel*t.kern.NR < n; panel++ {
-		multiply(&t.kern, t.rows, t.c.headDim, t.queries, t.c.keyPanel(p, t.g, panel), t.scores[panel*t.kern.NR:], pageLen)
-	}
-	for r := range t.rows {
-		t.addScores(r, first, n)
-	}
-	for panel := range t.c.valueStride() / t.kern.NR {
-		values, acc := t.c.valuePanel(p, t.g, panel), t.acc[panel*t.kern.NR:]
-		if p.special[t.g] {
-			multiplySeen(&t.kern, t.rows, n, t.weights, t.seen, values, acc, t.c.valueStride(), t.few, t.fewValues)
-		} else {
-			multiply(&t.kern, t.rows, n, t.weights, values, acc, t.c.valueStride())
-		}
-	}
-}
-
-// addScores turns a row's scores for a page into weights, and brings what the row has summed up to the new maximum.
-func (t *attentionTile) addScores(r, first, n int) {
-	s := t.scores[r*pageLen:][:n]
-	h, i := t.query(r)
-	seen, bias := t.mask.visible(t.b, h, i, first, n)
-	t.seen[r] = seen
-	t.any[r] = t.any[r] || seen != 0
-	t.scoring.apply(s, bias)
-	hide(s, seen)
-
-	old := t.max[r]
-	m := max(old, maximum(s))
-	at, step := slot(r, t.rows, t.kern.MR, n)
-	if math.IsInf(m, -1) {
-		m = 0 // then every weight is 0 and not NaN
-	} else if m > old {
-		t.rescale(r, float32(expNegative(old-m)))
-		t.max[r] = m
-	}
+// dot returns the sum of the products of x and as many elements of y.
+func dot(x, y []float32) float64 {
 	sum := 0.0
-	for _, v := range s {
-		e := expNegative(float64(v) - m)
-		sum += e
-		t.weights[at] = float32(e * t.unit)
-		at += step
+	for i, v := range x {
+		sum += float64(v) * float64(y[i])
 	}
-	t.sum[r] += sum
-}
-
-// rescale multiplies what a row has summed up.
-func (t *attentionTile) rescale(r int, factor float32) {
-	t.sum[r] *= float64(factor)
-	acc := t.acc[r*t.c.valueStride():][:t.c.valueStride()]
-	for i := range acc {
-		acc[i] *= factor
-	}
-}
-
-// multiplySeen is multiply for a panel of B whose values are not all finite: it leaves out those that a row does not see, since 0 * NaN is
-// NaN. What it adds has the same bits: a weight of 0 adds nothing to finite values. few and fewB are scratch, for kb weights and as many
-// rows of B.
-func multiplySeen(kern *kernel.Kernel, rows, kb int, a []float32, seen []uint64, panel, c []float32, ldc int, few, fewB []float32) {
-	nr := kern.NR
-	for r := range rows {
-		at, step := slot(r, rows, kern.MR, kb)
-		k := 0
-		for rest := seen[r]; rest != 0; rest &= rest - 1 {
-			j := bits.TrailingZeros64(rest)
-			few[k] = a[at+j*step]
-			copy(fewB[k*nr:(k+1)*nr], panel[j*nr:])
-			k++
-		}
-		if k > 0 {
-			kern.Row(k, few, fewB, c[r*ldc:])
-		}
-	}
-}
-
-// end writes the rows' quotients.
-func (t *attentionTile) end() {
-	for r := range t.rows {
-		h, i := t.query(r)
-		if t.stats != nil {
-			t.stats[((t.b*t.c.kvHeads+t.g)*t.group+h%t.group)*t.mask.seqQ+i] = rowStat{t.max[r], t.sum[r]}
-		}
-		out := t.out.at(t.b, h, i)[:t.c.valueDim]
-		if !t.any[r] {
-			clear(out)
-			continue
-		}
-		sum := t.sum[r] * t.unit
-		for col, v := range t.acc[r*t.c.valueStride():][:len(out)] {
-			out[col] = float32(float64(v) / sum)
-		}
-	}
+	return sum
 }

@@ -79,7 +79,39 @@ func (b *block) apply(y, x []float32, s step, t *tape) {
 	b.ln2.apply(b.team, y, second)
 }
 
+// backward computes dx from dy, which are not the same, and adds to the gradients of the weights. s and t are those of the forward pass:
+//
+//	pre:  da = dy + dln2(dffn(dy)),   dx = da + dln1(dmha(da))
+//	post: ds = dln2(dy), da = ds + dffn(ds),   ds = dln1(da), dx = ds + dmha(ds)
+func (b *block) backward(dx []float32, g blockWeights, dy []float32, s step, t *tape) {
+	sc, n := b.grad, len(dy)
+	inner, half := grow(&sc.inner, n), grow(&sc.half, n)
+	ffn := ffnGrads{g.w1.data, g.b1, g.w2.data, g.b2}
+	if b.preNorm {
+		b.ffn.backward(inner, ffn, t.second, dy, &t.ffn)
+		sc.norm.run(b.ln2, half, g.ln2Gamma, g.ln2Beta, t.middle, inner)
+		b.add(half, dy)
+		b.mha.backward(inner, g.mha, t.first, half, s, op.Tensor{}, &t.mha)
+		sc.norm.run(b.ln1, dx, g.ln1Gamma, g.ln1Beta, t.x, inner)
+		b.add(dx, half)
+		return
+	}
+	sc.norm.run(b.ln2, half, g.ln2Gamma, g.ln2Beta, t.second, dy)
+	b.ffn.backward(inner, ffn, t.middle, half, &t.ffn)
+	b.add(inner, half)
+	sc.norm.run(b.ln1, half, g.ln1Gamma, g.ln1Beta, t.first, inner)
+	b.mha.backward(dx, g.mha, t.x, half, s, op.Tensor{}, &t.mha)
+	b.add(dx, half)
+}
+
 func (b *block) add(y, x []float32) { b.team.rows(y, x, 1, costCopy, add) }
+
+// add computes y + x into y.
+func add(y, x []float32, _ int) {
+	for i, v := range x {
+		y[i] += v
+	}
+}
 
 // blockOp is the op block.
 type blockOp struct {
@@ -95,6 +127,32 @@ func (k *blockOp) Run(a op.BlockArgs) error {
 	batch, seqLen := a.X.Shape[0], a.X.Shape[1]
 	k.cache.capacity = seqLen
 	k.apply(a.Y.F32, a.X.F32, step{batch: batch, seqLen: seqLen, cache: k.cache}, &k.tape)
+	k.tape.x = nil
+	return nil
+}
+
+// blockGradOp is the op block.grad.
+type blockGradOp struct {
+	*block
+	cache *kvCache
+	y     []float32
+}
+
+func newBlockGradOp(e *engine, a op.BlockGradArgs) *blockGradOp {
+	e.tape.ffn.keep = true
+	return &blockGradOp{block: newBlock(e, blockWeightsOf(a.BlockWeights), a.BlockAttrs), cache: newKVCache(e.kern.NR, 0)}
+}
+
+func (k *blockGradOp) Run(a op.BlockGradArgs) error {
+	s := step{batch: a.X.Shape[0], seqLen: a.X.Shape[1], cache: k.cache}
+	k.cache.capacity = s.seqLen
+	g := op.BlockWeights{
+		LN1Gamma: a.DLN1Gamma, LN1Beta: a.DLN1Beta, Wq: a.DWq, Bq: a.DBq, Wk: a.DWk, Bk: a.DBk, Wv: a.DWv, Bv: a.DBv, Wo: a.DWo, Bo: a.DBo,
+		LN2Gamma: a.DLN2Gamma, LN2Beta: a.DLN2Beta, W1: a.DW1, B1: a.DB1, W2: a.DW2, B2: a.DB2,
+	}
+	zero(g.LN1Gamma, g.LN1Beta, g.Wq, g.Bq, g.Wk, g.Bk, g.Wv, g.Bv, g.Wo, g.Bo, g.LN2Gamma, g.LN2Beta, g.W1, g.B1, g.W2, g.B2)
+	k.apply(grow(&k.y, a.X.Len()), a.X.F32, s, &k.tape)
+	k.backward(a.DX.F32, blockWeightsOf(g), a.DY.F32, s, &k.tape)
 	k.tape.x = nil
 	return nil
 }

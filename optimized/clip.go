@@ -49,3 +49,55 @@ func clipFactor(name string, norm, maxNorm, eps float64) (float64, error) {
 	}
 	return math.Min(1, maxNorm/(norm+eps)), nil
 }
+
+// clipNorm is the op clip_norm, and the task of multiplying by its factor.
+type clipNorm struct {
+	op.ClipNormAttrs
+	team   *team
+	norms  norms
+	factor float64
+	y, g   []float32
+}
+
+func newClipNorm(e *engine, a op.ClipNormArgs) *clipNorm {
+	return &clipNorm{ClipNormAttrs: a.ClipNormAttrs, team: e.team}
+}
+
+func (k *clipNorm) Run(a op.ClipNormArgs) error {
+	norm := math.Sqrt(k.norms.addSquares(k.team, 0, a.G.F32))
+	var err error
+	if k.factor, err = clipFactor("clip_norm", norm, k.MaxNorm, k.Eps); err != nil {
+		return err
+	}
+	a.Norm.F32[0] = float32(norm)
+	k.y, k.g = a.Y.F32, a.G.F32
+	k.team.run(len(k.g), costCopy, k)
+	k.y, k.g = nil, nil
+	return nil
+}
+
+func (k *clipNorm) do(_, lo, hi int) {
+	y := k.y[lo:hi]
+	for i, g := range k.g[lo:hi] {
+		y[i] = float32(k.factor * float64(g))
+	}
+}
+
+func newClipValue(e *engine, a op.ClipValueArgs) runner[op.ClipValueArgs] {
+	limit := float32(a.Limit)
+	clip := func(y, g []float32, _ int) {
+		for i, v := range g {
+			switch { // NaN is neither
+			case v > limit:
+				v = limit
+			case v < -limit:
+				v = -limit
+			}
+			y[i] = v
+		}
+	}
+	return func(a op.ClipValueArgs) error {
+		e.team.rows(a.Y.F32, a.G.F32, 1, costCopy, clip)
+		return nil
+	}
+}

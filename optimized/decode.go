@@ -8,16 +8,6 @@ import (
 	"github.com/assaykit/assay/conformance/op"
 )
 
-func (c config) decoding() []op.Implementation {
-	return []op.Implementation{
-		op.Open(opener(c, newGreedy)),
-		op.Open(opener(c, newDistribution)),
-		op.Open(opener(c, newSample)),
-		op.Open(opener(c, newBeamSearchOp)),
-		op.Open(opener(c, newGPTGenerate)),
-	}
-}
-
 // choices is the task of choosing from rows of logits, a row at a time. Row i that nothing can be chosen from leaves bad[i].
 type choices struct {
 	team  *team

@@ -2,7 +2,6 @@ package optimized
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/assaykit/assay/conformance/op"
 )
@@ -16,19 +15,51 @@ func embedding(a op.EmbeddingArgs) error {
 	return nil
 }
 
-// learnedPositions is the op learned_positions: rows of a table by position.
-func learnedPositions(a op.LearnedPositionsArgs) error {
-	if err := within("learned_positions", "pos", a.Pos, a.Table.Shape[0], op.ErrPosition); err != nil {
-		return err
-	}
-	lookUp(a.Y.F32, a.Table, a.Pos.I64)
-	return nil
-}
-
 func lookUp(y []float32, table op.Tensor, ids []int64) {
 	d := table.Shape[1]
 	for i, id := range ids {
 		copy(y[i*d:(i+1)*d], table.F32[int(id)*d:])
+	}
+}
+
+func newEmbeddingGrad(e *engine, a op.EmbeddingGradArgs) runner[op.EmbeddingGradArgs] {
+	vocab, table := a.Table.Shape[0], tableGrad{team: e.team}
+	return func(a op.EmbeddingGradArgs) error {
+		if err := within("embedding.grad", "ids", a.IDs, vocab, op.ErrIndex); err != nil {
+			return err
+		}
+		zero(a.DTable)
+		table.add(a.DTable.F32, a.DY.F32, a.IDs.I64, 1)
+		return nil
+	}
+}
+
+// tableGrad is the task of adding scale times dy [N, d] to the rows of a table that ids name, a share of the columns at a time: where an
+// id is repeated, in its order.
+type tableGrad struct {
+	team      *team
+	table, dy []float32
+	ids       []int64
+	scale     float64
+	d         int
+}
+
+func (g *tableGrad) add(table, dy []float32, ids []int64, scale float64) {
+	g.table, g.dy, g.ids, g.scale, g.d = table, dy, ids, scale, len(dy)/len(ids)
+	g.team.run(shares(g.d), columnShare*len(ids)*2, g)
+	g.table, g.dy, g.ids = nil, nil, nil
+}
+
+func (g *tableGrad) do(_, lo, hi int) {
+	for share := lo; share < hi; share++ {
+		first := share * columnShare
+		width := min(columnShare, g.d-first)
+		for t, id := range g.ids {
+			to := g.table[int(id)*g.d+first:][:width]
+			for j, v := range g.dy[t*g.d+first:][:width] {
+				to[j] = float32(float64(to[j]) + g.scale*float64(v))
+			}
+		}
 	}
 }
 
@@ -48,38 +79,4 @@ func outside(opName, arg string, shape []int, i int, got int64, limit int, kind 
 		index[d], i = i%shape[d], i/shape[d]
 	}
 	return fmt.Errorf("%s: %w: %s%v = %d, want 0 to %d", opName, kind, arg, index, got, limit-1)
-}
-
-// sinusoid makes position encodings: y_2i = sin(pos / 10000^(2i/d)), y_2i+1 = cos of the same (Vaswani et al. 2017).
-type sinusoid struct{ wavelengths []float64 } // 10000^(2i/d)
-
-func newSinusoid(d int) *sinusoid {
-	s := &sinusoid{make([]float64, d/2)}
-	for i := range s.wavelengths {
-		s.wavelengths[i] = math.Pow(10000, float64(2*i)/float64(d))
-	}
-	return s
-}
-
-// at returns elements 2i and 2i+1 of the encoding of a position. The angle is in float64, and not rounded.
-func (s *sinusoid) at(pos float64, i int) (sin, cos float64) {
-	return math.Sincos(pos / s.wavelengths[i])
-}
-
-func newSinusoidOp(_ *engine, a op.SinusoidalPositionsArgs) runner[op.SinusoidalPositionsArgs] {
-	s := newSinusoid(a.DModel)
-	return func(a op.SinusoidalPositionsArgs) error {
-		y := a.Y.F32
-		for t, pos := range a.Pos.I64 {
-			if pos < 0 {
-				return fmt.Errorf("sinusoidal_positions: %w: pos[%d] = %d, want at least 0", op.ErrPosition, t, pos)
-			}
-			for i := range s.wavelengths {
-				sin, cos := s.at(float64(pos), i)
-				y[2*i], y[2*i+1] = float32(sin), float32(cos)
-			}
-			y = y[a.DModel:]
-		}
-		return nil
-	}
 }

@@ -32,6 +32,17 @@ func (l *ffn) apply(y, x []float32, t *ffnTape) {
 	l.down.apply(l.gemm, y, acted)
 }
 
+// ffnGrads are the gradients of an ffn's parameters.
+type ffnGrads struct{ w1, b1, w2, b2 []float32 }
+
+// backward computes the rows of dx from those of dy, which may be the same slice, and adds to the gradients of the weights.
+func (l *ffn) backward(dx []float32, g ffnGrads, x, dy []float32, t *ffnTape) {
+	hidden := grow(&l.grad.hidden, len(t.sums))
+	l.down.backward(l.engine, hidden, g.w2, g.b2, t.acted, dy)
+	l.team.gradRows(hidden, t.sums, hidden, 1, 2*l.act.cost, l.act.grad)
+	l.up.backward(l.engine, dx, g.w1, g.b1, x, hidden)
+}
+
 // ffnOp is the op ffn.
 type ffnOp struct{ *ffn }
 
@@ -41,5 +52,23 @@ func newFFNOp(e *engine, a op.FFNArgs) ffnOp {
 
 func (k ffnOp) Run(a op.FFNArgs) error {
 	k.apply(a.Y.F32, a.X.F32, &k.tape.ffn)
+	return nil
+}
+
+// ffnGradOp is the op ffn.grad.
+type ffnGradOp struct {
+	*ffn
+	y []float32
+}
+
+func newFFNGradOp(e *engine, a op.FFNGradArgs) *ffnGradOp {
+	e.tape.ffn.keep = true
+	return &ffnGradOp{ffn: newFFN(e, weights(a.W1), a.B1.F32, weights(a.W2), a.B2.F32, a.Activation)}
+}
+
+func (k *ffnGradOp) Run(a op.FFNGradArgs) error {
+	zero(a.DW1, a.DB1, a.DW2, a.DB2)
+	k.apply(grow(&k.y, a.X.Len()), a.X.F32, &k.tape.ffn)
+	k.backward(a.DX.F32, ffnGrads{a.DW1.F32, a.DB1.F32, a.DW2.F32, a.DB2.F32}, a.X.F32, a.DY.F32, &k.tape.ffn)
 	return nil
 }

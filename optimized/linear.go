@@ -2,42 +2,6 @@ package optimized
 
 import "github.com/assaykit/assay/conformance/op"
 
-// matMul is the op matmul: C = A B over the last two axes.
-type matMul struct {
-	*gemm
-	b packed
-}
-
-func newMatMul(e *engine, _ op.MatMulArgs) *matMul { return &matMul{gemm: e.gemm} }
-
-func (k *matMul) Run(a op.MatMulArgs) error {
-	mats, rows, cols := matrices(a.C)
-	inner := a.A.Shape[len(a.A.Shape)-1]
-	if a.TransposeA {
-		inner = a.A.Shape[len(a.A.Shape)-2]
-	}
-	k.b.resize(inner, cols, k.kern.NR)
-	for i := range mats {
-		k.b.set(k.team, 0, 0, stored(a.B.F32[i*inner*cols:], inner, cols, a.TransposeB))
-		k.run(a.C.F32[i*rows*cols:], stored(a.A.F32[i*rows*inner:], rows, inner, a.TransposeA), &k.b, nil)
-	}
-	return nil
-}
-
-// stored returns the matrix [rows, cols] that lies in data as it is, or as its transpose.
-func stored(data []float32, rows, cols int, transpose bool) view {
-	if transpose {
-		return dense(data, cols, rows).transposed()
-	}
-	return dense(data, rows, cols)
-}
-
-// matrices returns how many matrices the last two axes of t make, and their shape.
-func matrices(t op.Tensor) (n, rows, cols int) {
-	rows, cols = t.Shape[len(t.Shape)-2], t.Shape[len(t.Shape)-1]
-	return t.Len() / (rows * cols), rows, cols
-}
-
 // linear is a layer y = x W + b with its weights packed.
 type linear struct {
 	w    packed
@@ -73,6 +37,27 @@ func (l *linear) apply(g *gemm, y, x []float32) {
 	g.run(y, dense(x, len(x)/l.w.rows, l.w.rows), &l.w, l.bias)
 }
 
+// backward computes dx = dy W^T from dy [M, out], unless dx is nil, and adds to dw and db. x is what the layer was applied to.
+func (l *linear) backward(e *engine, dx, dw, db, x, dy []float32) {
+	rows := len(dy) / l.w.cols
+	e.addWeights(dw, db, dense(x, rows, l.w.rows), dense(dy, rows, l.w.cols))
+	if dx != nil {
+		e.gemm.run(dx, dense(dy, rows, l.w.cols), &l.wt, nil)
+	}
+}
+
+// addWeights adds x^T dy, the gradient of the weights of a layer y = x W + b, to dw [in, out], and that of the bias to db unless that is
+// empty.
+func (e *engine) addWeights(dw, db []float32, x, dy view) {
+	right := &e.grad.right
+	right.resize(dy.rows, dy.cols, e.kern.NR)
+	right.set(e.team, 0, 0, dy)
+	e.gemm.add(dw, x.transposed(), right)
+	if len(db) > 0 {
+		e.team.addColumns(db, dy)
+	}
+}
+
 // linearOp is the op linear.
 type linearOp struct {
 	*linear
@@ -88,5 +73,55 @@ func (k *linearOp) Run(a op.LinearArgs) error {
 	return nil
 }
 
+// linearGradOp is the op linear.grad.
+type linearGradOp struct {
+	*engine
+	layer *linear
+}
+
+func newLinearGradOp(e *engine, a op.LinearGradArgs) linearGradOp {
+	return linearGradOp{e, newLinear(e, weights(a.W), nil)}
+}
+
+func (k linearGradOp) Run(a op.LinearGradArgs) error {
+	zero(a.DW, a.DB)
+	k.layer.backward(k.engine, a.DX.F32, a.DW.F32, a.DB.F32, a.X.F32, a.DY.F32)
+	return nil
+}
+
 // weights returns the view of a tensor with two axes.
 func weights(t op.Tensor) view { return dense(t.F32, t.Shape[0], t.Shape[1]) }
+
+// columnSums is the task of adding up the columns of a matrix, a share of them at a time: each in the order of rows.
+type columnSums struct {
+	y []float32
+	x view
+}
+
+// addColumns adds the sums of the columns of x, which is row-major, to y.
+func (t *team) addColumns(y []float32, x view) {
+	t.columns = columnSums{y, x}
+	t.run(shares(x.cols), columnShare*x.rows, &t.columns)
+	t.columns = columnSums{}
+}
+
+// columnShare is how many columns are summed together, in float64.
+const columnShare = 64
+
+func shares(columns int) int { return (columns + columnShare - 1) / columnShare }
+
+func (c *columnSums) do(_, lo, hi int) {
+	for share := lo; share < hi; share++ {
+		first := share * columnShare
+		var sums [columnShare]float64
+		y := c.y[first:min(first+columnShare, c.x.cols)]
+		for r := range c.x.rows {
+			for j, v := range c.x.data[r*c.x.row+first:][:len(y)] {
+				sums[j] += float64(v)
+			}
+		}
+		for j := range y {
+			y[j] += float32(sums[j])
+		}
+	}
+}

@@ -37,6 +37,26 @@ func (k *crossEntropyOp) Run(a op.CrossEntropyArgs) error {
 	return nil
 }
 
+// crossEntropyGrad is the op cross_entropy.grad.
+type crossEntropyGrad struct {
+	crossEntropy
+	weights []float64
+}
+
+func newCrossEntropyGrad(e *engine, a op.CrossEntropyGradArgs) *crossEntropyGrad {
+	return &crossEntropyGrad{crossEntropy: crossEntropy{team: e.team, ignore: int64(a.IgnoreIndex)}}
+}
+
+func (k *crossEntropyGrad) Run(a op.CrossEntropyGradArgs) error {
+	if err := k.check("cross_entropy.grad", a.Targets, a.Logits.Shape[1]); err != nil {
+		return err
+	}
+	k.weights = k.upstream(k.weights, a.Targets.I64, a.DLoss.F32, a.Reduction)
+	k.begin(len(a.Targets.I64))
+	k.addGrad(a.DLogits.F32, a.Logits.F32, a.Targets.I64, k.weights)
+	return nil
+}
+
 // check returns an error that names the first target outside [0, classes) that is not ignored.
 func (c *crossEntropy) check(opName string, targets op.Tensor, classes int) error {
 	for i, t := range targets.I64 {

@@ -83,6 +83,29 @@ func (l *mha) apply(y, x []float32, s step, tensor op.Tensor, t *mhaTape) {
 	l.out.apply(l.gemm, y, t.mixed)
 }
 
+// backward computes dx from dy, both [batch*seqLen, d] and not the same, and adds to the gradients of the weights. x, the step, the mask
+// and the tape are those of the forward pass.
+func (l *mha) backward(dx []float32, g mhaWeights, x, dy []float32, s step, tensor op.Tensor, t *mhaTape) {
+	sc, rows, hd, gd := l.grad, s.batch*s.seqLen, l.heads*l.headDim, l.kvHeads*l.headDim
+	dmixed, dqkv := grow(&sc.mixed, rows*hd), grow(&sc.qkv, rows*(hd+2*gd))
+	l.out.backward(l.engine, dmixed, g.wo.data, g.bo, t.mixed, dy)
+
+	saved := attentionSaved{
+		out: l.merged(t.mixed, s.seqLen), dout: l.merged(dmixed, s.seqLen), stats: t.stats,
+		mask: newMask(s.seqLen, s.seqLen, l.causal, l.window, tensor), scoring: scoring{scale: l.scale},
+		batch: s.batch, heads: l.heads, kvHeads: l.kvHeads, headDim: l.headDim, valueDim: l.headDim,
+	}
+	saved.q, saved.k, saved.v = l.split(t.qkv, s.seqLen)
+	saved.dq, saved.dk, saved.dv = l.split(dqkv, s.seqLen)
+	sc.attn.run(saved)
+
+	in, out := dense(x, rows, l.qkv.w.rows), dense(dqkv, rows, hd+2*gd)
+	l.addWeights(g.wq.data, g.bq, in, out.part(0, 0, rows, hd))
+	l.addWeights(g.wk.data, g.bk, in, out.part(0, hd, rows, gd))
+	l.addWeights(g.wv.data, g.bv, in, out.part(0, hd+gd, rows, gd))
+	l.gemm.run(dx, out, &l.qkv.wt, nil)
+}
+
 // split returns the heads of projections [.., (heads + 2 kvHeads) headDim].
 func (l *mha) split(qkv []float32, seqLen int) (q, k, v heads) {
 	width := l.qkv.w.cols
@@ -112,5 +135,30 @@ func (k *mhaOp) Run(a op.MHAArgs) error {
 	batch, seqLen := a.X.Shape[0], a.X.Shape[1]
 	k.cache.capacity = seqLen
 	k.apply(a.Y.F32, a.X.F32, step{batch: batch, seqLen: seqLen, cache: k.cache}, a.Mask, &k.tape.mha)
+	return nil
+}
+
+// A layer's gradient as an op is a forward pass into a scratch result, which nobody reads, and the gradient.
+
+// mhaGradOp is the op mha.grad.
+type mhaGradOp struct {
+	*mha
+	cache *kvCache
+	y     []float32
+}
+
+func newMHAGradOp(e *engine, a op.MHAGradArgs) *mhaGradOp {
+	l := newMHA(e, mhaWeightsOf(a.MHAWeights), a.Heads, a.KVHeads)
+	l.scale, l.causal, l.window = a.EffectiveScale(), a.Causal, a.Window
+	return &mhaGradOp{mha: l, cache: newKVCache(e.kern.NR, 0)}
+}
+
+func (k *mhaGradOp) Run(a op.MHAGradArgs) error {
+	s := step{batch: a.X.Shape[0], seqLen: a.X.Shape[1], cache: k.cache}
+	k.cache.capacity = s.seqLen
+	g := op.MHAWeights{Wq: a.DWq, Bq: a.DBq, Wk: a.DWk, Bk: a.DBk, Wv: a.DWv, Bv: a.DBv, Wo: a.DWo, Bo: a.DBo}
+	zero(a.DWq, a.DBq, a.DWk, a.DBk, a.DWv, a.DBv, a.DWo, a.DBo)
+	k.apply(grow(&k.y, a.X.Len()), a.X.F32, s, a.Mask, &k.tape.mha)
+	k.backward(a.DX.F32, mhaWeightsOf(g), a.X.F32, a.DY.F32, s, a.Mask, &k.tape.mha)
 	return nil
 }

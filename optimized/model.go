@@ -137,3 +137,194 @@ func (m *model) embed(h []float32, ids op.Tensor, pos int) {
 
 // logits multiplies rows of hidden by the output weights.
 func (m *model) logits(y, h []float32) { m.out.apply(m.gemm, y, h) }
+
+// gptOp is the op gpt. Its blocks run one after another and share one cache.
+type gptOp struct {
+	*model
+	caches []*kvCache
+}
+
+func newGPTOp(e *engine, a op.GPTArgs) *gptOp {
+	m := newModel(e, a.GPTWeights, a.GPTAttrs)
+	return &gptOp{m, oneCache(m)}
+}
+
+// oneCache returns the same cache for every block.
+func oneCache(m *model) []*kvCache {
+	caches, shared := make([]*kvCache, len(m.blocks)), newKVCache(m.kern.NR, 0)
+	for l := range caches {
+		caches[l] = shared
+	}
+	return caches
+}
+
+func (k *gptOp) Run(a op.GPTArgs) error {
+	if err := k.check("gpt", a.IDs, 0); err != nil {
+		return err
+	}
+	k.caches[0].capacity = a.IDs.Shape[1]
+	k.logits(a.Logits.F32, k.hidden(a.IDs, k.caches, 0, nil))
+	return nil
+}
+
+// gptLoss is the op gpt.loss.
+type gptLoss struct {
+	*model
+	loss   crossEntropy
+	caches []*kvCache
+	chunk  []float32 // logits of some rows
+}
+
+func newGPTLoss(e *engine, a op.GPTLossArgs) *gptLoss {
+	m := newModel(e, a.GPTWeights, a.GPTAttrs)
+	return &gptLoss{model: m, loss: crossEntropy{team: e.team, ignore: int64(a.IgnoreIndex)}, caches: oneCache(m)}
+}
+
+// maxLogits is how many logits gpt.loss holds at a time: all of them would be the largest array of the whole model.
+const maxLogits = 1 << 22
+
+func (k *gptLoss) Run(a op.GPTLossArgs) error {
+	if err := k.check("gpt.loss", a.IDs, 0); err != nil {
+		return err
+	}
+	if err := k.loss.check("gpt.loss", a.Targets, k.vocab); err != nil {
+		return err
+	}
+	k.caches[0].capacity = a.IDs.Shape[1]
+	h, targets := k.hidden(a.IDs, k.caches, 0, nil), a.Targets.I64
+	k.loss.begin(len(targets))
+	step := max(1, maxLogits/k.vocab)
+	for lo := 0; lo < len(targets); lo += step {
+		hi := min(lo+step, len(targets))
+		y := grow(&k.chunk, (hi-lo)*k.vocab)
+		k.logits(y, h[lo*k.width:hi*k.width])
+		k.loss.add(y, targets[lo:hi])
+	}
+	k.loss.reduce(a.Loss.F32, targets, a.Reduction)
+	return nil
+}
+
+// gptLossGrad is the op gpt.loss.grad.
+type gptLossGrad struct {
+	*lossGrad
+	weights []float64
+}
+
+func newGPTLossGrad(e *engine, a op.GPTLossGradArgs) *gptLossGrad {
+	return &gptLossGrad{lossGrad: newLossGrad(newModel(e, a.GPTWeights, a.GPTAttrs), a.IgnoreIndex)}
+}
+
+func (k *gptLossGrad) Run(a op.GPTLossGradArgs) error {
+	if err := k.check("gpt.loss.grad", a.IDs, a.Targets); err != nil {
+		return err
+	}
+	g := op.GPTWeights{
+		Wte: a.DWte, Wpe: a.DWpe,
+		LN1Gamma: a.DLN1Gamma, LN1Beta: a.DLN1Beta, Wq: a.DWq, Bq: a.DBq, Wk: a.DWk, Bk: a.DBk, Wv: a.DWv, Bv: a.DBv, Wo: a.DWo, Bo: a.DBo,
+		LN2Gamma: a.DLN2Gamma, LN2Beta: a.DLN2Beta, W1: a.DW1, B1: a.DB1, W2: a.DW2, B2: a.DB2,
+		LNfGamma: a.DLNfGamma, LNfBeta: a.DLNfBeta, Wout: a.DWout,
+	}
+	zero(g.Wte, g.Wpe, g.LN1Gamma, g.LN1Beta, g.Wq, g.Bq, g.Wk, g.Bk, g.Wv, g.Bv, g.Wo, g.Bo,
+		g.LN2Gamma, g.LN2Beta, g.W1, g.B1, g.W2, g.B2, g.LNfGamma, g.LNfBeta, g.Wout)
+	k.weights = k.loss.upstream(k.weights, a.Targets.I64, a.DLoss.F32, a.Reduction)
+	k.add(g, a.IDs, a.Targets, k.weights)
+	return nil
+}
+
+// lossGrad computes the loss of a model and its gradient with respect to every parameter.
+type lossGrad struct {
+	*model
+	loss      crossEntropy
+	caches    []*kvCache
+	positions []int64
+	table     tableGrad
+	chunk     []float32 // logits of some rows, then their gradients
+}
+
+// newLossGrad returns the gradient of a model that was made with newGradEngine.
+func newLossGrad(m *model, ignore int) *lossGrad {
+	return &lossGrad{model: m, loss: crossEntropy{team: m.team, ignore: int64(ignore)}, caches: oneCache(m), table: tableGrad{team: m.team}}
+}
+
+// check returns why a batch cannot be evaluated.
+func (k *lossGrad) check(name string, ids, targets op.Tensor) error {
+	if err := k.model.check(name, ids, 0); err != nil {
+		return err
+	}
+	return k.loss.check(name, targets, k.vocab)
+}
+
+// add evaluates a batch, and adds to g its gradient: that of the sum over rows of weight times loss. It leaves the losses in k.loss.
+func (k *lossGrad) add(g op.GPTWeights, ids, targets op.Tensor, weights []float64) {
+	k.caches[0].capacity = ids.Shape[1]
+	h := k.hidden(ids, k.caches, 0, nil)
+	dh := grow(&k.grad.out, len(h))
+	k.addOutput(g, dh, h, targets.I64, weights)
+
+	layers, spare := len(k.blocks), grow(&k.grad.in, len(h))
+	if k.final != nil {
+		k.grad.norm.run(k.final, spare, g.LNfGamma.F32, g.LNfBeta.F32, k.stream(layers, len(h)), dh)
+		dh, spare = spare, dh
+	}
+	s := step{batch: ids.Shape[0], seqLen: ids.Shape[1]}
+	for l := layers - 1; l >= 0; l-- {
+		k.blocks[l].backward(spare, layer(g, l), dh, s, k.tapes[l])
+		dh, spare = spare, dh
+	}
+	k.table.add(g.Wte.F32, dh, ids.I64, k.scale)
+	if k.wpe.Present() {
+		k.positions = k.positions[:0]
+		for i := range ids.I64 {
+			k.positions = append(k.positions, int64(i%s.seqLen))
+		}
+		k.table.add(g.Wpe.F32, dh, k.positions, 1)
+	}
+}
+
+// addOutput computes the losses and dh, and adds to the gradient of the output weights, for as many rows at a time as their logits allow.
+func (k *lossGrad) addOutput(g op.GPTWeights, dh, h []float32, targets []int64, weights []float64) {
+	d := k.width
+	k.loss.begin(len(targets))
+	step := max(kcMax, maxLogits/k.vocab)
+	for lo := 0; lo < len(targets); lo += step {
+		hi := min(lo+step, len(targets))
+		y := grow(&k.chunk, (hi-lo)*k.vocab)
+		k.logits(y, h[lo*d:hi*d])
+		k.loss.addGrad(y, y, targets[lo:hi], weights[lo:hi])
+		dy, x := dense(y, hi-lo, k.vocab), dense(h[lo*d:], hi-lo, d)
+		k.gemm.run(dh[lo*d:hi*d], dy, &k.out.wt, nil)
+		if g.Wout.Present() {
+			k.addWeights(g.Wout.F32, nil, x, dy)
+		} else {
+			k.addWeights(g.Wte.F32, nil, dy, x)
+		}
+	}
+}
+
+// gptCached is the op gpt.cached, with a cache for each block. All hold as many positions.
+type gptCached struct {
+	*model
+	caches []*kvCache
+}
+
+func newGPTCached(e *engine, a op.GPTCachedArgs) *gptCached {
+	k := &gptCached{model: newModel(e, a.GPTWeights, a.GPTAttrs)}
+	for range k.blocks {
+		k.caches = append(k.caches, newKVCache(e.kern.NR, a.Capacity))
+	}
+	return k
+}
+
+func (k *gptCached) Run(a op.GPTCachedArgs) error {
+	batch, steps := a.IDs.Shape[0], a.IDs.Shape[1]
+	shape := k.blocks[0].mha.cacheShape(batch)
+	if err := k.caches[0].check(shape, a.Pos.I64[0], steps, a.BeamIdx.I64); err != nil {
+		return fmt.Errorf("gpt.cached: %w", err)
+	}
+	pos := int(a.Pos.I64[0])
+	if err := k.check("gpt.cached", a.IDs, pos); err != nil {
+		return err
+	}
+	k.logits(a.Logits.F32, k.hidden(a.IDs, k.caches, pos, a.BeamIdx.I64))
+	return nil
+}

@@ -75,32 +75,6 @@ func (c config) forward() []op.Implementation {
 	}
 }
 
-// engine is what the parts of one opened kernel compute with. They run one after another, and so share scratch memory too.
-type engine struct {
-	team *team
-	kern kernel.Kernel
-	gemm *gemm
-	attn *attention
-
-	tape tape         // of the block that runs now
-	grad *gradScratch // nil where there are no gradients
-}
-
-func newEngine(c config) *engine {
-	t := newTeam(c.workers)
-	return &engine{team: t, kern: c.kern, gemm: newGEMM(t, c.kern), attn: newAttention(t, c.kern)}
-}
-
-// opener gives each kernel that is opened an engine of its own.
-func opener[A op.Args, R op.Runner[A]](c config, open func(*engine, A) R) func(A) (op.Runner[A], error) {
-	return func(a A) (op.Runner[A], error) { return open(newEngine(c), a), nil }
-}
-
-// runner is a kernel that is no more than a function.
-type runner[A op.Args] func(A) error
-
-func (f runner[A]) Run(a A) error { return f(a) }
-
 // float32Only refuses tensors of F64.
 type float32Only struct{ op.Implementation }
 
@@ -140,4 +114,56 @@ func refuseF64(name, role string, ts []op.Tensor) error {
 		}
 	}
 	return nil
+}
+
+func (c config) gradients() []op.Implementation {
+	return []op.Implementation{
+		op.Open(gradOpener(c, newMatMulGrad)),
+		op.Open(gradOpener(c, newLinearGradOp)),
+		op.Open(gradOpener(c, newSoftmaxGrad)),
+		op.Open(gradOpener(c, newLogSoftmaxGrad)),
+		op.Open(gradOpener(c, newReLUGrad)),
+		op.Open(gradOpener(c, newGELUGrad)),
+		op.Open(gradOpener(c, newLayerNormGradOp)),
+		op.Open(gradOpener(c, newEmbeddingGrad)),
+		op.Open(gradOpener(c, newAttentionGradOp)),
+		op.Open(gradOpener(c, newMHAGradOp)),
+		op.Open(gradOpener(c, newFFNGradOp)),
+		op.Open(gradOpener(c, newBlockGradOp)),
+		op.Open(gradOpener(c, newGPTLossGrad)),
+		op.Open(gradOpener(c, newCrossEntropyGrad)),
+	}
+}
+
+func (c config) training() []op.Implementation {
+	return []op.Implementation{
+		op.Open(opener(c, newInit)),
+		op.Open(opener(c, newAdam)),
+		op.Open(opener(c, newSGD)),
+		op.Open(opener(c, newClipNorm)),
+		op.Open(opener(c, newClipValue)),
+		op.LearningRate(learningRate),
+		op.Open(gradOpener(c, newGPTTrain)),
+	}
+}
+
+func (c config) decoding() []op.Implementation {
+	return []op.Implementation{
+		op.Open(opener(c, newGreedy)),
+		op.Open(opener(c, newDistribution)),
+		op.Open(opener(c, newSample)),
+		op.Open(opener(c, newBeamSearchOp)),
+		op.Open(opener(c, newGPTGenerate)),
+	}
+}
+
+func (c config) text() []op.Implementation {
+	return []op.Implementation{
+		op.TextClean(textClean),
+		op.TextEncode(newTextEncode),
+		op.TextDecode(newTextDecode),
+		op.TextSplit(textSplit),
+		op.TextPack(textPack),
+		op.TextBatches(textBatches),
+	}
 }

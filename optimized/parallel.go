@@ -87,3 +87,32 @@ func (t *team) rows(y, x []float32, n, cost int, f spanFunc) {
 	t.run(len(x)/n, n*cost, &t.spans)
 	t.spans = spans{}
 }
+
+// Costs of an element, in arithmetic operations.
+const (
+	costCopy   = 1
+	costExp    = 20
+	costMoment = 8
+)
+
+// A gradFunc computes whole rows of n elements of dx, from the forward's x and the upstream dy; dx may be dy.
+type gradFunc func(dx, x, dy []float32, n int)
+
+// gradSpans is the task of a gradFunc.
+type gradSpans struct {
+	f         gradFunc
+	dx, x, dy []float32
+	n         int
+}
+
+func (s *gradSpans) do(_, lo, hi int) {
+	lo, hi = lo*s.n, hi*s.n
+	s.f(s.dx[lo:hi], s.x[lo:hi], s.dy[lo:hi], s.n)
+}
+
+// gradRows computes the rows of dx with f, at a cost of so many operations an element.
+func (t *team) gradRows(dx, x, dy []float32, n, cost int, f gradFunc) {
+	t.gradSpans = gradSpans{f, dx, x, dy, n}
+	t.run(len(x)/n, n*cost, &t.gradSpans)
+	t.gradSpans = gradSpans{}
+}

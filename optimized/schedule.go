@@ -1,6 +1,7 @@
 package optimized
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/assaykit/assay/conformance/op"
@@ -28,4 +29,14 @@ func rate(s op.ScheduleAttrs, t int) float64 {
 		return math.Max(s.MinLR, s.LR*math.Sqrt(float64(s.Warmup)/step))
 	}
 	return s.LR
+}
+
+func learningRate(a op.LearningRateArgs) error {
+	for i, t := range a.T.I64 {
+		if t < 0 {
+			return fmt.Errorf("learning_rate: %w: t[%d] is %d, the first step is 0", op.ErrPosition, i, t)
+		}
+		a.LR.F32[i] = float32(rate(a.ScheduleAttrs, int(min(t, math.MaxInt))))
+	}
+	return nil
 }

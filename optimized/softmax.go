@@ -6,28 +6,12 @@ import (
 	"github.com/assaykit/assay/conformance/op"
 )
 
-// Costs of an element, in arithmetic operations.
-const (
-	costCopy   = 1
-	costExp    = 20
-	costMoment = 8
-)
-
 func newSoftmax(e *engine, _ op.SoftmaxArgs) runner[op.SoftmaxArgs] {
 	return func(a op.SoftmaxArgs) error {
 		e.team.rows(a.Y.F32, a.X.F32, lastAxis(a.X), costExp, softmaxRows)
 		return nil
 	}
 }
-
-func newLogSoftmax(e *engine, _ op.LogSoftmaxArgs) runner[op.LogSoftmaxArgs] {
-	return func(a op.LogSoftmaxArgs) error {
-		e.team.rows(a.Y.F32, a.X.F32, lastAxis(a.X), costExp, logSoftmaxRows)
-		return nil
-	}
-}
-
-func lastAxis(t op.Tensor) int { return t.Shape[len(t.Shape)-1] }
 
 // softmaxRows computes y_i = exp(x_i - m) / S, m = max x, S = sum exp(x_j - m), for each row of n.
 //
@@ -48,6 +32,39 @@ func softmaxRows(y, x []float32, n int) {
 	}
 }
 
+func newSoftmaxGrad(e *engine, _ op.SoftmaxGradArgs) runner[op.SoftmaxGradArgs] {
+	return func(a op.SoftmaxGradArgs) error {
+		e.team.gradRows(a.DX.F32, a.X.F32, a.DY.F32, lastAxis(a.X), costExp, softmaxGrad)
+		return nil
+	}
+}
+
+// softmaxGrad computes dx_i = p_i (dy_i - sum_j p_j dy_j), p = softmax(x), for each row of n; dx is not dy.
+func softmaxGrad(dx, x, dy []float32, n int) {
+	for ; len(x) > 0; dx, x, dy = dx[n:], x[n:], dy[n:] {
+		dx, x, dy := dx[:n], x[:n], dy[:n]
+		m := maximum(x)
+		sum, mean := 0.0, 0.0
+		for i, v := range x {
+			e := expNegative(float64(v) - m)
+			sum += e
+			mean += e * float64(dy[i])
+			dx[i] = float32(e)
+		}
+		mean /= sum
+		for i, e := range dx {
+			dx[i] = float32(float64(e) / sum * (float64(dy[i]) - mean))
+		}
+	}
+}
+
+func newLogSoftmax(e *engine, _ op.LogSoftmaxArgs) runner[op.LogSoftmaxArgs] {
+	return func(a op.LogSoftmaxArgs) error {
+		e.team.rows(a.Y.F32, a.X.F32, lastAxis(a.X), costExp, logSoftmaxRows)
+		return nil
+	}
+}
+
 // logSoftmaxRows computes y_i = (x_i - m) - log S for each row of n. Special rows are as in softmaxRows.
 func logSoftmaxRows(y, x []float32, n int) {
 	for ; len(x) > 0; y, x = y[n:], x[n:] {
@@ -58,6 +75,26 @@ func logSoftmaxRows(y, x []float32, n int) {
 		}
 	}
 }
+
+func newLogSoftmaxGrad(e *engine, _ op.LogSoftmaxGradArgs) runner[op.LogSoftmaxGradArgs] {
+	return func(a op.LogSoftmaxGradArgs) error {
+		e.team.gradRows(a.DX.F32, a.X.F32, a.DY.F32, lastAxis(a.X), 2*costExp, logSoftmaxGrad)
+		return nil
+	}
+}
+
+// logSoftmaxGrad computes dx_i = dy_i - p_i sum_j dy_j, p = softmax(x), for each row of n.
+func logSoftmaxGrad(dx, x, dy []float32, n int) {
+	for ; len(x) > 0; dx, x, dy = dx[n:], x[n:], dy[n:] {
+		m, s := maxExpSum(x[:n])
+		factor := sum(dy[:n]) / s
+		for i, v := range x[:n] {
+			dx[i] = float32(float64(dy[i]) - expNegative(float64(v)-m)*factor)
+		}
+	}
+}
+
+func lastAxis(t op.Tensor) int { return t.Shape[len(t.Shape)-1] }
 
 // maxExpSum returns m = max x and S = sum exp(x_j - m).
 func maxExpSum(x []float32) (m, s float64) {

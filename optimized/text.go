@@ -7,17 +7,6 @@ import (
 	"github.com/assaykit/assay/corpus"
 )
 
-func (c config) text() []op.Implementation {
-	return []op.Implementation{
-		op.TextClean(textClean),
-		op.TextEncode(newTextEncode),
-		op.TextDecode(newTextDecode),
-		op.TextSplit(textSplit),
-		op.TextPack(textPack),
-		op.TextBatches(textBatches),
-	}
-}
-
 func textClean(a op.TextCleanArgs) error {
 	text, err := appendBytes(nil, "text.clean", a.Text.I64)
 	if err != nil {

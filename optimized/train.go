@@ -8,206 +8,197 @@ import (
 	"github.com/assaykit/assay/conformance/op"
 )
 
-func (c config) training() []op.Implementation {
-	return []op.Implementation{
-		op.Open(opener(c, newInit)),
-		op.Open(opener(c, newAdam)),
-		op.Open(opener(c, newSGD)),
-		op.Open(opener(c, newClipNorm)),
-		op.Open(opener(c, newClipValue)),
-		op.LearningRate(learningRate),
-		op.Open(gradOpener(c, newGPTTrain)),
+// Trainer trains a model: AdamW on the mean loss of batches that may be cut into micro-batches (SPEC.md TRAIN). It is not for several
+// goroutines at once; it uses as many as it was given workers.
+type Trainer struct {
+	*lossGrad
+	attrs op.GPTTrainAttrs
+	eval  gptLoss
+	adam  adam
+	norms norms
+
+	w, grads, m, v op.GPTWeights
+	decays         []bool // by parameter, in table order
+	steps          int
+	weights        []float64 // upstream gradients of a micro-batch's rows
+}
+
+// StepResult is what a step saw: Loss and Norm are those of the parameters before it, and Norm is before clipping.
+type StepResult struct{ Loss, Norm, Rate float64 }
+
+// NewTrainer returns a trainer that starts from the attributes and weights of a spec of the op gpt.train. It copies the weights.
+func NewTrainer(spec op.Spec, opts ...Option) (*Trainer, error) {
+	if err := refuseF64(spec.Op, "constant", spec.Const); err != nil {
+		return nil, err
+	}
+	var t *Trainer
+	_, err := op.GPTTrain(func(a op.GPTTrainArgs) (op.Runner[op.GPTTrainArgs], error) {
+		t = newTrainer(newGradEngine(newConfig(opts)), a)
+		return gptTrain{t}, nil
+	}).Open(spec)
+	return t, err
+}
+
+func newTrainer(e *engine, a op.GPTTrainArgs) *Trainer {
+	t := &Trainer{attrs: a.GPTTrainAttrs, w: a.GPTWeights, grads: a.GPTWeights, m: a.GPTWeights, v: a.GPTWeights}
+	for i, p := range fields(&t.w) {
+		if !p.Present() {
+			t.decays = append(t.decays, false)
+			continue
+		}
+		*p = op.Float32(slices.Clone(p.F32), slices.Clone(p.Shape)...)
+		for _, other := range []*op.GPTWeights{&t.grads, &t.m, &t.v} {
+			*fields(other)[i] = op.New(op.F32, p.Shape...)
+		}
+		t.decays = append(t.decays, !slices.Contains(a.NoDecay, group(i)))
+	}
+	t.lossGrad = newLossGrad(newModel(e, t.w, a.GPTAttrs), a.IgnoreIndex)
+	t.eval = gptLoss{model: t.model, loss: crossEntropy{team: t.team, ignore: t.loss.ignore}, caches: t.caches}
+	t.adam = adam{beta1: a.Beta1, beta2: a.Beta2, eps: a.AdamEps, decoupled: a.Decoupled}
+	return t
+}
+
+// fields returns the parameters in table order.
+func fields(w *op.GPTWeights) []*op.Tensor {
+	return []*op.Tensor{
+		&w.Wte, &w.Wpe, &w.LN1Gamma, &w.LN1Beta, &w.Wq, &w.Bq, &w.Wk, &w.Bk, &w.Wv, &w.Bv, &w.Wo, &w.Bo,
+		&w.LN2Gamma, &w.LN2Beta, &w.W1, &w.B1, &w.W2, &w.B2, &w.LNfGamma, &w.LNfBeta, &w.Wout,
 	}
 }
 
-// initial is the op init, and the task of it: weights from draws, in float64 and rounded once (SPEC.md INIT).
-type initial struct {
-	team  *team
-	attrs op.InitAttrs
-	sigma float64
-	draws []int64
-	w     []float32
+// group returns which of the groups that no_decay names a parameter belongs to: embeddings, norms, biases, or another.
+func group(i int) string {
+	var w op.GPTWeights
+	f := fields(&w)
+	is := func(ts ...*op.Tensor) bool { return slices.Contains(ts, f[i]) }
+	switch {
+	case is(&w.Wte, &w.Wpe):
+		return "embeddings"
+	case is(&w.LN1Gamma, &w.LN1Beta, &w.LN2Gamma, &w.LN2Beta, &w.LNfGamma, &w.LNfBeta):
+		return "norms"
+	case is(&w.Bq, &w.Bk, &w.Bv, &w.Bo, &w.B1, &w.B2):
+		return "biases"
+	}
+	return "matrices"
 }
 
-func newInit(e *engine, a op.InitArgs) *initial { return &initial{team: e.team, attrs: a.InitAttrs} }
-
-func (k *initial) Run(a op.InitArgs) error {
-	for i, d := range a.Draws.I64 {
-		if d < 0 || d > math.MaxUint32 {
-			return fmt.Errorf("init: %w: draw %d is %d, want a number of 32 bits", op.ErrIndex, i, d)
+// Step takes one step on the micro-batches ids and targets, both I64 [M B T]. After an error the state is what it was.
+func (t *Trainer) Step(ids, targets op.Tensor) (StepResult, error) {
+	if ids.DType != op.I64 || targets.DType != op.I64 || len(ids.Shape) != 3 || !slices.Equal(ids.Shape, targets.Shape) {
+		return StepResult{}, fmt.Errorf("gpt.train: %w: ids are %v %v and targets %v %v, want both I64 [M B T]",
+			op.ErrShape, ids.DType, ids.Shape, targets.DType, targets.Shape)
+	}
+	batches, counted := ids.Shape[0], 0
+	for _, id := range targets.I64 {
+		if id != t.loss.ignore {
+			counted++
 		}
 	}
-	k.sigma = deviation(k.attrs, a.W.Shape[0], a.W.Shape[1])
-	k.draws, k.w = a.Draws.I64, a.W.F32
-	k.team.run(len(k.w), 2*costExp, k)
-	k.draws, k.w = nil, nil
-	return nil
-}
-
-// deviation returns the standard deviation of weights [in, out].
-func deviation(a op.InitAttrs, in, out int) float64 {
-	variance := a.Std * a.Std
-	switch fan := float64(in); a.Scheme {
-	case "xavier_uniform", "xavier_normal":
-		variance = 2 / float64(in+out)
-	case "kaiming_uniform", "kaiming_normal":
-		if a.Mode == "fan_out" {
-			fan = float64(out)
+	for i := range batches {
+		if err := t.check("gpt.train", part(ids, i), part(targets, i)); err != nil {
+			return StepResult{}, err
 		}
-		variance = 2 / ((1 + a.A*a.A) * fan)
 	}
-	return a.Gain * math.Sqrt(variance/float64(max(1, 2*a.Layers)))
-}
-
-func (k *initial) do(_, lo, hi int) {
-	if !k.attrs.Normal() {
-		limit := math.Sqrt(3) * k.sigma
-		for i := lo; i < hi; i++ {
-			k.w[i] = float32(limit * (float64(k.draws[i]>>8)*0x1p-23 - 1))
+	zero(t.grads.Tensors()...)
+	sum := 0.0
+	for i := range batches {
+		in, out := part(ids, i), part(targets, i)
+		t.weights = t.weights[:0]
+		for range out.I64 {
+			t.weights = append(t.weights, 1/float64(max(1, counted)))
 		}
-		return
-	}
-	for i := lo; i < hi; i++ {
-		u1, u2 := float64(k.draws[2*i]>>8+1)*0x1p-24, float64(k.draws[2*i+1]>>8)*0x1p-24
-		k.w[i] = float32(k.sigma * math.Sqrt(-2*math.Log(u1)) * math.Cos(2*math.Pi*u2))
-	}
-}
-
-// adamOp is the op adam: a state that takes steps.
-type adamOp struct {
-	adam
-	team        *team
-	param, m, v []float32
-	steps       int
-}
-
-func newAdam(e *engine, a op.AdamArgs) *adamOp {
-	k := &adamOp{
-		adam: adam{beta1: a.Beta1, beta2: a.Beta2, eps: a.Eps, decay: a.WeightDecay, decoupled: a.Decoupled, factor: 1}, team: e.team,
-		param: slices.Clone(a.Param.F32), m: slices.Clone(a.M.F32), v: slices.Clone(a.V.F32), steps: a.Step,
-	}
-	if !a.M.Present() {
-		k.m, k.v = make([]float32, len(k.param)), make([]float32, len(k.param))
-	}
-	return k
-}
-
-func (k *adamOp) Run(a op.AdamArgs) error {
-	k.steps++
-	k.rate = float64(a.LR.F32[0])
-	k.at(k.steps)
-	k.step(k.team, k.param, k.m, k.v, a.Grad.F32)
-	copy(a.NewParam.F32, k.param)
-	copy(a.NewM.F32, k.m)
-	copy(a.NewV.F32, k.v)
-	return nil
-}
-
-// sgd is the op sgd, and the task of one of its steps: SPEC.md OPT-10 to OPT-13, in float64 and rounded once for each result.
-type sgd struct {
-	op.SGDAttrs
-	team            *team
-	param, velocity []float32
-	moving          bool // there is a velocity
-	rate            float64
-	grad            []float32
-}
-
-func newSGD(e *engine, a op.SGDArgs) *sgd {
-	k := &sgd{SGDAttrs: a.SGDAttrs, team: e.team, param: slices.Clone(a.Param.F32), velocity: slices.Clone(a.V.F32), moving: a.V.Present()}
-	if !k.moving {
-		k.velocity = make([]float32, len(k.param))
-	}
-	return k
-}
-
-const costSGD = 8
-
-func (k *sgd) Run(a op.SGDArgs) error {
-	k.rate, k.grad = float64(a.LR.F32[0]), a.Grad.F32
-	k.team.run(len(k.param), costSGD, k)
-	k.moving, k.grad = true, nil
-	copy(a.NewParam.F32, k.param)
-	copy(a.NewV.F32, k.velocity)
-	return nil
-}
-
-func (k *sgd) do(_, lo, hi int) {
-	accelerates := k.moving && k.Momentum != 0
-	param, velocity := k.param[lo:hi], k.velocity[lo:hi]
-	for i, grad := range k.grad[lo:hi] {
-		p := float64(param[i])
-		g := float64(grad) + k.WeightDecay*p
-		v := g
-		if accelerates {
-			v = k.Momentum*float64(velocity[i]) + (1-k.Dampening)*g
+		t.add(t.grads, in, out, t.weights)
+		for _, loss := range t.loss.losses {
+			sum += loss
 		}
-		along := v
-		if k.Nesterov {
-			along = g + k.Momentum*v
-		}
-		velocity[i], param[i] = float32(v), float32(p-k.rate*along)
 	}
+	return t.update(sum / float64(max(1, counted)))
 }
 
-// clipNorm is the op clip_norm, and the task of multiplying by its factor.
-type clipNorm struct {
-	op.ClipNormAttrs
-	team   *team
-	norms  norms
-	factor float64
-	y, g   []float32
+// part returns micro-batch i of a tensor [M B T].
+func part(x op.Tensor, i int) op.Tensor {
+	n := x.Shape[1] * x.Shape[2]
+	return op.Int64(x.I64[i*n:(i+1)*n], x.Shape[1:]...)
 }
 
-func newClipNorm(e *engine, a op.ClipNormArgs) *clipNorm {
-	return &clipNorm{ClipNormAttrs: a.ClipNormAttrs, team: e.team}
-}
-
-func (k *clipNorm) Run(a op.ClipNormArgs) error {
-	norm := math.Sqrt(k.norms.addSquares(k.team, 0, a.G.F32))
+// update takes the step that the gradients ask for.
+func (t *Trainer) update(loss float64) (StepResult, error) {
+	squares := 0.0
+	for _, g := range t.grads.Tensors() {
+		squares = t.norms.addSquares(t.team, squares, g.F32)
+	}
+	r := StepResult{Loss: loss, Norm: math.Sqrt(squares), Rate: rate(t.attrs.ScheduleAttrs, t.steps)}
 	var err error
-	if k.factor, err = clipFactor("clip_norm", norm, k.MaxNorm, k.Eps); err != nil {
+	if t.adam.factor, err = clipFactor("gpt.train", r.Norm, t.attrs.MaxNorm, 1e-6); err != nil {
+		return StepResult{}, err
+	}
+	t.steps++
+	t.adam.rate = r.Rate
+	t.adam.at(t.steps)
+	m, v, grads := t.m.Tensors(), t.v.Tensors(), t.grads.Tensors()
+	for i, p := range t.w.Tensors() {
+		t.adam.decay = 0
+		if t.decays[i] {
+			t.adam.decay = t.attrs.WeightDecay
+		}
+		t.adam.step(t.team, p.F32, m[i].F32, v[i].F32, grads[i].F32)
+	}
+	t.load(t.w)
+	return r, nil
+}
+
+// Loss returns the mean loss of ids against targets, both I64 [B T].
+func (t *Trainer) Loss(ids, targets op.Tensor) (float64, error) {
+	loss := op.New(op.F32)
+	err := t.eval.Run(op.GPTLossArgs{Loss: loss, GPTLossInputs: op.GPTLossInputs{
+		GPTLossAttrs: op.GPTLossAttrs{CrossEntropyAttrs: op.CrossEntropyAttrs{Reduction: "mean"}}, IDs: ids, Targets: targets,
+	}})
+	return float64(loss.F32[0]), err
+}
+
+// State returns the number of steps taken, the parameters and their moments: not copies, and not to be changed. A kernel that is opened
+// with the parameters is good until the next step.
+func (t *Trainer) State() (steps int, w, m, v op.GPTWeights) { return t.steps, t.w, t.m, t.v }
+
+// Restore makes the state what State once returned. The steps that follow are the same bits as those that followed then.
+func (t *Trainer) Restore(steps int, w, m, v op.GPTWeights) error {
+	if steps < 0 {
+		return fmt.Errorf("gpt.train: %w: %d steps taken, want at least 0", op.ErrPosition, steps)
+	}
+	names := []string{"", "the first moment of ", "the second moment of "}
+	mine, given := []*op.GPTWeights{&t.w, &t.m, &t.v}, []op.GPTWeights{w, m, v}
+	for k := range mine {
+		for i, to := range fields(mine[k]) {
+			from := fields(&given[k])[i]
+			if from.DType != to.DType || !slices.Equal(from.Shape, to.Shape) || from.Len() != to.Len() {
+				return fmt.Errorf("gpt.train: %w: %sparameter %d is %v %v, want %v %v", op.ErrShape, names[k], i, from.DType, from.Shape, to.DType, to.Shape)
+			}
+		}
+	}
+	for k := range mine {
+		for i, to := range fields(mine[k]) {
+			copy(to.F32, fields(&given[k])[i].F32)
+		}
+	}
+	t.steps = steps
+	t.load(t.w)
+	return nil
+}
+
+// gptTrain is the op gpt.train.
+type gptTrain struct{ *Trainer }
+
+func newGPTTrain(e *engine, a op.GPTTrainArgs) gptTrain { return gptTrain{newTrainer(e, a)} }
+
+func (k gptTrain) Run(a op.GPTTrainArgs) error {
+	r, err := k.Step(a.IDs, a.Targets)
+	if err != nil {
 		return err
 	}
-	a.Norm.F32[0] = float32(norm)
-	k.y, k.g = a.Y.F32, a.G.F32
-	k.team.run(len(k.g), costCopy, k)
-	k.y, k.g = nil, nil
-	return nil
-}
-
-func (k *clipNorm) do(_, lo, hi int) {
-	y := k.y[lo:hi]
-	for i, g := range k.g[lo:hi] {
-		y[i] = float32(k.factor * float64(g))
-	}
-}
-
-func newClipValue(e *engine, a op.ClipValueArgs) runner[op.ClipValueArgs] {
-	limit := float32(a.Limit)
-	clip := func(y, g []float32, _ int) {
-		for i, v := range g {
-			switch { // NaN is neither
-			case v > limit:
-				v = limit
-			case v < -limit:
-				v = -limit
-			}
-			y[i] = v
-		}
-	}
-	return func(a op.ClipValueArgs) error {
-		e.team.rows(a.Y.F32, a.G.F32, 1, costCopy, clip)
-		return nil
-	}
-}
-
-func learningRate(a op.LearningRateArgs) error {
-	for i, t := range a.T.I64 {
-		if t < 0 {
-			return fmt.Errorf("learning_rate: %w: t[%d] is %d, the first step is 0", op.ErrPosition, i, t)
-		}
-		a.LR.F32[i] = float32(rate(a.ScheduleAttrs, int(min(t, math.MaxInt))))
+	a.Loss.F32[0], a.Norm.F32[0], a.LR.F32[0] = float32(r.Loss), float32(r.Norm), float32(r.Rate)
+	w := k.w.Tensors()
+	for i, to := range a.NewGPTWeights.Tensors() {
+		copy(to.F32, w[i].F32)
 	}
 	return nil
 }

@@ -1,30 +1,6 @@
 package optimized
 
-import (
-	"fmt"
-
-	"github.com/assaykit/assay/conformance/op"
-)
-
-// attentionOp is the op attention. It packs keys and values into a cache and attends over that.
-type attentionOp struct {
-	*attention
-	cache *kvCache
-}
-
-func newAttentionOp(e *engine, _ op.AttentionArgs) *attentionOp {
-	return &attentionOp{e.attn, newKVCache(e.kern.NR, 0)}
-}
-
-func (k *attentionOp) Run(a op.AttentionArgs) error {
-	d := a.Dims()
-	k.cache.capacity = d.SeqK
-	k.cache.begin(cacheShape{d.Batch, d.KVHeads, d.HeadDim, d.ValueDim}, 0, d.SeqK, nil)
-	k.cache.append(k.team, contiguous(a.K), contiguous(a.V), d.SeqK)
-	m := newMask(d.SeqQ, d.SeqK, a.Causal, a.Window, a.Mask)
-	k.run(contiguous(a.Out), contiguous(a.Q), d.Heads, k.cache, m, scoring{a.EffectiveScale(), a.Softcap}, nil)
-	return nil
-}
+import "github.com/assaykit/assay/conformance/op"
 
 // attentionScores is the op attention.scores. It is there to be looked at, so it is not packed or tiled: rows of scores, page by page.
 type attentionScores struct {
@@ -59,15 +35,6 @@ func (k *attentionScores) do(_, lo, hi int) {
 		}
 		k.finish(s, b, h, i)
 	}
-}
-
-// dot returns the sum of the products of x and as many elements of y.
-func dot(x, y []float32) float64 {
-	sum := 0.0
-	for i, v := range x {
-		sum += float64(v) * float64(y[i])
-	}
-	return sum
 }
 
 // finish turns the products of a row into what the stage asks for.
@@ -105,27 +72,4 @@ func (k *attentionScores) finish(s []float32, b, h, i int) {
 			}
 		}
 	}
-}
-
-// attentionCached is the op attention.cached.
-type attentionCached struct {
-	*attention
-	cache *kvCache
-}
-
-func newAttentionCached(e *engine, a op.AttentionCachedArgs) *attentionCached {
-	return &attentionCached{e.attn, newKVCache(e.kern.NR, a.Capacity)}
-}
-
-func (k *attentionCached) Run(a op.AttentionCachedArgs) error {
-	steps := a.Q.Shape[2]
-	shape := cacheShape{a.K.Shape[0], a.K.Shape[1], a.K.Shape[3], a.V.Shape[3]}
-	if err := k.cache.check(shape, a.Pos.I64[0], steps, a.BeamIdx.I64); err != nil {
-		return fmt.Errorf("attention.cached: %w", err)
-	}
-	k.cache.begin(shape, int(a.Pos.I64[0]), steps, a.BeamIdx.I64)
-	k.cache.append(k.team, contiguous(a.K), contiguous(a.V), steps)
-	m := newMask(steps, k.cache.length, true, a.Window, op.Tensor{})
-	k.run(contiguous(a.Out), contiguous(a.Q), a.Q.Shape[1], k.cache, m, scoring{scale: a.EffectiveScale()}, nil)
-	return nil
 }

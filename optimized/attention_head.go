@@ -3,48 +3,13 @@ package optimized
 import (
 	"math"
 	"math/bits"
-
-	"github.com/assaykit/assay/optimized/internal/kernel"
 )
 
-// rowStat is what attention leaves of a query's scores for its gradient: p_ij = exp(s_ij - max) / sum.
-type rowStat struct{ max, sum float64 }
-
-// attentionGrad computes the gradient of attention (FlashAttention-2, Dao 2023, algorithm 2), with scores and weights anew, tile by tile,
-// from q, k and the rows' statistics:
-//
-//	dv_j  = sum_i p_ij do_i
-//	ds_ij = scale p_ij (do_i . v_j - D_i),   D_i = do_i . o_i
-//	dq_i  = sum_j ds_ij k_j,   dk_j = sum_i ds_ij q_i
-//
-// With a soft cap, scale in ds is multiplied by its derivative.
-//
-// An item of work is a KV head with the queries that share it, so that every sum is made by one worker, in one order: over keys for a
-// query, over tiles for a key.
-//
-// Special values. A hidden key has p = ds = 0, and is left out where 0 would be multiplied by something that is not finite, as in the
-// forward pass.
-type attentionGrad struct {
-	team *team
-	kern kernel.Kernel
-	work []attentionGradScratch // by worker
-
-	attentionSaved // the call that runs now
-	tileRows       int
-}
-
-// attentionSaved is a forward pass, and where its gradient comes from and goes to.
-type attentionSaved struct {
-	q, k, v, out            heads
-	dout, dq, dk, dv        heads
-	stats                   []rowStat // [batch, heads, seqQ]
-	mask                    mask
-	scoring                 scoring
-	batch, heads, kvHeads   int
-	headDim, valueDim       int
-	group                   int // query heads to a KV head
-	keyStride, valueStride  int // headDim and valueDim, filled up to whole panels
-	keyPanels, valuesPanels int
+// attentionGradHead is a KV head while its gradient is computed.
+type attentionGradHead struct {
+	*attentionGrad
+	*attentionGradScratch
+	b, g int // batch item and KV head
 }
 
 // attentionGradScratch is what one worker holds of a KV head and of a tile. Panels are packed as the micro-kernel reads them.
@@ -65,35 +30,6 @@ type attentionGradScratch struct {
 	seen             []uint64  // keys of the page by row
 	seenBy           []uint64  // rows of the tile by key
 	few, fewB        []float32
-}
-
-func newAttentionGrad(t *team, kern kernel.Kernel) *attentionGrad {
-	return &attentionGrad{team: t, kern: kern, work: make([]attentionGradScratch, t.workers), tileRows: max(1, tileRows/kern.MR) * kern.MR}
-}
-
-// run overwrites dq, dk and dv.
-func (a *attentionGrad) run(s attentionSaved) {
-	nr := a.kern.NR
-	s.group = s.heads / s.kvHeads
-	s.keyPanels, s.valuesPanels = (s.headDim+nr-1)/nr, (s.valueDim+nr-1)/nr
-	s.keyStride, s.valueStride = s.keyPanels*nr, s.valuesPanels*nr
-	a.attentionSaved = s
-	a.team.run(s.batch*s.kvHeads, s.group*s.mask.seqQ*s.mask.seqK*(6*s.headDim+4*s.valueDim+costExp), a)
-	a.attentionSaved = attentionSaved{}
-}
-
-func (a *attentionGrad) do(worker, lo, hi int) {
-	for item := lo; item < hi; item++ {
-		h := attentionGradHead{a, &a.work[worker], item / a.kvHeads, item % a.kvHeads}
-		h.compute()
-	}
-}
-
-// attentionGradHead is a KV head while its gradient is computed.
-type attentionGradHead struct {
-	*attentionGrad
-	*attentionGradScratch
-	b, g int // batch item and KV head
 }
 
 func (t *attentionGradHead) compute() {
@@ -265,14 +201,5 @@ func (t *attentionGradHead) differentiate(first, r, begin, n int) {
 		}
 		w := expNegative(float64(s)-max) * inv
 		scores[j], dweights[j] = float32(w), float32(w*(float64(dweights[j])-delta)*slope)
-	}
-}
-
-// slopes computes the derivatives of apply under a soft cap: scale (1 - tanh(z)^2), z = scale s_j / softcap, as scale 4 e / (1 + e)^2 with
-// e = exp(-2|z|).
-func (c scoring) slopes(d []float64, s []float32) {
-	for j, v := range s {
-		e := expNegative(-2 * math.Abs(float64(v)*c.scale/c.softcap))
-		d[j] = c.scale * 4 * e / ((1 + e) * (1 + e))
 	}
 }
