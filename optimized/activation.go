@@ -23,12 +23,16 @@ var activations = map[string]activation{
 // apply computes y from x, which may be y.
 func (a activation) apply(t *team, y, x []float32) { t.rows(y, x, 1, a.cost, a.f) }
 
+var _ = register("relu", withEngine(newReLU))
+
 func newReLU(e *engine, _ op.ReLUArgs) runner[op.ReLUArgs] {
 	return func(a op.ReLUArgs) error {
 		activations["relu"].apply(e.team, a.Y.F32, a.X.F32)
 		return nil
 	}
 }
+
+var _ = register("relu.grad", withGradients(newReLUGrad))
 
 func newReLUGrad(e *engine, _ op.ReLUGradArgs) runner[op.ReLUGradArgs] {
 	return func(a op.ReLUGradArgs) error {
@@ -64,6 +68,8 @@ func reluGrad(dx, x, dy []float32, _ int) {
 // approximate maps the attribute of the op gelu to the activation.
 var approximate = map[string]string{"none": "gelu", "tanh": "gelu_tanh"}
 
+var _ = register("gelu", withEngine(newGELU))
+
 func newGELU(e *engine, a op.GELUArgs) runner[op.GELUArgs] {
 	act := activations[approximate[a.Approximate]]
 	return func(a op.GELUArgs) error {
@@ -71,6 +77,8 @@ func newGELU(e *engine, a op.GELUArgs) runner[op.GELUArgs] {
 		return nil
 	}
 }
+
+var _ = register("gelu.grad", withGradients(newGELUGrad))
 
 func newGELUGrad(e *engine, a op.GELUGradArgs) runner[op.GELUGradArgs] {
 	act := activations[approximate[a.Approximate]]

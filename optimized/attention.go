@@ -8,6 +8,8 @@ import (
 	"github.com/assaykit/assay/optimized/internal/kernel"
 )
 
+var _ = register("attention", withEngine(newAttentionOp))
+
 // attentionOp is the op attention. It packs keys and values into a cache and attends over that.
 type attentionOp struct {
 	*attention
@@ -27,6 +29,8 @@ func (k *attentionOp) Run(a op.AttentionArgs) error {
 	k.run(contiguous(a.Out), contiguous(a.Q), d.Heads, k.cache, m, scoring{a.EffectiveScale(), a.Softcap}, nil)
 	return nil
 }
+
+var _ = register("attention.grad", withGradients(newAttentionGradOp))
 
 // attentionGradOp is the op attention.grad: the forward pass again, for its result and its rows' statistics, and then the gradient.
 type attentionGradOp struct {

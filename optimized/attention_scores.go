@@ -2,6 +2,8 @@ package optimized
 
 import "github.com/assaykit/assay/conformance/op"
 
+var _ = register("attention.scores", withEngine(newAttentionScores))
+
 // attentionScores is the op attention.scores. It is there to be looked at, so it is not packed or tiled: rows of scores, page by page.
 type attentionScores struct {
 	team *team

@@ -270,6 +270,8 @@ func (a *automaton) logits() []float32 {
 	return a.rows
 }
 
+var _ = register("beam_search", withEngine(newBeamSearchOp))
+
 // beamSearchOp is the op beam_search.
 type beamSearchOp struct {
 	search *beamSearch

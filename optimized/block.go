@@ -113,6 +113,8 @@ func add(y, x []float32, _ int) {
 	}
 }
 
+var _ = register("block", withEngine(newBlockOp))
+
 // blockOp is the op block.
 type blockOp struct {
 	*block
@@ -131,7 +133,9 @@ func (k *blockOp) Run(a op.BlockArgs) error {
 	return nil
 }
 
-// blockGradOp is the op block.grad.
+var _ = register("block.grad", withGradients(newBlockGradOp))
+
+// blockGradOp is the op block.grad: a forward pass into y, which nobody reads, and the gradient.
 type blockGradOp struct {
 	*block
 	cache *kvCache

@@ -50,6 +50,8 @@ func clipFactor(name string, norm, maxNorm, eps float64) (float64, error) {
 	return math.Min(1, maxNorm/(norm+eps)), nil
 }
 
+var _ = register("clip_norm", withEngine(newClipNorm))
+
 // clipNorm is the op clip_norm, and the task of multiplying by its factor.
 type clipNorm struct {
 	op.ClipNormAttrs
@@ -82,6 +84,8 @@ func (k *clipNorm) do(_, lo, hi int) {
 		y[i] = float32(k.factor * float64(g))
 	}
 }
+
+var _ = register("clip_value", withEngine(newClipValue))
 
 func newClipValue(e *engine, a op.ClipValueArgs) runner[op.ClipValueArgs] {
 	limit := float32(a.Limit)

@@ -43,6 +43,8 @@ func (c *choices) do(worker, lo, hi int) {
 	}
 }
 
+var _ = register("greedy", withEngine(newGreedy))
+
 func newGreedy(e *engine, _ op.GreedyArgs) runner[op.GreedyArgs] {
 	c := newChoices(e, op.SamplingAttrs{})
 	var token []int64
@@ -58,6 +60,8 @@ func newGreedy(e *engine, _ op.GreedyArgs) runner[op.GreedyArgs] {
 		return err
 	}
 }
+
+var _ = register("distribution", withEngine(newDistribution))
 
 func newDistribution(e *engine, a op.DistributionArgs) runner[op.DistributionArgs] {
 	c := newChoices(e, a.SamplingAttrs)
@@ -78,6 +82,8 @@ func newDistribution(e *engine, a op.DistributionArgs) runner[op.DistributionArg
 		return err
 	}
 }
+
+var _ = register("sample", withEngine(newSample))
 
 func newSample(e *engine, a op.SampleArgs) runner[op.SampleArgs] {
 	c := newChoices(e, a.SamplingAttrs)

@@ -6,6 +6,8 @@ import (
 	"github.com/assaykit/assay/conformance/op"
 )
 
+var _ = register("embedding", withoutEngine(op.Embedding(embedding)))
+
 // embedding is the op embedding: rows of a table by id.
 func embedding(a op.EmbeddingArgs) error {
 	if err := within("embedding", "ids", a.IDs, a.Table.Shape[0], op.ErrIndex); err != nil {
@@ -21,6 +23,8 @@ func lookUp(y []float32, table op.Tensor, ids []int64) {
 		copy(y[i*d:(i+1)*d], table.F32[int(id)*d:])
 	}
 }
+
+var _ = register("embedding.grad", withGradients(newEmbeddingGrad))
 
 func newEmbeddingGrad(e *engine, a op.EmbeddingGradArgs) runner[op.EmbeddingGradArgs] {
 	vocab, table := a.Table.Shape[0], tableGrad{team: e.team}

@@ -21,11 +21,6 @@ func newEngine(c config) *engine {
 	return &engine{team: t, kern: c.kern, gemm: newGEMM(t, c.kern), attn: newAttention(t, c.kern)}
 }
 
-// opener gives each kernel that is opened an engine of its own.
-func opener[A op.Args, R op.Runner[A]](c config, open func(*engine, A) R) func(A) (op.Runner[A], error) {
-	return func(a A) (op.Runner[A], error) { return open(newEngine(c), a), nil }
-}
-
 // gradScratch is what the gradients of one kernel compute with. They run one after another, and so share it.
 //
 // Gradients of parameters are added to what is there, so that those of several batches, or of several uses of a weight, add up; those of
@@ -47,9 +42,23 @@ func newGradEngine(c config) *engine {
 	return e
 }
 
-// gradOpener gives each kernel that is opened an engine of its own, whose layers have gradients.
-func gradOpener[A op.Args, R op.Runner[A]](c config, open func(*engine, A) R) func(A) (op.Runner[A], error) {
-	return func(a A) (op.Runner[A], error) { return open(newGradEngine(c), a), nil }
+// withEngine is the adapter of an op whose kernels are opened with an engine each.
+func withEngine[A op.Args, R op.Runner[A]](open func(*engine, A) R) func(config) op.Implementation {
+	return func(c config) op.Implementation {
+		return op.Open(func(a A) (op.Runner[A], error) { return open(newEngine(c), a), nil })
+	}
+}
+
+// withGradients is withEngine where the engine's layers have gradients.
+func withGradients[A op.Args, R op.Runner[A]](open func(*engine, A) R) func(config) op.Implementation {
+	return func(c config) op.Implementation {
+		return op.Open(func(a A) (op.Runner[A], error) { return open(newGradEngine(c), a), nil })
+	}
+}
+
+// withoutEngine is the adapter of an op whose kernels compute on one goroutine.
+func withoutEngine(adapter op.Implementation) func(config) op.Implementation {
+	return func(config) op.Implementation { return adapter }
 }
 
 // runner is a kernel that is no more than a function.

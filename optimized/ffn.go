@@ -43,6 +43,8 @@ func (l *ffn) backward(dx []float32, g ffnGrads, x, dy []float32, t *ffnTape) {
 	l.up.backward(l.engine, dx, g.w1, g.b1, x, hidden)
 }
 
+var _ = register("ffn", withEngine(newFFNOp))
+
 // ffnOp is the op ffn.
 type ffnOp struct{ *ffn }
 
@@ -55,7 +57,9 @@ func (k ffnOp) Run(a op.FFNArgs) error {
 	return nil
 }
 
-// ffnGradOp is the op ffn.grad.
+var _ = register("ffn.grad", withGradients(newFFNGradOp))
+
+// ffnGradOp is the op ffn.grad: a forward pass into y, which nobody reads, and the gradient.
 type ffnGradOp struct {
 	*ffn
 	y []float32

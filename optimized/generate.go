@@ -59,6 +59,8 @@ func (s *modelSource) evaluate(ids []int64, batch int) {
 
 func (s *modelSource) logits() []float32 { return s.out }
 
+var _ = register("gpt.generate", withEngine(newGPTGenerate))
+
 // gptGenerate is the op gpt.generate. Sequences that have ended are evaluated no more.
 type gptGenerate struct {
 	args    op.GPTGenerateArgs // attributes

@@ -7,6 +7,8 @@ import (
 	"github.com/assaykit/assay/conformance/op"
 )
 
+var _ = register("init", withEngine(newInit))
+
 // initial is the op init, and the task of it: weights from draws, in float64 and rounded once (SPEC.md INIT).
 type initial struct {
 	team  *team

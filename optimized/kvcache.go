@@ -248,6 +248,8 @@ func anySpecial(x []float32) bool {
 	return s != 0
 }
 
+var _ = register("attention.cached", withEngine(newAttentionCached))
+
 // attentionCached is the op attention.cached.
 type attentionCached struct {
 	*attention

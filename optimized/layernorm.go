@@ -19,6 +19,8 @@ func newLayerNorm(gamma, beta []float32, eps float64) *layerNorm {
 	return l
 }
 
+var _ = register("layernorm", withEngine(newLayerNormOp))
+
 func newLayerNormOp(e *engine, a op.LayerNormArgs) runner[op.LayerNormArgs] {
 	l := newLayerNorm(a.Gamma.F32, a.Beta.F32, a.Eps)
 	return func(a op.LayerNormArgs) error {
@@ -43,6 +45,8 @@ func (l *layerNorm) normalize(y, x []float32, n int) {
 		}
 	}
 }
+
+var _ = register("layernorm.grad", withGradients(newLayerNormGradOp))
 
 func newLayerNormGradOp(e *engine, a op.LayerNormGradArgs) runner[op.LayerNormGradArgs] {
 	l := newLayerNorm(a.Gamma.F32, a.Beta.F32, a.Eps)

@@ -58,6 +58,8 @@ func (e *engine) addWeights(dw, db []float32, x, dy view) {
 	}
 }
 
+var _ = register("linear", withEngine(newLinearOp))
+
 // linearOp is the op linear.
 type linearOp struct {
 	*linear
@@ -72,6 +74,8 @@ func (k *linearOp) Run(a op.LinearArgs) error {
 	k.apply(k.g, a.Y.F32, a.X.F32)
 	return nil
 }
+
+var _ = register("linear.grad", withGradients(newLinearGradOp))
 
 // linearGradOp is the op linear.grad.
 type linearGradOp struct {

@@ -20,6 +20,8 @@ type crossEntropy struct {
 	weights []float64 // the upstream gradient, by row
 }
 
+var _ = register("cross_entropy", withEngine(newCrossEntropy))
+
 // crossEntropyOp is the op cross_entropy.
 type crossEntropyOp struct{ crossEntropy }
 
@@ -36,6 +38,8 @@ func (k *crossEntropyOp) Run(a op.CrossEntropyArgs) error {
 	k.reduce(a.Loss.F32, a.Targets.I64, a.Reduction)
 	return nil
 }
+
+var _ = register("cross_entropy.grad", withGradients(newCrossEntropyGrad))
 
 // crossEntropyGrad is the op cross_entropy.grad.
 type crossEntropyGrad struct {

@@ -2,6 +2,8 @@ package optimized
 
 import "github.com/assaykit/assay/conformance/op"
 
+var _ = register("matmul", withEngine(newMatMul))
+
 // matMul is the op matmul: C = A B over the last two axes.
 type matMul struct {
 	*gemm
@@ -23,6 +25,8 @@ func (k *matMul) Run(a op.MatMulArgs) error {
 	}
 	return nil
 }
+
+var _ = register("matmul.grad", withGradients(newMatMulGrad))
 
 // matMulGrad is the op matmul.grad: da = dc b^T, db = a^T dc, each transposed where its operand is stored so.
 type matMulGrad struct{ *engine }

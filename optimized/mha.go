@@ -119,6 +119,8 @@ func (l *mha) merged(x []float32, seqLen int) heads {
 	return heads{x, seqLen * hd, l.headDim, hd}
 }
 
+var _ = register("mha", withEngine(newMHAOp))
+
 // mhaOp is the op mha.
 type mhaOp struct {
 	*mha
@@ -138,9 +140,9 @@ func (k *mhaOp) Run(a op.MHAArgs) error {
 	return nil
 }
 
-// A layer's gradient as an op is a forward pass into a scratch result, which nobody reads, and the gradient.
+var _ = register("mha.grad", withGradients(newMHAGradOp))
 
-// mhaGradOp is the op mha.grad.
+// mhaGradOp is the op mha.grad: a forward pass into y, which nobody reads, and the gradient.
 type mhaGradOp struct {
 	*mha
 	cache *kvCache

@@ -138,6 +138,8 @@ func (m *model) embed(h []float32, ids op.Tensor, pos int) {
 // logits multiplies rows of hidden by the output weights.
 func (m *model) logits(y, h []float32) { m.out.apply(m.gemm, y, h) }
 
+var _ = register("gpt", withEngine(newGPTOp))
+
 // gptOp is the op gpt. Its blocks run one after another and share one cache.
 type gptOp struct {
 	*model
@@ -166,6 +168,8 @@ func (k *gptOp) Run(a op.GPTArgs) error {
 	k.logits(a.Logits.F32, k.hidden(a.IDs, k.caches, 0, nil))
 	return nil
 }
+
+var _ = register("gpt.loss", withEngine(newGPTLoss))
 
 // gptLoss is the op gpt.loss.
 type gptLoss struct {
@@ -203,6 +207,8 @@ func (k *gptLoss) Run(a op.GPTLossArgs) error {
 	k.loss.reduce(a.Loss.F32, targets, a.Reduction)
 	return nil
 }
+
+var _ = register("gpt.loss.grad", withGradients(newGPTLossGrad))
 
 // gptLossGrad is the op gpt.loss.grad.
 type gptLossGrad struct {
@@ -300,6 +306,8 @@ func (k *lossGrad) addOutput(g op.GPTWeights, dh, h []float32, targets []int64, 
 		}
 	}
 }
+
+var _ = register("gpt.cached", withEngine(newGPTCached))
 
 // gptCached is the op gpt.cached, with a cache for each block. All hold as many positions.
 type gptCached struct {

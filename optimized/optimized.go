@@ -1,13 +1,13 @@
 // Package optimized is the fast implementation of the op table: float32, in blocks that fit the caches, on all processors.
 //
 // Everything is built from a few parts: a packed, blocked matrix product (gemm.go, pack.go) around the micro-kernels of internal/kernel;
-// attention in tiles with an online softmax (attention.go) over keys and values that lie packed in pages (kvcache.go); an exponential
+// attention in tiles with an online softmax (attention_tile.go) over keys and values that lie packed in pages (kvcache.go); an exponential
 // (exp.go); and a team of goroutines (parallel.go). Layers, blocks and models (mha.go, ffn.go, block.go, model.go) put them together.
 // Weights are packed once, at Open, and scratch memory belongs to the opened kernel, so that a decoding step
 // does not allocate but where the cache grows, which it does by doubling.
 //
-// Gradients go backward through the same parts: a forward pass leaves a tape (block.go), and backward.go, attention_grad.go and model_grad.go
-// read it. A Trainer takes whole training steps.
+// Gradients go backward through the same parts: a forward pass leaves a tape (block.go), and the gradient, which stands below it in its
+// file, reads that. A Trainer takes whole training steps.
 //
 // Results are the same bits for any number of workers, on one kind of machine: micro-kernels differ in how they round. Storage and
 // accumulation are float32; where float64 costs nothing (statistics of rows, exponentials, angles) it is used, and rounded once.
@@ -16,7 +16,6 @@ package optimized
 import (
 	"fmt"
 	"runtime"
-	"slices"
 
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/optimized/internal/kernel"
@@ -36,7 +35,13 @@ func Workers(n int) Option { return func(c *config) { c.workers = n } }
 // New returns the implementation: every op of the table, for float tensors of F32. A tensor of F64 is an error that wraps op.ErrDType.
 func New(opts ...Option) op.Implementation {
 	c := newConfig(opts)
-	return float32Only{op.Set(slices.Concat(c.forward(), c.gradients(), c.training(), c.decoding(), c.text())...)}
+	var adapters []op.Implementation
+	for _, name := range op.Names() {
+		if adapter := registered[name]; adapter != nil {
+			adapters = append(adapters, adapter(c))
+		}
+	}
+	return float32Only{op.Set(adapters...)}
 }
 
 func newConfig(opts []Option) config {
@@ -50,29 +55,16 @@ func newConfig(opts []Option) config {
 	return c
 }
 
-func (c config) forward() []op.Implementation {
-	return []op.Implementation{
-		op.Open(opener(c, newMatMul)),
-		op.Open(opener(c, newLinearOp)),
-		op.Open(opener(c, newSoftmax)),
-		op.Open(opener(c, newLogSoftmax)),
-		op.Open(opener(c, newReLU)),
-		op.Open(opener(c, newGELU)),
-		op.Open(opener(c, newLayerNormOp)),
-		op.Embedding(embedding),
-		op.Open(opener(c, newSinusoidOp)),
-		op.LearnedPositions(learnedPositions),
-		op.Open(opener(c, newAttentionOp)),
-		op.Open(opener(c, newAttentionScores)),
-		op.Open(opener(c, newAttentionCached)),
-		op.Open(opener(c, newMHAOp)),
-		op.Open(opener(c, newFFNOp)),
-		op.Open(opener(c, newBlockOp)),
-		op.Open(opener(c, newGPTOp)),
-		op.Open(opener(c, newGPTLoss)),
-		op.Open(opener(c, newGPTCached)),
-		op.Open(opener(c, newCrossEntropy)),
+// registered has, for each op, what makes its adapter. The file of the op's family puts it there.
+var registered = map[string]func(config) op.Implementation{}
+
+// register is called to initialize a variable, which has no other use.
+func register(name string, adapter func(config) op.Implementation) struct{} {
+	if registered[name] != nil {
+		panic("optimized: two files register the op " + name)
 	}
+	registered[name] = adapter
+	return struct{}{}
 }
 
 // float32Only refuses tensors of F64.
@@ -114,56 +106,4 @@ func refuseF64(name, role string, ts []op.Tensor) error {
 		}
 	}
 	return nil
-}
-
-func (c config) gradients() []op.Implementation {
-	return []op.Implementation{
-		op.Open(gradOpener(c, newMatMulGrad)),
-		op.Open(gradOpener(c, newLinearGradOp)),
-		op.Open(gradOpener(c, newSoftmaxGrad)),
-		op.Open(gradOpener(c, newLogSoftmaxGrad)),
-		op.Open(gradOpener(c, newReLUGrad)),
-		op.Open(gradOpener(c, newGELUGrad)),
-		op.Open(gradOpener(c, newLayerNormGradOp)),
-		op.Open(gradOpener(c, newEmbeddingGrad)),
-		op.Open(gradOpener(c, newAttentionGradOp)),
-		op.Open(gradOpener(c, newMHAGradOp)),
-		op.Open(gradOpener(c, newFFNGradOp)),
-		op.Open(gradOpener(c, newBlockGradOp)),
-		op.Open(gradOpener(c, newGPTLossGrad)),
-		op.Open(gradOpener(c, newCrossEntropyGrad)),
-	}
-}
-
-func (c config) training() []op.Implementation {
-	return []op.Implementation{
-		op.Open(opener(c, newInit)),
-		op.Open(opener(c, newAdam)),
-		op.Open(opener(c, newSGD)),
-		op.Open(opener(c, newClipNorm)),
-		op.Open(opener(c, newClipValue)),
-		op.LearningRate(learningRate),
-		op.Open(gradOpener(c, newGPTTrain)),
-	}
-}
-
-func (c config) decoding() []op.Implementation {
-	return []op.Implementation{
-		op.Open(opener(c, newGreedy)),
-		op.Open(opener(c, newDistribution)),
-		op.Open(opener(c, newSample)),
-		op.Open(opener(c, newBeamSearchOp)),
-		op.Open(opener(c, newGPTGenerate)),
-	}
-}
-
-func (c config) text() []op.Implementation {
-	return []op.Implementation{
-		op.TextClean(textClean),
-		op.TextEncode(newTextEncode),
-		op.TextDecode(newTextDecode),
-		op.TextSplit(textSplit),
-		op.TextPack(textPack),
-		op.TextBatches(textBatches),
-	}
 }

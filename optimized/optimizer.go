@@ -57,6 +57,8 @@ func (s *adam) do(_, lo, hi int) {
 	}
 }
 
+var _ = register("adam", withEngine(newAdam))
+
 // adamOp is the op adam: a state that takes steps.
 type adamOp struct {
 	adam
@@ -86,6 +88,8 @@ func (k *adamOp) Run(a op.AdamArgs) error {
 	copy(a.NewV.F32, k.v)
 	return nil
 }
+
+var _ = register("sgd", withEngine(newSGD))
 
 // sgd is the op sgd, and the task of one of its steps: SPEC.md OPT-10 to OPT-13, in float64 and rounded once for each result.
 type sgd struct {

@@ -108,7 +108,15 @@ func TestBadInput(t *testing.T) {
 func TestOffersEveryOp(t *testing.T) {
 	for _, name := range op.Names() {
 		if !op.Offers(optimized.New(), name) {
-			t.Errorf("op %s is not offered", name)
+			t.Errorf("op %s is not offered: register it in the file of its family", name)
+		}
+	}
+}
+
+func TestRegisteredNames(t *testing.T) {
+	for name, adapter := range optimized.Registered() {
+		if !op.Offers(adapter, name) {
+			t.Errorf("%s is registered with the adapter of another op", name)
 		}
 	}
 }

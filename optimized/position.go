@@ -7,6 +7,8 @@ import (
 	"github.com/assaykit/assay/conformance/op"
 )
 
+var _ = register("sinusoidal_positions", withEngine(newSinusoidOp))
+
 func newSinusoidOp(_ *engine, a op.SinusoidalPositionsArgs) runner[op.SinusoidalPositionsArgs] {
 	s := newSinusoid(a.DModel)
 	return func(a op.SinusoidalPositionsArgs) error {
@@ -40,6 +42,8 @@ func newSinusoid(d int) *sinusoid {
 func (s *sinusoid) at(pos float64, i int) (sin, cos float64) {
 	return math.Sincos(pos / s.wavelengths[i])
 }
+
+var _ = register("learned_positions", withoutEngine(op.LearnedPositions(learnedPositions)))
 
 // learnedPositions is the op learned_positions: rows of a table by position.
 func learnedPositions(a op.LearnedPositionsArgs) error {

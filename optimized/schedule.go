@@ -31,6 +31,8 @@ func rate(s op.ScheduleAttrs, t int) float64 {
 	return s.LR
 }
 
+var _ = register("learning_rate", withoutEngine(op.LearningRate(learningRate)))
+
 func learningRate(a op.LearningRateArgs) error {
 	for i, t := range a.T.I64 {
 		if t < 0 {

@@ -6,6 +6,8 @@ import (
 	"github.com/assaykit/assay/conformance/op"
 )
 
+var _ = register("softmax", withEngine(newSoftmax))
+
 func newSoftmax(e *engine, _ op.SoftmaxArgs) runner[op.SoftmaxArgs] {
 	return func(a op.SoftmaxArgs) error {
 		e.team.rows(a.Y.F32, a.X.F32, lastAxis(a.X), costExp, softmaxRows)
@@ -31,6 +33,8 @@ func softmaxRows(y, x []float32, n int) {
 		}
 	}
 }
+
+var _ = register("softmax.grad", withGradients(newSoftmaxGrad))
 
 func newSoftmaxGrad(e *engine, _ op.SoftmaxGradArgs) runner[op.SoftmaxGradArgs] {
 	return func(a op.SoftmaxGradArgs) error {
@@ -58,6 +62,8 @@ func softmaxGrad(dx, x, dy []float32, n int) {
 	}
 }
 
+var _ = register("log_softmax", withEngine(newLogSoftmax))
+
 func newLogSoftmax(e *engine, _ op.LogSoftmaxArgs) runner[op.LogSoftmaxArgs] {
 	return func(a op.LogSoftmaxArgs) error {
 		e.team.rows(a.Y.F32, a.X.F32, lastAxis(a.X), costExp, logSoftmaxRows)
@@ -75,6 +81,8 @@ func logSoftmaxRows(y, x []float32, n int) {
 		}
 	}
 }
+
+var _ = register("log_softmax.grad", withGradients(newLogSoftmaxGrad))
 
 func newLogSoftmaxGrad(e *engine, _ op.LogSoftmaxGradArgs) runner[op.LogSoftmaxGradArgs] {
 	return func(a op.LogSoftmaxGradArgs) error {

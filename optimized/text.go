@@ -7,6 +7,8 @@ import (
 	"github.com/assaykit/assay/corpus"
 )
 
+var _ = register("text.clean", withoutEngine(op.TextClean(textClean)))
+
 func textClean(a op.TextCleanArgs) error {
 	text, err := appendBytes(nil, "text.clean", a.Text.I64)
 	if err != nil {
@@ -17,6 +19,8 @@ func textClean(a op.TextCleanArgs) error {
 	copy(a.Counts.I64, []int64{int64(r.Invalid), int64(r.LineEndings), int64(r.Controls), int64(r.NFC), int64(r.Whitespace), int64(r.Duplicates)})
 	return nil
 }
+
+var _ = register("text.encode", withoutEngine(op.TextEncode(newTextEncode)))
 
 // textEncode is the op text.encode: an encoder and what it works in.
 type textEncode struct {
@@ -50,6 +54,8 @@ func (e *textEncode) Run(a op.TextEncodeArgs) (err error) {
 	return nil
 }
 
+var _ = register("text.decode", withoutEngine(op.TextDecode(newTextDecode)))
+
 func newTextDecode(a op.TextDecodeArgs) (op.Runner[op.TextDecodeArgs], error) {
 	m, err := newMerges("text.decode", a.Bytes.I64, a.Merges.I64)
 	if err != nil {
@@ -74,12 +80,16 @@ func newTextDecode(a op.TextDecodeArgs) (op.Runner[op.TextDecodeArgs], error) {
 	}), nil
 }
 
+var _ = register("text.split", withoutEngine(op.TextSplit(textSplit)))
+
 func textSplit(a op.TextSplitArgs) error {
 	train, validation := corpus.Split(a.IDs.I64, a.Fraction)
 	copy(a.Train.I64, train)
 	copy(a.Validation.I64, validation)
 	return nil
 }
+
+var _ = register("text.pack", withoutEngine(op.TextPack(textPack)))
 
 func textPack(a op.TextPackArgs) (err error) {
 	d := corpus.Delimiters{End: *a.End, HasStart: a.Start != nil}
@@ -101,6 +111,8 @@ func textPack(a op.TextPackArgs) (err error) {
 	}
 	return nil
 }
+
+var _ = register("text.batches", withoutEngine(op.TextBatches(textBatches)))
 
 func textBatches(a op.TextBatchesArgs) error {
 	if err := corpus.Batch(a.X.I64, a.Y.I64, a.IDs.I64, a.Starts.I64, a.Seq); err != nil {

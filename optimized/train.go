@@ -185,6 +185,8 @@ func (t *Trainer) Restore(steps int, w, m, v op.GPTWeights) error {
 	return nil
 }
 
+var _ = register("gpt.train", withGradients(newGPTTrain))
+
 // gptTrain is the op gpt.train.
 type gptTrain struct{ *Trainer }
 
