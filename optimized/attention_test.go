@@ -184,3 +184,98 @@ func TestAttentionSpecialRows(t *testing.T) {
 		}
 	})
 }
+
+func (c attentionCase) gradSpec(softcap float64) op.Spec {
+	return spec("attention.grad", c.attrs[:len(c.attrs)-1]+fmt.Sprintf(`,"softcap":%v}`, softcap))
+}
+
+func TestAttentionGradient(t *testing.T) {
+	t.Parallel()
+	for i := range 100 {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			r := newRand(t)
+			c := newAttentionCase(r)
+			checkAll(t, 60*u, c.gradSpec([]float64{0, 3}[i%2]), c.q, c.k, c.v, c.mask, normal(r, 1, c.b, c.h, c.tq, c.dv))
+		})
+	}
+}
+
+// NaN and infinities among queries, keys, values and upstream gradients give what they give in float64.
+func TestAttentionGradientOfSpecials(t *testing.T) {
+	t.Parallel()
+	specials := []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))}
+	for i := range 100 {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			r := newRand(t)
+			c := newAttentionCase(r)
+			dout := normal(r, 1, c.b, c.h, c.tq, c.dv)
+			for range 1 + r.IntN(3) {
+				x := [][]float32{c.q.F32, c.k.F32, c.v.F32, dout.F32}[r.IntN(4)]
+				x[r.IntN(len(x))] = specials[r.IntN(3)]
+			}
+			s, src := c.gradSpec([]float64{0, 3}[i%2]), []op.Tensor{c.q, c.k, c.v, c.mask, dout}
+			want := reference(t, s, src...)
+			for i, got := range results(t, op.F32, open(t, optimized.New(), s), s, src...) {
+				for e := range got.Len() {
+					g, w := got.At(e), want[i].At(e)
+					if g != w && !(math.IsNaN(g) && math.IsNaN(w)) && !(math.Abs(g-w) < 1e-3) {
+						t.Fatalf("element %d of result %d: got %v, want %v", e, i, g, w)
+					}
+				}
+			}
+		})
+	}
+}
+
+// What stands in keys and values that no query sees, and in queries and upstream gradients that see no key, does not change a bit.
+func TestHiddenPairsLeaveNoTraceInGradients(t *testing.T) {
+	const b, h, g, tq, tk, d, dv = 1, 4, 2, 70, 150, 6, 5
+	r := newRand(t)
+	mask := op.New(op.Bool, 1, 1, tq, tk)
+	hidden := func(j int) bool { return j%3 == 0 }
+	blind := func(i int) bool { return i%4 == 0 }
+	for at := range mask.Bool {
+		mask.Bool[at] = !hidden(at%tk) && !blind(at/tk) && r.IntN(3) > 0
+	}
+	q, k, v, dout := normal(r, 1, b, h, tq, d), normal(r, 1, b, g, tk, d), normal(r, 1, b, g, tk, dv), normal(r, 1, b, h, tq, dv)
+	s := spec("attention.grad", "")
+	want := results(t, op.F32, open(t, optimized.New(), s), s, q, k, v, mask, dout)
+	poisoned := func(x op.Tensor, is func(int) bool, poison float64) op.Tensor {
+		y := op.New(op.F32, x.Shape...)
+		copy(y.F32, x.F32)
+		for i := range y.F32 {
+			if is(i / x.Shape[3] % x.Shape[2]) {
+				y.F32[i] = float32(poison)
+			}
+		}
+		return y
+	}
+	for _, poison := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		got := results(t, op.F32, open(t, optimized.New(), s), s,
+			poisoned(q, blind, poison), poisoned(k, hidden, poison), poisoned(v, hidden, poison), mask, poisoned(dout, blind, poison))
+		for i := range want {
+			same(t, got[i], want[i])
+		}
+	}
+	for i := range want[0].F32 {
+		if blind(i/d%tq) && want[0].F32[i] != 0 {
+			t.Fatalf("dq of a query that sees no key is %v", want[0].F32[i])
+		}
+	}
+	for i := range want[1].F32 {
+		if hidden(i/d%tk) && want[1].F32[i] != 0 {
+			t.Fatalf("dk of a key that no query sees is %v", want[1].F32[i])
+		}
+	}
+}
+
+func BenchmarkAttention(b *testing.B) {
+	const h, n, d = 12, 512, 64
+	r := newRand(b)
+	for _, workers := range []int{1, 2} {
+		b.Run(fmt.Sprintf("heads=%d/seq=%d/workers=%d", h, n, workers), func(b *testing.B) {
+			x := normal(r, 1, 1, h, n, d)
+			bench(b, workers, 2*h*n*(n+1)*d, spec("attention", `{"causal":true}`), x, x, x, absent)
+		})
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/assaykit/assay/conformance/op"
@@ -173,4 +174,113 @@ func gptConst(r *rand.Rand, m modelSize, wpe, lnf, wout bool) []op.Tensor {
 		tail[2] = normal(r, 0.2, m.d, m.vocab)
 	}
 	return append(out, tail...)
+}
+
+// results returns all results of one step, in buffers that held NaN.
+func results(t testing.TB, storage op.DType, k op.Kernel, s op.Spec, src ...op.Tensor) []op.Tensor {
+	t.Helper()
+	dst, err := op.Shapes(s, src, storage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range dst {
+		for i := range d.F32 {
+			d.F32[i] = float32(math.NaN())
+		}
+	}
+	if err := k.Run(dst, src); err != nil {
+		t.Fatal(err)
+	}
+	return dst
+}
+
+// checkAll compares all results of one call with the reference, and those of a second call with those of the first.
+func checkAll(t testing.TB, tol float64, s op.Spec, src ...op.Tensor) {
+	t.Helper()
+	k := open(t, optimized.New(), s)
+	got := results(t, op.F32, k, s, src...)
+	for i, again := range results(t, op.F32, k, s, src...) {
+		same(t, again, got[i])
+	}
+	for i, want := range reference(t, s, src...) {
+		if want.Present() {
+			near(t, got[i], want, tol)
+		}
+	}
+}
+
+// reference returns what the float64 reference computes.
+func reference(t testing.TB, s op.Spec, src ...op.Tensor) []op.Tensor {
+	t.Helper()
+	s.Const, src = convert(s.Const, op.F64), convert(src, op.F64)
+	return results(t, op.F64, open(t, refimpl.New(), s), s, src...)
+}
+
+// checkBeside is checkAll where the gradient of bk, which is 0 in exact arithmetic, is judged by the size of that of wk, its neighbour.
+func checkBeside(t testing.TB, tol float64, s op.Spec, src ...op.Tensor) {
+	t.Helper()
+	got := results(t, op.F32, open(t, optimized.New(), s), s, src...)
+	want := reference(t, s, src...)
+	for i, w := range want {
+		if !w.Present() {
+			continue
+		}
+		if size, before := largest(w), largest(want[max(i-1, 0)]); size < 1e-9*before {
+			near(t, op.Float32(append(got[i].F32, float32(before)), len(got[i].F32)+1), op.Float64(append(w.F64, before), len(w.F64)+1), tol)
+			continue
+		}
+		near(t, got[i], w, tol)
+	}
+}
+
+func largest(x op.Tensor) float64 {
+	m := 0.0
+	for i := range x.Len() {
+		m = max(m, math.Abs(x.At(i)))
+	}
+	return m
+}
+
+// allResults runs one call of an implementation, with floats of the storage type.
+func allResults(t testing.TB, impl op.Implementation, s op.Spec, storage op.DType, src ...op.Tensor) []op.Tensor {
+	t.Helper()
+	s.Const, src = convert(s.Const, storage), convert(src, storage)
+	return results(t, storage, open(t, impl, s), s, src...)
+}
+
+// agrees compares all results of a call with the reference: integers and zeros are equal, floats near.
+func agrees(t testing.TB, s op.Spec, src ...op.Tensor) {
+	t.Helper()
+	got, want := allResults(t, optimized.New(), s, op.F32, src...), allResults(t, refimpl.New(), s, op.F64, src...)
+	for i := range want {
+		if !slices.Equal(got[i].I64, want[i].I64) {
+			t.Fatalf("%s %s: result %d is %v, want %v", s.Op, s.Attrs, i, got[i].I64, want[i].I64)
+		}
+		for j, w := range want[i].F64 {
+			if g := float64(got[i].F32[j]); g != w && !(math.Abs(g-w) <= 300*u*math.Abs(w)) || (g == 0) != (w == 0) {
+				t.Fatalf("%s %s: element %d of result %d is %v, want %v", s.Op, s.Attrs, j, i, g, w)
+			}
+		}
+	}
+}
+
+// small is one layer of gpt3-small's dimensions, with a small vocabulary.
+var small = modelSize{vocab: 1024, ctx: 1024, layers: 1, d: 768, hd: 768, gd: 768, f: 3072}
+
+// bench times one call, whose cost in arithmetic operations may be given.
+func bench(b *testing.B, workers int, flops float64, s op.Spec, src ...op.Tensor) {
+	k := open(b, optimized.New(optimized.Workers(workers)), s)
+	dst, err := op.Shapes(s, src, op.F32)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := k.Run(dst, src); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if flops > 0 {
+		b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+	}
 }

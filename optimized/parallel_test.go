@@ -1,10 +1,8 @@
 package optimized_test
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
-	"strings"
 	"testing"
 
 	"github.com/assaykit/assay/conformance/op"
@@ -69,54 +67,72 @@ func TestNoGoroutineOutlivesACall(t *testing.T) {
 	t.Errorf("%d goroutines, %d before", runtime.NumGoroutine(), before)
 }
 
-func TestBadInput(t *testing.T) {
-	f32, f64 := func(shape ...int) op.Tensor { return op.New(op.F32, shape...) }, func(shape ...int) op.Tensor { return op.New(op.F64, shape...) }
+func BenchmarkRows(b *testing.B) {
+	r := newRand(b)
+	const rows, n = 64, 3072
+	x := normal(r, 2, rows, n)
+	for _, s := range []op.Spec{
+		spec("softmax", ""), spec("gelu", ""), spec("gelu", `{"approximate":"tanh"}`), spec("layernorm", "", normal(r, 1, n), normal(r, 1, n)),
+	} {
+		b.Run(s.Op+string(s.Attrs), func(b *testing.B) {
+			bench(b, 1, 0, s, x)
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(rows*n), "ns/element")
+		})
+	}
+}
+
+// trainCalls are calls of the ops of training on tensors so large that their work is shared out.
+func trainCalls(t *testing.T) []struct {
+	s   op.Spec
+	src []op.Tensor
+} {
 	r := newRand(t)
-	m := modelSize{vocab: 5, ctx: 4, layers: 1, d: 4, hd: 4, gd: 4, f: 4}
-	gpt, loss := spec("gpt", `{"heads":2}`, gptConst(r, m, true, true, false)...), spec("gpt.loss", `{"heads":2}`, gptConst(r, m, true, true, false)...)
-	tests := []struct {
-		s    op.Spec
-		src  []op.Tensor
-		dst  op.Tensor
-		is   error
-		says string
+	const n = 90001
+	x, rate := normal(r, 1, n), op.Float32([]float32{0.125})
+	draws := op.New(op.I64, 300, 301, 2)
+	for i := range draws.I64 {
+		draws.I64[i] = int64(r.Uint32())
+	}
+	return []struct {
+		s   op.Spec
+		src []op.Tensor
 	}{
-		{spec("softmax", ""), []op.Tensor{f64(3)}, f64(3), op.ErrDType, "softmax: invalid dtype: source tensor 0 is F64: convert it to F32"},
-		{spec("sinusoidal_positions", `{"d_model":2}`), []op.Tensor{ids(r, 5, 1)}, f64(1, 2), op.ErrDType, "destination tensor 0 is F64"},
-		{spec("linear", "", f64(2, 2), absent), nil, f32(1), op.ErrDType, "linear: invalid dtype: constant tensor 0 is F64"},
-		{spec("embedding", "", f32(3, 2)), []op.Tensor{op.Int64([]int64{0, 1, 2, 3}, 2, 2)}, f32(2, 2, 2), op.ErrIndex, "embedding: index out of range: ids[1 1] = 3, want 0 to 2"},
-		{spec("embedding", "", f32(3, 2)), []op.Tensor{op.Int64([]int64{-1}, 1)}, f32(1, 2), op.ErrIndex, "ids[0] = -1"},
-		{spec("learned_positions", "", f32(3, 2)), []op.Tensor{op.Int64([]int64{3}, 1)}, f32(1, 2), op.ErrPosition, "learned_positions: position out of range: pos[0] = 3, want 0 to 2"},
-		{spec("sinusoidal_positions", `{"d_model":2}`), []op.Tensor{op.Int64([]int64{-1}, 1)}, f32(1, 2), op.ErrPosition, "sinusoidal_positions: position out of range: pos[0] = -1"},
-		{spec("cross_entropy", ""), []op.Tensor{f32(2, 3), op.Int64([]int64{-100, 3}, 2)}, f32(), op.ErrIndex, "cross_entropy: index out of range: targets[1] = 3, want 0 to 2"},
-		{gpt, []op.Tensor{op.Int64([]int64{5}, 1, 1)}, f32(1, 1, 5), op.ErrIndex, "gpt: index out of range: ids[0 0] = 5"},
-		{gpt, []op.Tensor{ids(r, 5, 1, 5)}, f32(1, 5, 5), op.ErrPosition, "gpt: position out of range: ids reach position 4, want at most 3"},
-		{loss, []op.Tensor{ids(r, 5, 1, 2), op.Int64([]int64{0, 5}, 1, 2)}, f32(), op.ErrIndex, "gpt.loss: index out of range: targets[0 1] = 5"},
-		{spec("conv2d", ""), nil, absent, op.ErrUnsupported, "conv2d"},
+		{spec("init", `{"scheme":"kaiming_normal"}`), []op.Tensor{draws}},
+		{spec("adam", `{"weight_decay":0.1,"decoupled":true}`, normal(r, 1, n), absent, absent), []op.Tensor{x, rate}},
+		{spec("sgd", `{"momentum":0.9,"weight_decay":0.1}`, normal(r, 1, n), absent), []op.Tensor{x, rate}},
+		{spec("clip_norm", `{"max_norm":1}`), []op.Tensor{x}},
+		{spec("clip_value", `{"limit":0.5}`), []op.Tensor{x}},
 	}
-	for _, tt := range tests {
-		k, err := optimized.New().Open(tt.s)
-		if err == nil {
-			err = k.Run([]op.Tensor{tt.dst}, tt.src)
-		}
-		if !errors.Is(err, tt.is) || !strings.Contains(err.Error(), tt.says) {
-			t.Errorf("%s: got %v, want an error that wraps %q and says %q", tt.s.Op, err, tt.is, tt.says)
+}
+
+func TestWorkersDoNotShowInTraining(t *testing.T) {
+	for _, c := range trainCalls(t) {
+		one := open(t, optimized.New(optimized.Workers(1)), c.s)
+		many := open(t, optimized.New(optimized.Workers(7)), c.s)
+		for step := range 3 {
+			want := results(t, op.F32, one, c.s, c.src...)
+			for i, got := range results(t, op.F32, many, c.s, c.src...) {
+				t.Run(fmt.Sprintf("%s/step=%d/dst=%d", c.s.Op, step, i), func(t *testing.T) { same(t, got, want[i]) })
+			}
 		}
 	}
 }
 
-func TestOffersEveryOp(t *testing.T) {
-	for _, name := range op.Names() {
-		if !op.Offers(optimized.New(), name) {
-			t.Errorf("op %s is not offered: register it in the file of its family", name)
+func TestTrainingDoesNotAllocate(t *testing.T) {
+	for _, c := range trainCalls(t) {
+		k := open(t, optimized.New(), c.s)
+		dst, err := op.Shapes(c.s, c.src, op.F32)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-}
-
-func TestRegisteredNames(t *testing.T) {
-	for name, adapter := range optimized.Registered() {
-		if !op.Offers(adapter, name) {
-			t.Errorf("%s is registered with the adapter of another op", name)
+		step := func() {
+			if err := k.Run(dst, c.src); err != nil {
+				t.Fatal(err)
+			}
+		}
+		step() // scratch memory
+		if n := testing.AllocsPerRun(10, step); n != 0 {
+			t.Errorf("%s: %v allocations a step", c.s.Op, n)
 		}
 	}
 }

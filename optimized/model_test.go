@@ -3,14 +3,97 @@ package optimized_test
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/assaykit/assay/conformance/op"
-	"github.com/assaykit/assay/conformance/refimpl"
 	"github.com/assaykit/assay/optimized"
 )
+
+func BenchmarkPrefill(b *testing.B) {
+	r := newRand(b)
+	const tokens = 256
+	for _, workers := range []int{1, 2} {
+		b.Run(fmt.Sprintf("tokens=%d/workers=%d", tokens, workers), func(b *testing.B) {
+			bench(b, workers, 0, spec("gpt", `{"heads":12}`, gptConst(r, small, true, true, false)...), ids(r, small.vocab, 1, tokens))
+			b.ReportMetric(tokens*float64(b.N)/b.Elapsed().Seconds(), "tok/s")
+		})
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	r := newRand(b)
+	const held = 512
+	for _, workers := range []int{1, 2} {
+		b.Run(fmt.Sprintf("held=%d/workers=%d", held, workers), func(b *testing.B) {
+			s := spec("gpt.cached", `{"heads":12,"capacity":1024}`, gptConst(r, small, true, true, false)...)
+			k := open(b, optimized.New(optimized.Workers(workers)), s)
+			run(b, k, s, ids(r, small.vocab, 1, held), scalar(0), absent)
+			src, dst := []op.Tensor{ids(r, small.vocab, 1, 1), scalar(held), absent}, []op.Tensor{op.New(op.F32, 1, 1, small.vocab)}
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := k.Run(dst, src); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tok/s")
+		})
+	}
+}
+
+func TestModels(t *testing.T) {
+	m := modelSize{vocab: 51, ctx: 90, layers: 3, d: 12, hd: 12, gd: 6, f: 40}
+	for i, tt := range []struct {
+		attrs          string
+		wpe, lnf, wout bool
+	}{
+		{``, true, true, false},
+		{`,"windows":[0,5]`, true, true, true},
+		{`,"norm":"post","positions":"sinusoidal","scale_embedding":true,"activation":"relu"`, false, false, false},
+		{`,"positions":"none","activation":"gelu_tanh"`, false, true, false},
+	} {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			r := newRand(t)
+			c := gptConst(r, m, tt.wpe, tt.lnf, tt.wout)
+			attrs := `{"heads":4,"kv_heads":2` + tt.attrs + `}`
+			check(t, 500*u, spec("gpt", attrs, c...), ids(r, m.vocab, 2, 70))
+			check(t, 500*u, spec("gpt.loss", attrs, c...), ids(r, m.vocab, 2, 70), ids(r, m.vocab, 2, 70))
+			check(t, 500*u, spec("gpt.loss", attrs[:len(attrs)-1]+`,"reduction":"none"}`, c...), ids(r, m.vocab, 2, 70), ids(r, m.vocab, 2, 70))
+		})
+	}
+	r := newRand(t)
+	check(t, 0, spec("embedding", "", normal(r, 1, 9, 5)), ids(r, 9, 2, 3))
+	check(t, 0, spec("learned_positions", "", normal(r, 1, 9, 5)), ids(r, 9, 3))
+	check(t, u, spec("sinusoidal_positions", `{"d_model":10}`), op.Int64([]int64{0, 1, 2047, 1 << 30}, 4))
+}
+
+func TestLossGradients(t *testing.T) {
+	t.Parallel()
+	m := modelSize{vocab: 300, ctx: 80, layers: 2, d: 12, hd: 16, gd: 8, f: 30}
+	for i, tt := range []struct {
+		attrs          string
+		wpe, lnf, wout bool
+	}{
+		{`,"windows":[0,20]`, true, true, false},
+		{`,"positions":"sinusoidal","scale_embedding":true`, false, true, true},
+		{`,"positions":"none","norm":"post","activation":"gelu_tanh","scale_embedding":true`, false, false, false},
+	} {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			r := newRand(t)
+			c := gptConst(r, m, tt.wpe, tt.lnf, tt.wout)
+			attrs := `{"heads":4,"kv_heads":2,"ignore_index":7` + tt.attrs
+			in, out := ids(r, m.vocab, 2, 70), ids(r, m.vocab, 2, 70)
+			out.I64[3] = 7
+			for _, reduction := range []string{"none", "sum", "mean"} {
+				up := normal(r, 1)
+				if reduction == "none" {
+					up = normal(r, 1, 2, 70)
+				}
+				checkBeside(t, 1000*u, spec("gpt.loss.grad", attrs+fmt.Sprintf(`,"reduction":%q}`, reduction), c...), in, out, up)
+			}
+		})
+	}
+}
 
 // A sequence cut into steps in any way gives the bits of the sequence at once.
 func TestDecodeIsPrefill(t *testing.T) {
@@ -30,43 +113,6 @@ func TestDecodeIsPrefill(t *testing.T) {
 			copy(got.F32[pos*m.vocab:], y.F32)
 		}
 		same(t, got, want)
-	}
-}
-
-// Random traces: growing, rewinding, reordering and failing, against the float64 reference.
-func TestTraces(t *testing.T) {
-	t.Parallel()
-	const batch, h, g, d, dv, capacity = 3, 4, 2, 5, 3, 200
-	for i := range 8 {
-		t.Run(fmt.Sprint(i), func(t *testing.T) {
-			r := newRand(t)
-			s := spec("attention.cached", fmt.Sprintf(`{"capacity":%d,"window":%d}`, capacity, i%2*70))
-			k, ref := open(t, optimized.New(), s), open(t, refimpl.New(), s)
-			length := 0
-			for step := range 60 {
-				n, pos := 1+r.IntN(3)*r.IntN(3)*r.IntN(20), length
-				if r.IntN(4) == 0 {
-					pos = r.IntN(length+3) - 1
-				}
-				beam := absent
-				if r.IntN(3) == 0 {
-					if beam = ids(r, batch, batch); r.IntN(6) == 0 {
-						beam.I64[1] = batch
-					}
-				}
-				src := []op.Tensor{normal(r, 1, batch, h, n, d), normal(r, 1, batch, g, n, d), normal(r, 1, batch, g, n, dv), scalar(pos), beam}
-				got, want := op.New(op.F32, batch, h, n, dv), op.New(op.F64, batch, h, n, dv)
-				err := k.Run([]op.Tensor{got}, src)
-				wantErr := ref.Run([]op.Tensor{want}, convert(src, op.F64))
-				if (err == nil) != (wantErr == nil) {
-					t.Fatalf("step %d, pos %d of %d, %d new: got error %v, want %v", step, pos, length, n, err, wantErr)
-				}
-				if err == nil {
-					length = pos + n
-					near(t, got, want, 40*u)
-				}
-			}
-		})
 	}
 }
 
@@ -101,21 +147,6 @@ func TestErrorsLeaveTheState(t *testing.T) {
 		}
 	}
 	same(t, run(t, k, s, next, scalar(3), absent), run(t, undisturbed, s, next, scalar(3), absent))
-}
-
-// The capacity alone costs no memory.
-func TestLargeCapacity(t *testing.T) {
-	r := newRand(t)
-	s := spec("attention.cached", `{"capacity":16777216}`)
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	k := open(t, optimized.New(), s)
-	x := normal(r, 1, 2, 2, 100, 16)
-	same(t, run(t, k, s, x, x, x, scalar(0), absent), run(t, k, s, x, x, x, scalar(0), absent))
-	runtime.ReadMemStats(&after)
-	if grown := after.TotalAlloc - before.TotalAlloc; grown > 4<<20 {
-		t.Errorf("a cache of 100 positions took %d bytes, want at most 4 MiB", grown)
-	}
 }
 
 // Steps of one token do not allocate, alone or with helpers, whether they stay in a page or begin one.

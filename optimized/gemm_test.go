@@ -2,6 +2,7 @@ package optimized_test
 
 import (
 	"fmt"
+	"math"
 	"testing"
 
 	"github.com/assaykit/assay/conformance/op"
@@ -53,5 +54,19 @@ func TestKernels(t *testing.T) {
 			model := spec("gpt.loss", `{"heads":4,"kv_heads":2}`, gptConst(r, tinyModel, true, true, false)...)
 			check(200*u, model, ids(r, tinyModel.vocab, 3, 20), ids(r, tinyModel.vocab, 3, 20))
 		})
+	}
+}
+
+// Long sums are made of short ones: of equal terms, whose rounding errors do not cancel, one long sum would be off by far more.
+func TestLongSumsAreBlocked(t *testing.T) {
+	const n = 1 << 17
+	a, b := op.New(op.F32, 1, n), op.New(op.F32, n, 1)
+	for i := range n {
+		a.F32[i], b.F32[i] = 0.1, 1
+	}
+	s, want := spec("matmul", ""), n*float64(float32(0.1))
+	got := float64(run(t, open(t, optimized.New(), s), s, a, b).F32[0])
+	if bound := (256 + n/256) * u * want; math.Abs(got-want) > bound {
+		t.Errorf("got %v, want %v within %.3g", got, want, bound)
 	}
 }
