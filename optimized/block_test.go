@@ -2,7 +2,10 @@ package optimized_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
+
+	"github.com/assaykit/assay/conformance/op"
 )
 
 // BenchmarkGradient is backward beside forward: BenchmarkAttention and BenchmarkPrefill have the same sizes.
@@ -22,46 +25,47 @@ func BenchmarkGradient(b *testing.B) {
 	})
 }
 
-func TestComposites(t *testing.T) {
+func TestBlock(t *testing.T) {
 	t.Parallel()
 	for i := range 40 {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			r := newRand(t)
-			g := 1 + r.IntN(3)
-			h := g * (1 + r.IntN(3))
-			d, hd, f := 2*(1+r.IntN(20)), 1+r.IntN(20), 1+r.IntN(70)
-			b, T := 1+r.IntN(3), 1+r.IntN(150)
-			x := normal(r, 1, b, T, d)
-			attrs := fmt.Sprintf(`"heads":%d,"kv_heads":%d`, h, g)
-			causal := fmt.Sprintf(`,"causal":%v,"window":%d`, r.IntN(2) == 0, r.IntN(2)*r.IntN(100))
-			act := []string{"relu", "gelu", "gelu_tanh"}[r.IntN(3)]
-			more := fmt.Sprintf(`,"activation":%q,"norm":%q`, act, []string{"pre", "post"}[r.IntN(2)])
-			c := blockConst(r, nil, d, h*hd, g*hd, f)
-			check(t, 200*u, spec("mha", "{"+attrs+causal+"}", c[2:10]...), x, absent)
-			check(t, 200*u, spec("ffn", fmt.Sprintf(`{"activation":%q}`, act), c[12:16]...), x)
-			check(t, 200*u, spec("block", "{"+attrs+causal+more+"}", c...), x)
+			l := newLayerCase(r)
+			act, norm := []string{"relu", "gelu", "gelu_tanh"}[r.IntN(3)], []string{"pre", "post"}[r.IntN(2)]
+			check(t, 200*u, spec("block", fmt.Sprintf(`{%s,"activation":%q,"norm":%q}`, l.attrs, act, norm), l.block...), l.x)
 		})
 	}
 }
 
-func TestLayerGradients(t *testing.T) {
+func TestBlockGradient(t *testing.T) {
 	const b, n, d, f = 2, 70, 12, 30
 	for _, act := range []string{"relu", "gelu", "gelu_tanh"} {
 		t.Run(act, func(t *testing.T) {
 			r := newRand(t)
 			w := blockConst(r, nil, d, 16, 8, f)
 			x, dy := normal(r, 1, b, n, d), normal(r, 1, b, n, d)
-			checkAll(t, 100*u, spec("ffn.grad", fmt.Sprintf(`{"activation":%q}`, act), w[12:]...), x, dy)
-			checkAll(t, 100*u, spec("ffn.grad", fmt.Sprintf(`{"activation":%q}`, act), w[12], absent, w[14], absent), x, dy)
 			for _, norm := range []string{"pre", "post"} {
 				attrs := fmt.Sprintf(`{"heads":4,"kv_heads":2,"norm":%q,"activation":%q,"causal":true,"window":50}`, norm, act)
 				checkBeside(t, 300*u, spec("block.grad", attrs, w...), x, dy)
 			}
 		})
 	}
-	r := newRand(t)
-	w := blockConst(r, nil, d, 16, 8, f)
-	x, dy := normal(r, 1, b, n, d), normal(r, 1, b, n, d)
-	checkBeside(t, 100*u, spec("mha.grad", `{"heads":4,"kv_heads":2,"scale":0.3}`, w[2:10]...), x, normal(r, 1, b, 4, n, n), dy)
-	checkBeside(t, 100*u, spec("mha.grad", `{"heads":4,"kv_heads":2,"causal":true}`, w[2], absent, w[4], absent, w[6], absent, w[8], absent), x, absent, dy)
+}
+
+// layerCase is a random block, and what it is given.
+type layerCase struct {
+	block []op.Tensor
+	attrs string // heads and what they see
+	x     op.Tensor
+}
+
+func newLayerCase(r *rand.Rand) layerCase {
+	g := 1 + r.IntN(3)
+	h := g * (1 + r.IntN(3))
+	d, hd, f := 2*(1+r.IntN(20)), 1+r.IntN(20), 1+r.IntN(70)
+	return layerCase{
+		block: blockConst(r, nil, d, h*hd, g*hd, f),
+		attrs: fmt.Sprintf(`"heads":%d,"kv_heads":%d,"causal":%v,"window":%d`, h, g, r.IntN(2) == 0, r.IntN(2)*r.IntN(100)),
+		x:     normal(r, 1, 1+r.IntN(3), 1+r.IntN(150), d),
+	}
 }

@@ -2,6 +2,7 @@ package optimized_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -284,3 +285,21 @@ func bench(b *testing.B, workers int, flops float64, s op.Spec, src ...op.Tensor
 		b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 	}
 }
+
+// onRows calls f with three rows of each length, and the gradients of three rows, for each scale of the rows.
+func onRows(t *testing.T, scales []float64, f func(t *testing.T, r *rand.Rand, x, dy op.Tensor)) {
+	for _, n := range []int{1, 2, 3, 7, 64, 1000, 50257} {
+		for _, scale := range scales {
+			t.Run(fmt.Sprintf("n=%d/scale=%g", n, scale), func(t *testing.T) {
+				r := newRand(t)
+				f(t, r, normal(r, scale, 3, n), normal(r, 1, 3, n))
+			})
+		}
+	}
+}
+
+// The scales of rows. At the large ones a single element decides what a softmax is.
+var (
+	forwardScales  = []float64{1, 30, 1e4}
+	backwardScales = []float64{1, 8}
+)

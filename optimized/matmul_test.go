@@ -3,6 +3,7 @@ package optimized_test
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/assaykit/assay/conformance/op"
@@ -39,50 +40,59 @@ func BenchmarkMatMulNaive(b *testing.B) {
 	b.ReportMetric(2*float64(n*n*n)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 }
 
-// The error of every element is within the proved bound of its sum (Higham 2002, section 3.1): K+1 roundings of |A| |B| + |bias|.
-func TestProducts(t *testing.T) {
+// A product A B of random shape in float64, and what bounds its error: that of every element is within the proved bound of its sum (Higham
+// 2002, section 3.1), K+1 roundings of |A| |B| + |bias|.
+type product struct {
+	m, k, n    int
+	a, b       op.Tensor
+	want, size []float64 // A B and |A| |B|
+}
+
+func newProduct(r *rand.Rand) product {
+	p := product{m: 1 + r.IntN(140), k: 1 + r.IntN(600), n: 1 + r.IntN(60)}
+	p.a, p.b = normal(r, 1, p.m, p.k), normal(r, 1, p.k, p.n)
+	p.want, p.size = make([]float64, p.m*p.n), make([]float64, p.m*p.n)
+	for e := range p.want {
+		for i := range p.k {
+			term := float64(p.a.F32[e/p.n*p.k+i]) * float64(p.b.F32[i*p.n+e%p.n])
+			p.want[e] += term
+			p.size[e] += math.Abs(term)
+		}
+	}
+	return p
+}
+
+// bounded holds got to A B plus the bias, which may be nil.
+func (p product) bounded(t *testing.T, got op.Tensor, bias []float32) {
+	t.Helper()
+	for e, g := range got.F32 {
+		want, size := p.want[e], p.size[e]
+		if bias != nil {
+			want += float64(bias[e%p.n])
+			size += math.Abs(float64(bias[e%p.n]))
+		}
+		if bound := float64(p.k+1) * u * size; !(math.Abs(float64(g)-want) <= bound) {
+			t.Fatalf("[%d %d] x [%d %d]: element (%d, %d) is %v, want %v within %.3g", p.m, p.k, p.k, p.n, e/p.n, e%p.n, g, want, bound)
+		}
+	}
+}
+
+func TestMatMul(t *testing.T) {
 	t.Parallel()
 	for i := range 24 {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
-			r := newRand(t)
-			m, k, n := 1+r.IntN(140), 1+r.IntN(600), 1+r.IntN(60)
-			a, b, bias := normal(r, 1, m, k), normal(r, 1, k, n), normal(r, 1, n)
-			want, size := make([]float64, m*n), make([]float64, m*n) // A B and |A| |B|
-			for e := range want {
-				for p := range k {
-					term := float64(a.F32[e/n*k+p]) * float64(b.F32[p*n+e%n])
-					want[e] += term
-					size[e] += math.Abs(term)
-				}
-			}
-			bounded := func(got op.Tensor, bias []float32) {
-				t.Helper()
-				for e, g := range got.F32 {
-					want, size := want[e], size[e]
-					if bias != nil {
-						want += float64(bias[e%n])
-						size += math.Abs(float64(bias[e%n]))
-					}
-					if bound := float64(k+1) * u * size; !(math.Abs(float64(g)-want) <= bound) {
-						t.Fatalf("[%d %d] x [%d %d]: element (%d, %d) is %v, want %v within %.3g", m, k, k, n, e/n, e%n, g, want, bound)
-					}
-				}
-			}
+			p := newProduct(newRand(t))
 			for _, trans := range []struct {
 				attrs string
 				a, b  op.Tensor
 			}{
-				{``, a, b},
-				{`{"transpose_a":true}`, transposed(a), b},
-				{`{"transpose_b":true}`, a, transposed(b)},
-				{`{"transpose_a":true,"transpose_b":true}`, transposed(a), transposed(b)},
+				{``, p.a, p.b},
+				{`{"transpose_a":true}`, transposed(p.a), p.b},
+				{`{"transpose_b":true}`, p.a, transposed(p.b)},
+				{`{"transpose_a":true,"transpose_b":true}`, transposed(p.a), transposed(p.b)},
 			} {
 				s := spec("matmul", trans.attrs)
-				bounded(run(t, open(t, optimized.New(), s), s, trans.a, trans.b), nil)
-			}
-			for _, bias := range []op.Tensor{bias, absent} {
-				s := spec("linear", "", b, bias)
-				bounded(run(t, open(t, optimized.New(), s), s, a), bias.F32)
+				p.bounded(t, run(t, open(t, optimized.New(), s), s, trans.a, trans.b), nil)
 			}
 		})
 	}
@@ -116,7 +126,7 @@ func TestProductOfSpecials(t *testing.T) {
 	}
 }
 
-func TestProductGradients(t *testing.T) {
+func TestMatMulGradient(t *testing.T) {
 	t.Parallel()
 	for i := range 12 {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
@@ -127,8 +137,6 @@ func TestProductGradients(t *testing.T) {
 			checkAll(t, 40*u, spec("matmul.grad", `{"transpose_a":true}`), normal(r, 1, b, k, m), normal(r, 1, b, k, n), dy)
 			checkAll(t, 40*u, spec("matmul.grad", `{"transpose_b":true}`), normal(r, 1, b, m, k), normal(r, 1, b, n, k), dy)
 			checkAll(t, 40*u, spec("matmul.grad", `{"transpose_a":true,"transpose_b":true}`), normal(r, 1, b, k, m), normal(r, 1, b, n, k), dy)
-			checkAll(t, 40*u, spec("linear.grad", "", normal(r, 1, k, n), normal(r, 1, n)), normal(r, 1, b, m, k), dy)
-			checkAll(t, 40*u, spec("linear.grad", "", normal(r, 1, k, n), absent), normal(r, 1, b, m, k), dy)
 		})
 	}
 }

@@ -61,10 +61,6 @@ func TestModels(t *testing.T) {
 			check(t, 500*u, spec("gpt.loss", attrs[:len(attrs)-1]+`,"reduction":"none"}`, c...), ids(r, m.vocab, 2, 70), ids(r, m.vocab, 2, 70))
 		})
 	}
-	r := newRand(t)
-	check(t, 0, spec("embedding", "", normal(r, 1, 9, 5)), ids(r, 9, 2, 3))
-	check(t, 0, spec("learned_positions", "", normal(r, 1, 9, 5)), ids(r, 9, 3))
-	check(t, u, spec("sinusoidal_positions", `{"d_model":10}`), op.Int64([]int64{0, 1, 2047, 1 << 30}, 4))
 }
 
 func TestLossGradients(t *testing.T) {
