@@ -46,9 +46,7 @@ func newAttentionGradOp(e *engine, _ op.AttentionGradArgs) *attentionGradOp {
 
 func (k *attentionGradOp) Run(a op.AttentionGradArgs) error {
 	d := a.Dims()
-	if n := d.Batch * d.Heads * d.SeqQ; cap(k.stats) < n {
-		k.stats = make([]rowStat, n)
-	}
+	grow(&k.stats, d.Batch*d.Heads*d.SeqQ)
 	out := contiguous(a.DOut)
 	out.data = grow(&k.out, a.DOut.Len())
 	m := newMask(d.SeqQ, d.SeqK, a.Causal, a.Window, a.Mask)

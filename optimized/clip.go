@@ -20,10 +20,8 @@ const normShare = 1 << 12
 // addSquares returns total plus the sum of the squares of x.
 func (n *norms) addSquares(t *team, total float64, x []float32) float64 {
 	items := (len(x) + normShare - 1) / normShare
-	if cap(n.sums) < items {
-		n.sums = make([]float64, items)
-	}
-	n.x, n.sums = x, n.sums[:items]
+	grow(&n.sums, items)
+	n.x = x
 	t.run(items, 2*normShare, n)
 	n.x = nil
 	for _, s := range n.sums {

@@ -113,11 +113,10 @@ func (k *gptGenerate) Run(a op.GPTGenerateArgs) error {
 	batch := a.Tokens.Shape[0]
 	prompt := a.Prompt.I64
 	if !a.Prompt.Present() {
-		prompt = slices.Grow(k.prompt[:0], batch)[:batch]
+		prompt = grow(&k.prompt, batch)
 		for b := range prompt {
 			prompt[b] = int64(*a.Start)
 		}
-		k.prompt = prompt
 	}
 	if err := k.begin(prompt, batch); err != nil {
 		return err
@@ -201,7 +200,8 @@ func (k *gptGenerate) continueEach(a op.GPTGenerateArgs, batch int) error {
 // choose chooses a token for each row of the source's logits.
 func (k *gptGenerate) choose() error {
 	rows := k.source.shape[0]
-	k.tokens, k.logs = slices.Grow(k.tokens[:0], rows)[:rows], slices.Grow(k.logs[:0], rows)[:rows]
+	grow(&k.tokens, rows)
+	grow(&k.logs, rows)
 	return k.choices.run("gpt.generate", k.source.out, k.source.vocab)
 }
 

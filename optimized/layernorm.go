@@ -84,10 +84,7 @@ type normColumns struct{ *layerNormGrad }
 func (g *layerNormGrad) run(l *layerNorm, dx, dgamma, dbeta, x, dy []float32) {
 	n := len(l.gamma)
 	rows := len(x) / n
-	if cap(g.moments) < rows {
-		g.moments = make([]moments, rows)
-	}
-	g.moments = g.moments[:rows]
+	grow(&g.moments, rows)
 	g.l, g.dx, g.x, g.dy, g.dgamma, g.dbeta = l, dx, x, dy, dgamma, dbeta
 	g.columns.layerNormGrad = g
 	g.team.run(rows, n*3*costMoment, g)

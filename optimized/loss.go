@@ -73,10 +73,7 @@ func (c *crossEntropy) check(opName string, targets op.Tensor, classes int) erro
 
 // begin forgets all losses and makes room for those of n rows.
 func (c *crossEntropy) begin(n int) {
-	if cap(c.losses) < n {
-		c.losses = make([]float64, 0, n)
-	}
-	c.losses = c.losses[:0]
+	c.losses = grow(&c.losses, n)[:0]
 }
 
 // add appends the losses of rows of logits.

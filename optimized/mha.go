@@ -71,9 +71,7 @@ type mhaTape struct {
 // apply computes y [batch*seqLen, d] from x of the same shape, which is not y. The tensor is a mask, or absent.
 func (l *mha) apply(y, x []float32, s step, tensor op.Tensor, t *mhaTape) {
 	rows := s.batch * s.seqLen
-	if n := rows * l.heads; cap(t.stats) < n {
-		t.stats = make([]rowStat, n)
-	}
+	grow(&t.stats, rows*l.heads)
 	l.qkv.apply(l.gemm, grow(&t.qkv, rows*l.qkv.w.cols), x)
 	grow(&t.mixed, rows*l.heads*l.headDim)
 	q, k, v := l.split(t.qkv, s.seqLen)

@@ -136,9 +136,9 @@ func interleave4(dst []float32, stride int, a, b, c, d []float32) {
 }
 
 // grow makes a buffer n elements long, with undefined contents, and returns it. It allocates only what was never needed before.
-func grow(buf *[]float32, n int) []float32 {
+func grow[T any](buf *[]T, n int) []T {
 	if cap(*buf) < n {
-		*buf = make([]float32, n)
+		*buf = make([]T, n)
 	}
 	*buf = (*buf)[:n]
 	return *buf
