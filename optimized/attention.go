@@ -22,9 +22,7 @@ func newAttentionOp(e *engine, _ op.AttentionArgs) *attentionOp {
 
 func (k *attentionOp) Run(a op.AttentionArgs) error {
 	d := a.Dims()
-	k.cache.capacity = d.SeqK
-	k.cache.begin(cacheShape{d.Batch, d.KVHeads, d.HeadDim, d.ValueDim}, 0, d.SeqK, nil)
-	k.cache.append(k.team, contiguous(a.K), contiguous(a.V), d.SeqK)
+	k.cache.hold(k.team, a.K, a.V)
 	m := newMask(d.SeqQ, d.SeqK, a.Causal, a.Window, a.Mask)
 	k.run(contiguous(a.Out), contiguous(a.Q), d.Heads, k.cache, m, scoring{a.EffectiveScale(), a.Softcap}, nil)
 	return nil
@@ -50,9 +48,7 @@ func (k *attentionGradOp) Run(a op.AttentionGradArgs) error {
 	out := contiguous(a.DOut)
 	out.data = grow(&k.out, a.DOut.Len())
 	m := newMask(d.SeqQ, d.SeqK, a.Causal, a.Window, a.Mask)
-	k.cache.capacity = d.SeqK
-	k.cache.begin(cacheShape{d.Batch, d.KVHeads, d.HeadDim, d.ValueDim}, 0, d.SeqK, nil)
-	k.cache.append(k.team, contiguous(a.K), contiguous(a.V), d.SeqK)
+	k.cache.hold(k.team, a.K, a.V)
 	scores := scoring{a.EffectiveScale(), a.Softcap}
 	k.attn.run(out, contiguous(a.Q), d.Heads, k.cache, m, scores, k.stats)
 	k.grad.attn.run(attentionSaved{

@@ -20,11 +20,7 @@ type modelSource struct {
 }
 
 func newModelSource(m *model) *modelSource {
-	s := &modelSource{model: m}
-	for range m.blocks {
-		s.caches = append(s.caches, newKVCache(m.kern.NR, 0))
-	}
-	return s
+	return &modelSource{model: m, caches: ownCaches(m, 0)}
 }
 
 // begin evaluates prompts [batch, steps], in caches that will hold as many positions as capacity.
@@ -94,19 +90,20 @@ func newGPTGenerate(e *engine, a op.GPTGenerateArgs) *gptGenerate {
 
 func (k *gptGenerate) chooseLargest(_ *chooser, row int, x []float32) bool {
 	best, ok := largest(x)
-	return k.chosen(row, best, x) && ok
+	k.chosen(row, best, x)
+	return ok
 }
 
 func (k *gptGenerate) chooseByDraw(c *chooser, row int, x []float32) bool {
 	token, ok := c.sample(x, k.draws[row])
-	return k.chosen(row, token, x) && ok
+	k.chosen(row, token, x)
+	return ok
 }
 
 // chosen notes a row's token and the logarithm of its probability in the model's own distribution.
-func (k *gptGenerate) chosen(row, token int, x []float32) bool {
+func (k *gptGenerate) chosen(row, token int, x []float32) {
 	m, sum := maxExpSum(x)
 	k.tokens[row], k.logs[row] = int64(token), float64(x[token])-m-math.Log(sum)
-	return true
 }
 
 func (k *gptGenerate) Run(a op.GPTGenerateArgs) error {

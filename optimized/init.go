@@ -1,7 +1,6 @@
 package optimized
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/assaykit/assay/conformance/op"
@@ -22,8 +21,8 @@ func newInit(e *engine, a op.InitArgs) *initial { return &initial{team: e.team, 
 
 func (k *initial) Run(a op.InitArgs) error {
 	for i, d := range a.Draws.I64 {
-		if d < 0 || d > math.MaxUint32 {
-			return fmt.Errorf("init: %w: draw %d is %d, want a number of 32 bits", op.ErrIndex, i, d)
+		if err := draw32("init", i, d); err != nil {
+			return err
 		}
 	}
 	k.sigma = deviation(k.attrs, a.W.Shape[0], a.W.Shape[1])

@@ -91,6 +91,13 @@ func (c *kvCache) begin(s cacheShape, pos, steps int, beam []int64) {
 	c.length = pos + steps
 }
 
+// hold makes keys [B, G, Tk, D] and values [B, G, Tk, Dv] all that the cache holds.
+func (c *kvCache) hold(t *team, k, v op.Tensor) {
+	c.capacity = k.Shape[2]
+	c.begin(cacheShape{k.Shape[0], k.Shape[1], k.Shape[3], v.Shape[3]}, 0, c.capacity, nil)
+	c.append(t, contiguous(k), contiguous(v), c.capacity)
+}
+
 // pages returns how many pages n positions take.
 func pages(n int) int { return (n + pageLen - 1) / pageLen }
 

@@ -130,15 +130,21 @@ func (c *crossEntropy) differentiate(dx, x []float32, t int64, w float64) float6
 	return math.Log(s) - (xt - m)
 }
 
+// counted returns how many targets are not ignored.
+func (c *crossEntropy) counted(targets []int64) int {
+	n := 0
+	for _, t := range targets {
+		if t != c.ignore {
+			n++
+		}
+	}
+	return n
+}
+
 // upstream returns the gradient of the reduced loss with respect to each row's, times that of what follows; it grows buf.
 func (c *crossEntropy) upstream(buf []float64, targets []int64, dloss []float32, reduction string) []float64 {
 	buf = buf[:0]
-	counted := 0
-	for _, t := range targets {
-		if t != c.ignore {
-			counted++
-		}
-	}
+	counted := c.counted(targets)
 	for i := range targets {
 		switch reduction {
 		case "none":
@@ -154,12 +160,9 @@ func (c *crossEntropy) upstream(buf []float64, targets []int64, dloss []float32,
 
 // reduce writes the losses, their sum, or their mean over the rows that are not ignored: 0 where all are.
 func (c *crossEntropy) reduce(y []float32, targets []int64, reduction string) {
-	total, counted := 0.0, 0
-	for i, loss := range c.losses {
+	total := 0.0
+	for _, loss := range c.losses {
 		total += loss
-		if targets[i] != c.ignore {
-			counted++
-		}
 	}
 	switch reduction {
 	case "none":
@@ -169,6 +172,6 @@ func (c *crossEntropy) reduce(y []float32, targets []int64, reduction string) {
 	case "sum":
 		y[0] = float32(total)
 	case "mean":
-		y[0] = float32(total / float64(max(1, counted)))
+		y[0] = float32(total / float64(max(1, c.counted(targets))))
 	}
 }

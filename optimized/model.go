@@ -151,6 +151,15 @@ func newGPTOp(e *engine, a op.GPTArgs) *gptOp {
 	return &gptOp{m, oneCache(m)}
 }
 
+// ownCaches returns a cache for each block.
+func ownCaches(m *model, capacity int) []*kvCache {
+	caches := make([]*kvCache, len(m.blocks))
+	for l := range caches {
+		caches[l] = newKVCache(m.kern.NR, capacity)
+	}
+	return caches
+}
+
 // oneCache returns the same cache for every block.
 func oneCache(m *model) []*kvCache {
 	caches, shared := make([]*kvCache, len(m.blocks)), newKVCache(m.kern.NR, 0)
@@ -316,11 +325,8 @@ type gptCached struct {
 }
 
 func newGPTCached(e *engine, a op.GPTCachedArgs) *gptCached {
-	k := &gptCached{model: newModel(e, a.GPTWeights, a.GPTAttrs)}
-	for range k.blocks {
-		k.caches = append(k.caches, newKVCache(e.kern.NR, a.Capacity))
-	}
-	return k
+	m := newModel(e, a.GPTWeights, a.GPTAttrs)
+	return &gptCached{m, ownCaches(m, a.Capacity)}
 }
 
 func (k *gptCached) Run(a op.GPTCachedArgs) error {

@@ -88,12 +88,7 @@ func (t *Trainer) Step(ids, targets op.Tensor) (StepResult, error) {
 		return StepResult{}, fmt.Errorf("gpt.train: %w: ids are %v %v and targets %v %v, want both I64 [M B T]",
 			op.ErrShape, ids.DType, ids.Shape, targets.DType, targets.Shape)
 	}
-	batches, counted := ids.Shape[0], 0
-	for _, id := range targets.I64 {
-		if id != t.loss.ignore {
-			counted++
-		}
-	}
+	batches, counted := ids.Shape[0], t.loss.counted(targets.I64)
 	for i := range batches {
 		if err := t.check("gpt.train", part(ids, i), part(targets, i)); err != nil {
 			return StepResult{}, err
