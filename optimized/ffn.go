@@ -45,16 +45,12 @@ func (l *ffn) backward(dx []float32, g ffnGrads, x, dy []float32, t *ffnTape) {
 
 var _ = register("ffn", withEngine(newFFNOp))
 
-// ffnOp is the op ffn.
-type ffnOp struct{ *ffn }
-
-func newFFNOp(e *engine, a op.FFNArgs) ffnOp {
-	return ffnOp{newFFN(e, weights(a.W1), a.B1.F32, weights(a.W2), a.B2.F32, a.Activation)}
-}
-
-func (k ffnOp) Run(a op.FFNArgs) error {
-	k.apply(a.Y.F32, a.X.F32, &k.tape.ffn)
-	return nil
+func newFFNOp(e *engine, a op.FFNArgs) runner[op.FFNArgs] {
+	l := newFFN(e, weights(a.W1), a.B1.F32, weights(a.W2), a.B2.F32, a.Activation)
+	return func(a op.FFNArgs) error {
+		l.apply(a.Y.F32, a.X.F32, &e.tape.ffn)
+		return nil
+	}
 }
 
 var _ = register("ffn.grad", withGradients(newFFNGradOp))

@@ -60,37 +60,23 @@ func (e *engine) addWeights(dw, db []float32, x, dy view) {
 
 var _ = register("linear", withEngine(newLinearOp))
 
-// linearOp is the op linear.
-type linearOp struct {
-	*linear
-	g *gemm
-}
-
-func newLinearOp(e *engine, a op.LinearArgs) *linearOp {
-	return &linearOp{newLinear(e, weights(a.W), a.B.F32), e.gemm}
-}
-
-func (k *linearOp) Run(a op.LinearArgs) error {
-	k.apply(k.g, a.Y.F32, a.X.F32)
-	return nil
+func newLinearOp(e *engine, a op.LinearArgs) runner[op.LinearArgs] {
+	l := newLinear(e, weights(a.W), a.B.F32)
+	return func(a op.LinearArgs) error {
+		l.apply(e.gemm, a.Y.F32, a.X.F32)
+		return nil
+	}
 }
 
 var _ = register("linear.grad", withGradients(newLinearGradOp))
 
-// linearGradOp is the op linear.grad.
-type linearGradOp struct {
-	*engine
-	layer *linear
-}
-
-func newLinearGradOp(e *engine, a op.LinearGradArgs) linearGradOp {
-	return linearGradOp{e, newLinear(e, weights(a.W), nil)}
-}
-
-func (k linearGradOp) Run(a op.LinearGradArgs) error {
-	zero(a.DW, a.DB)
-	k.layer.backward(k.engine, a.DX.F32, a.DW.F32, a.DB.F32, a.X.F32, a.DY.F32)
-	return nil
+func newLinearGradOp(e *engine, a op.LinearGradArgs) runner[op.LinearGradArgs] {
+	l := newLinear(e, weights(a.W), nil)
+	return func(a op.LinearGradArgs) error {
+		zero(a.DW, a.DB)
+		l.backward(e, a.DX.F32, a.DW.F32, a.DB.F32, a.X.F32, a.DY.F32)
+		return nil
+	}
 }
 
 // weights returns the view of a tensor with two axes.
