@@ -16,3 +16,6 @@ func Registered() map[string]op.Implementation {
 	}
 	return adapters
 }
+
+// Fields returns a model's parameters in table order.
+var Fields = fields

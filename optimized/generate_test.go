@@ -64,8 +64,7 @@ func TestGenerateKeepsNothing(t *testing.T) {
 func testModel(t testing.TB) (w op.GPTWeights, a op.GPTGenerateAttrs, consts []op.Tensor) {
 	m := modelSize{vocab: 40, ctx: 150, layers: 1, d: 128, hd: 128, gd: 128, f: 512}
 	consts = gptConst(newRand(t), m, true, true, true)
-	for i, p := range []*op.Tensor{&w.Wte, &w.Wpe, &w.LN1Gamma, &w.LN1Beta, &w.Wq, &w.Bq, &w.Wk, &w.Bk, &w.Wv, &w.Bv, &w.Wo, &w.Bo,
-		&w.LN2Gamma, &w.LN2Beta, &w.W1, &w.B1, &w.W2, &w.B2, &w.LNfGamma, &w.LNfBeta, &w.Wout} {
+	for i, p := range optimized.Fields(&w) {
 		*p = consts[i]
 	}
 	return w, op.GPTGenerateAttrs{

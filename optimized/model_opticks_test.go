@@ -26,20 +26,18 @@ func TestOpticksCachedDecodeEqualsPrefill(t *testing.T) {
 	seqLen, vocab := want.Shape[1], want.Shape[2]
 
 	prefill := op.New(op.F32, 1, seqLen, vocab)
-	withKernel(t, op.Spec{Op: "gpt", Attrs: c.Attrs, Const: consts}, func(k op.Kernel) error {
-		return k.Run([]op.Tensor{prefill}, []op.Tensor{ids})
-	})
+	k := open(t, optimized.New(), op.Spec{Op: "gpt", Attrs: c.Attrs, Const: consts})
+	if err := k.Run([]op.Tensor{prefill}, []op.Tensor{ids}); err != nil {
+		t.Fatal(err)
+	}
 	decoded := op.New(op.F32, 1, seqLen, vocab)
-	withKernel(t, op.Spec{Op: "gpt.cached", Attrs: withCapacity(t, c.Attrs, seqLen), Const: consts}, func(k op.Kernel) error {
-		for pos := range seqLen {
-			row := op.Float32(decoded.F32[pos*vocab:(pos+1)*vocab], 1, 1, vocab)
-			src := []op.Tensor{op.Int64(ids.I64[pos:pos+1], 1, 1), op.Int64([]int64{int64(pos)}), {}}
-			if err := k.Run([]op.Tensor{row}, src); err != nil {
-				return err
-			}
+	k = open(t, optimized.New(), op.Spec{Op: "gpt.cached", Attrs: withCapacity(t, c.Attrs, seqLen), Const: consts})
+	for pos := range seqLen {
+		row := op.Float32(decoded.F32[pos*vocab:(pos+1)*vocab], 1, 1, vocab)
+		if err := k.Run([]op.Tensor{row}, []op.Tensor{op.Int64(ids.I64[pos:pos+1], 1, 1), scalar(pos), absent}); err != nil {
+			t.Fatal(err)
 		}
-		return nil
-	})
+	}
 
 	bounds := rowBounds(want, seqLen, vocab)
 	worst := 0.0
@@ -96,20 +94,4 @@ func withCapacity(t *testing.T, attrs json.RawMessage, capacity int) json.RawMes
 		t.Fatal(err)
 	}
 	return out
-}
-
-func withKernel(t *testing.T, spec op.Spec, f func(op.Kernel) error) {
-	t.Helper()
-	k, err := optimized.New().Open(spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f(k); err != nil {
-		t.Fatal(err)
-	}
-	if c, ok := k.(interface{ Close() error }); ok {
-		if err := c.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
 }

@@ -141,10 +141,7 @@ func TestTrainerResumesExactly(t *testing.T) {
 }
 
 func clone(w op.GPTWeights) op.GPTWeights {
-	for _, t := range []*op.Tensor{
-		&w.Wte, &w.Wpe, &w.LN1Gamma, &w.LN1Beta, &w.Wq, &w.Bq, &w.Wk, &w.Bk, &w.Wv, &w.Bv, &w.Wo, &w.Bo,
-		&w.LN2Gamma, &w.LN2Beta, &w.W1, &w.B1, &w.W2, &w.B2, &w.LNfGamma, &w.LNfBeta, &w.Wout,
-	} {
+	for _, t := range optimized.Fields(&w) {
 		t.F32 = slices.Clone(t.F32)
 	}
 	return w
