@@ -172,3 +172,13 @@ func differ(a, b op.Tensor) int {
 	}
 	return -1
 }
+
+// guardAll returns copies of tensors between guards, and what a kernel is shown of them.
+func guardAll(ts []op.Tensor, shift int) (arenas []arena, shown []op.Tensor) {
+	arenas, shown = make([]arena, len(ts)), make([]op.Tensor, len(ts))
+	for i, t := range ts {
+		arenas[i] = guarded(t, shift)
+		shown[i] = arenas[i].lend()
+	}
+	return arenas, shown
+}

@@ -1,147 +1,106 @@
 package conformance
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
-	"time"
+	"strings"
 
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/vector"
 )
 
-// judge runs the case and holds its results to the vectors; then, unless once is enough, again: alone, where the op is a function on a kernel
-// that was used before, and beside a kernel that works on other numbers; and holds those results to the first. It returns the largest ratio of error to bound; err is a *Failure or wraps op.ErrUnsupported.
-func (p *prepared) judge(factory Factory, formats op.Formats) (worst float64, err error) {
-	impl := factory()
-	first, err := p.trace(impl, 0, func() {})
-	if err != nil && !errors.Is(err, op.ErrUnsupported) {
-		return 0, err
-	}
-	worst, failure := p.compare(first, formats) // of the steps before an unsupported one, too
-	if failure != nil {
-		return worst, p.orReferences(failure, impl, formats)
-	}
-	if err != nil {
-		return 0, err
-	}
-	if p.once {
-		return worst, nil
-	}
-	for _, used := range []bool{false, true} {
-		if used && op.Stateful(p.op) {
-			break
-		}
-		again := *p
-		again.used = used
-		results, err := again.trace(impl, 1, func() {})
-		if errors.Is(err, op.ErrUnsupported) {
-			err = p.fail(0, clauseReplay, "supported the first time, and not the second: %v", err)
-		}
-		if err == nil {
-			err = p.sameBits(first, results, clauseReplay)
-		}
-		if err != nil {
-			return worst, err
-		}
-	}
-	return worst, p.beside(impl, first)
+// The clauses of SPEC.md that every case holds a kernel to, whatever its op.
+const (
+	clauseWritten    = "BUF-1" // every element of every destination is written
+	clauseOutside    = "BUF-2" // nothing outside a buffer is written
+	clauseUnchanged  = "BUF-3" // sources and constants come back unchanged
+	clauseReplay     = "BUF-4" // a second kernel that replays all steps gives the same bits, one of a function also when it was used before
+	clauseConcurrent = "BUF-5" // beside a kernel that works on other numbers, too
+	clauseReturns    = "BUF-6" // Run and Close return, with an error exactly where the spec wants one, and do not panic
+	clauseReferences = "BUF-7" // what Run was given is the caller's again: each step's tensors are overwritten after it
+)
+
+var bufferClauses = []string{
+	clauseWritten, clauseOutside, clauseUnchanged, clauseReplay, clauseConcurrent, clauseReturns, clauseReferences,
 }
 
-// replayTime is how long a replay is repeated, so that kernels of microseconds meet their neighbour.
-const replayTime = 2 * time.Millisecond
+// Failure is one case that an implementation failed, and why.
+type Failure struct {
+	Case    string   `json:"case"`
+	Clauses []string `json:"clauses"` // the violated ones: the case's own, or one of BUF
+	Step    int      `json:"step"`
+	Detail  string   `json:"detail,omitempty"`
+	*Mismatch
+}
 
-// beside replays the case while another kernel of the implementation works on other numbers of the same shapes: what is shared between
-// kernels then shows. In the first replay the other is open, and waits: what depends on how many there are shows, however busy the machine is. In
-// the second both begin at once, and from then on they meet by chance.
-func (p *prepared) beside(impl op.Implementation, first [][]op.Tensor) error {
-	var bothOpen, bothBegin sync.WaitGroup
-	bothOpen.Add(2)
-	bothBegin.Add(2)
-	begin := sync.OnceFunc(bothBegin.Done)
-	replayed := make(chan struct{}) // the first time
-	release := sync.OnceFunc(func() { close(replayed) })
-	var stop atomic.Bool
-	gone := make(chan struct{})
-	go func() {
-		defer close(gone)
-		neighbour := p.withOtherNumbers()
-		for i := 0; !stop.Load(); i++ {
-			_, _ = neighbour.trace(impl, 3, func() { // its answers are not known
-				switch i {
-				case 0:
-					bothOpen.Done()
-					<-replayed
-				case 1:
-					bothBegin.Done()
-					bothBegin.Wait()
-				}
-			})
-			runtime.Gosched() // on one processor it would keep the others waiting
+// Error states the violated rule: clause, case, step, index, got, want, bound and ratio.
+func (f *Failure) Error() string {
+	s := fmt.Sprintf("%s [%s] step %d: ", f.Case, strings.Join(f.Clauses, " "), f.Step)
+	if m := f.Mismatch; m != nil {
+		return s + fmt.Sprintf("%s%v: got %.9g, want %.9g, bound %.3g, ratio %.3g: %s (%d of %d elements)",
+			m.Tensor, m.Index, float64(m.Got), float64(m.Want), float64(m.Bound), float64(m.Ratio), m.Why, m.Count, m.Of)
+	}
+	return s + f.Detail
+}
+
+func (p *prepared) fail(step int, clause, format string, args ...any) *Failure {
+	return &Failure{Case: p.ID, Clauses: []string{clause}, Step: step, Detail: fmt.Sprintf(format, args...)}
+}
+
+// unexpected is the failure of a case that the kernel refuses: BUF-6, and the clauses that it refuses to compute.
+func (p *prepared) unexpected(step int, where string, err error) *Failure {
+	f := p.fail(step, clauseReturns, "%s: unexpected error: %v", where, err)
+	f.Clauses = append(f.Clauses, p.Clauses...)
+	return f
+}
+
+// kinds maps the kinds of error that a step may want to the sentinels of the boundary.
+var kinds = map[string]error{
+	"index": op.ErrIndex, "position": op.ErrPosition, "capacity": op.ErrCapacity, "shape": op.ErrShape, "attributes": op.ErrAttrs,
+	"number": op.ErrNumber,
+}
+
+// rightKind reports an error that says of itself that it is of another kind than the step wants. One that wraps no sentinel passes.
+func (p *prepared) rightKind(step int, err error) error {
+	want := p.Steps[step].Error
+	if errors.Is(err, kinds[want]) {
+		return nil
+	}
+	for _, sentinel := range kinds {
+		if errors.Is(err, sentinel) {
+			return &Failure{Case: p.ID, Clauses: p.Clauses, Step: step, Detail: fmt.Sprintf("want an error about the %s, got: %v", want, err)}
 		}
-	}()
-	defer func() { stop.Store(true); release(); begin(); <-gone }()
-	start := time.Now()
-	for i := 0; i < 2 || time.Since(start) < replayTime; i++ {
-		results, err := p.trace(impl, 1, func() {
-			switch i {
-			case 0:
-				bothOpen.Done()
-				bothOpen.Wait()
-			case 1:
-				begin()
-				bothBegin.Wait()
-			}
-		})
-		if errors.Is(err, op.ErrUnsupported) {
-			err = p.fail(0, clauseConcurrent, "supported alone, and not beside another kernel: %v", err)
-		}
-		if err == nil {
-			err = p.sameBits(first, results, clauseConcurrent)
-		}
-		if err != nil {
-			return err
-		}
-		release()
 	}
 	return nil
 }
 
-// withOtherNumbers returns the case with other numbers: see otherNumbers. Integers among the constants stay, for Open checks them.
-func (p *prepared) withOtherNumbers() *prepared {
-	other := *p
-	other.consts = otherNumbers(p.consts)
-	for i, t := range p.consts {
-		other.consts[i].I64 = t.I64
+// checkInputs compares inputs with what was put there, their guards, and the shapes that the kernel was shown.
+func (p *prepared) checkInputs(step int, role op.Role, after []arena, shown, before []op.Tensor) error {
+	names := argNames(p.op, role)
+	for i := range after {
+		if err := after[i].checkGuards(names[i]); err != nil {
+			return p.fail(step, clauseOutside, "%v", err)
+		}
+		if !slices.Equal(shown[i].Shape, before[i].Shape) {
+			return p.fail(step, clauseUnchanged, "the shape of %s was changed from %v to %v", names[i], before[i].Shape, shown[i].Shape)
+		}
+		if at := differ(after[i].Tensor, before[i]); at >= 0 {
+			return p.fail(step, clauseUnchanged, "%s%v was changed", names[i], unravel(at, before[i].Shape))
+		}
 	}
-	other.src = nil
-	for _, src := range p.src {
-		other.src = append(other.src, otherNumbers(src))
-	}
-	return &other
+	return nil
 }
 
-// otherNumbers returns tensors with every number moved by one element, the first to the end, and floats negated. So ids stay ids of the
-// same table. Booleans stay.
-func otherNumbers(ts []op.Tensor) []op.Tensor {
-	out := slices.Clone(ts)
-	for i, t := range ts {
-		out[i].F32, out[i].F64 = moved(t.F32, func(x float32) float32 { return -x }), moved(t.F64, func(x float64) float64 { return -x })
-		out[i].I64 = moved(t.I64, func(x int64) int64 { return x })
+func argNames(opName string, role op.Role) []string {
+	args, _ := op.Arguments(opName)
+	var names []string
+	for _, a := range args {
+		if a.Role == role {
+			names = append(names, a.Name)
+		}
 	}
-	return out
-}
-
-func moved[T any](xs []T, f func(T) T) []T {
-	out := slices.Clone(xs)
-	for i := range out {
-		out[i] = f(xs[(i+1)%len(xs)])
-	}
-	return out
+	return names
 }
 
 // compare holds the results of a trace to the vectors. It returns the largest ratio of error to bound.
@@ -179,25 +138,6 @@ func (p *prepared) compareStep(s *vector.Step, out []op.Tensor, formats op.Forma
 	return worst, first
 }
 
-// orReferences returns the failure of a trace, or the one that explains it: the same trace is right where the tensors of past steps are
-// left alone.
-func (p *prepared) orReferences(f *Failure, impl op.Implementation, formats op.Formats) error {
-	right := func(p *prepared) bool {
-		results, err := p.trace(impl, 0, func() {})
-		if err != nil {
-			return false
-		}
-		_, wrong := p.compare(results, formats)
-		return wrong == nil
-	}
-	lenient := *p
-	lenient.lenient = true
-	if right(p) || !right(&lenient) {
-		return f
-	}
-	return p.fail(f.Step, clauseReferences, "%s is right only while the tensors of earlier steps are left alone: the kernel kept a reference", f.Tensor)
-}
-
 func (p *prepared) sameBits(a, b [][]op.Tensor, clause string) error {
 	if len(a) != len(b) {
 		return p.fail(0, clause, "%d steps in one run, %d in another", len(a), len(b))
@@ -211,27 +151,4 @@ func (p *prepared) sameBits(a, b [][]op.Tensor, clause string) error {
 		}
 	}
 	return nil
-}
-
-// judgeWithin is judge with a limit, and until ctx is done: a kernel that does not return fails, and its goroutine is left behind.
-func (p *prepared) judgeWithin(ctx context.Context, limit time.Duration, factory Factory, formats op.Formats) (worst float64, err error) {
-	type verdict struct {
-		worst float64
-		err   error
-	}
-	done := make(chan verdict, 1)
-	go func() {
-		worst, err := p.judge(factory, formats)
-		done <- verdict{worst, err}
-	}()
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case v := <-done:
-		return v.worst, v.err
-	case <-timer.C:
-		return 0, p.fail(0, clauseReturns, "did not return within %v (conformance.TimeLimit allows more)", limit)
-	case <-ctx.Done():
-		return 0, fmt.Errorf("%w: stopped in case %s: %w", ErrNothingJudged, p.ID, ctx.Err())
-	}
 }

@@ -1,13 +1,23 @@
 package conformance
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/vector"
+	"github.com/assaykit/assay/golden"
 )
+
+// Factory makes the implementation to judge, afresh for every case.
+type Factory func() op.Implementation
 
 // Run judges the implementations that factory makes: one subtest an op, one a case. Ops that the implementation does not support are
 // skipped tests with the reason, and failed ones under Profile. Run fails where not a single case was executed.
@@ -81,4 +91,152 @@ func unsupported(t *testing.T, c *config, err error) {
 		t.Fatalf("profile %s: %v", c.profile, err)
 	}
 	t.Skip(err)
+}
+
+// Check judges the implementations that factory makes and returns what it found. The error is not nil where nothing was judged: the
+// vectors are corrupt, no case was selected, or none of the selected could be executed. A failed case is in the report, not an error:
+// see Report.Err.
+func Check(factory Factory, opts ...Option) (*Report, error) {
+	c, err := configure(opts)
+	if err != nil {
+		return nil, err
+	}
+	cases, err := c.selection()
+	if err != nil {
+		return nil, err
+	}
+	formats, err := formatsOf(factory)
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	r := newReport(c, formats)
+	for i, s := range cases {
+		if c.ctx.Err() != nil {
+			return nil, fmt.Errorf("%w: stopped after %d of %d cases: %w", ErrNothingJudged, i, len(cases), c.ctx.Err())
+		}
+		worst, err := s.judge(c, factory, formats)
+		if errors.Is(err, vector.ErrCorrupt) {
+			return nil, fmt.Errorf("%w: %w", ErrNothingJudged, err)
+		}
+		if errors.Is(err, ErrNothingJudged) {
+			return nil, err
+		}
+		r.add(s, worst, err)
+		if c.progress != nil {
+			c.progress(i+1, len(cases))
+		}
+	}
+	r.Seconds = time.Since(start).Seconds()
+	if r.Cases == 0 {
+		return nil, fmt.Errorf("%w: the implementation supports none of the %d selected cases: %s", ErrNothingJudged, len(cases), r.Skipped[0].Reason)
+	}
+	return r, nil
+}
+
+func (s selected) judge(c *config, factory Factory, formats op.Formats) (float64, error) {
+	p, err := prepare(s.op, s.Case, formats.Storage)
+	if err != nil {
+		return 0, err
+	}
+	p.once = c.once
+	formats = s.Formats(formats)
+	if err := p.applies(formats); err != nil {
+		return 0, err
+	}
+	return p.judgeWithin(c.ctx, c.limit, factory, formats)
+}
+
+// judgeWithin is judge with a limit, and until ctx is done: a kernel that does not return fails, and its goroutine is left behind.
+func (p *prepared) judgeWithin(ctx context.Context, limit time.Duration, factory Factory, formats op.Formats) (worst float64, err error) {
+	type verdict struct {
+		worst float64
+		err   error
+	}
+	done := make(chan verdict, 1)
+	go func() {
+		worst, err := p.judge(factory, formats)
+		done <- verdict{worst, err}
+	}()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case v := <-done:
+		return v.worst, v.err
+	case <-timer.C:
+		return 0, p.fail(0, clauseReturns, "did not return within %v (conformance.TimeLimit allows more)", limit)
+	case <-ctx.Done():
+		return 0, fmt.Errorf("%w: stopped in case %s: %w", ErrNothingJudged, p.ID, ctx.Err())
+	}
+}
+
+func formatsOf(factory Factory) (op.Formats, error) {
+	f := op.FormatsOf(factory())
+	if err := errors.Join(f.Storage.Valid(), f.Accumulate.Valid()); err != nil {
+		return f, fmt.Errorf("%w: declared formats: %w", ErrNothingJudged, err)
+	}
+	return f, nil
+}
+
+// Option narrows or changes what Check and Run judge.
+type Option func(*config)
+
+// Vectors judges with these vectors instead of the embedded ones.
+func Vectors(s *vector.Set) Option { return func(c *config) { c.vectors = s } }
+
+// Ops judges only ops whose name matches one of the patterns, in the syntax of path.Match: "attention*".
+func Ops(patterns ...string) Option { return func(c *config) { c.patterns = patterns } }
+
+// Cases judges only the cases with these ids.
+func Cases(ids ...string) Option { return func(c *config) { c.ids = ids } }
+
+// Profile judges the ops of a named profile and demands all of them: see Profiles. Without it, ops that the implementation does not
+// offer are reported and nothing more.
+func Profile(name string) Option { return func(c *config) { c.profile = name } }
+
+// TimeLimit changes how long one case may take, replays included; 2 minutes unless changed. It is there to name the case of a kernel that
+// hangs, not to judge speed: a slow kernel under the race detector or an emulator needs more.
+func TimeLimit(d time.Duration) Option { return func(c *config) { c.limit = d } }
+
+// Progress has Check call f after each case.
+func Progress(f func(done, total int)) Option { return func(c *config) { c.progress = f } }
+
+// Once judges a single run of each case: its results, its errors and its buffers. The replays, and with them BUF-4 and BUF-5, are left out,
+// and the report does not count these clauses as covered. It is for judging many implementations that differ in their arithmetic only.
+func Once() Option { return func(c *config) { c.once = true } }
+
+// Context stops Check between two cases once ctx is done.
+func Context(ctx context.Context) Option { return func(c *config) { c.ctx = ctx } }
+
+type config struct {
+	vectors  *vector.Set
+	patterns []string
+	ids      []string
+	profile  string
+	limit    time.Duration
+	progress func(done, total int)
+	ctx      context.Context
+	once     bool
+}
+
+func configure(opts []Option) (*config, error) {
+	c := &config{limit: 2 * time.Minute, ctx: context.Background()}
+	for _, o := range opts {
+		o(c)
+	}
+	for _, p := range c.patterns {
+		if _, err := path.Match(p, ""); err != nil {
+			return nil, fmt.Errorf("%w: op pattern %q: %w", ErrNothingJudged, p, err)
+		}
+	}
+	if _, ok := Profiles[c.profile]; c.profile != "" && !ok {
+		return nil, fmt.Errorf("%w: profile %q: want %s", ErrNothingJudged, c.profile, strings.Join(slices.Sorted(maps.Keys(Profiles)), ", "))
+	}
+	if c.vectors == nil {
+		var err error
+		if c.vectors, err = golden.Load(); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrNothingJudged, err)
+		}
+	}
+	return c, nil
 }

@@ -4,11 +4,92 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path"
 	"slices"
+	"strings"
 
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/vector"
 )
+
+// ErrNothingJudged is wrapped by the errors of runs that could not come to a verdict: no case was executed, or the vectors are corrupt.
+var ErrNothingJudged = errors.New("nothing was judged")
+
+// Profiles are the named sets of ops that an implementation can be complete for.
+var Profiles = map[string][]string{
+	"forward":  op.Names("forward"),
+	"training": op.Names("forward", "gradients", "training"),
+	"decoding": op.Names("forward", "decoding"),
+	"text":     op.Names("text"),
+	"all":      op.Names(),
+}
+
+// selected is a case that the options admit.
+type selected struct {
+	op string
+	*vector.Case
+}
+
+// selection returns the cases that the options admit, in the order of the files; an error where there are none.
+func (c *config) selection() ([]selected, error) {
+	if err := c.complete(); err != nil {
+		return nil, err
+	}
+	var cases []selected
+	for _, f := range c.vectors.Files {
+		if !c.admits(f.Op) {
+			continue
+		}
+		for _, v := range f.Cases {
+			if len(c.ids) == 0 || slices.Contains(c.ids, v.ID) {
+				cases = append(cases, selected{f.Op, v})
+			}
+		}
+	}
+	for _, id := range c.ids {
+		if !slices.ContainsFunc(cases, func(s selected) bool { return s.ID == id }) {
+			return nil, fmt.Errorf("%w: no case %q among the selected ops: list them with `assay vectors list`", ErrNothingJudged, id)
+		}
+	}
+	if len(cases) == 0 && len(c.patterns) > 0 && c.profile != "" {
+		return nil, fmt.Errorf("%w: no case of profile %s matches ops %q", ErrNothingJudged, c.profile, c.patterns)
+	}
+	if len(cases) == 0 {
+		return nil, fmt.Errorf("%w: the vectors hold no case", ErrNothingJudged)
+	}
+	return cases, nil
+}
+
+// complete reports a pattern that matches no op, and an op of the profile that has no case: neither must pass unseen.
+func (c *config) complete() error {
+	has := func(match func(name string) bool) bool {
+		return slices.ContainsFunc(c.vectors.Files, func(f *vector.File) bool { return match(f.Op) && len(f.Cases) > 0 })
+	}
+	for _, p := range c.patterns {
+		if !has(func(name string) bool { ok, _ := path.Match(p, name); return ok }) {
+			return fmt.Errorf("%w: no case matches op %q: the ops are %s", ErrNothingJudged, p, strings.Join(op.Names(), ", "))
+		}
+	}
+	if len(c.patterns)+len(c.ids) > 0 {
+		return nil
+	}
+	for _, name := range Profiles[c.profile] {
+		if !has(func(have string) bool { return have == name }) {
+			return fmt.Errorf("%w: profile %s needs %s, and these vectors have no case of it", ErrNothingJudged, c.profile, name)
+		}
+	}
+	return nil
+}
+
+func (c *config) admits(name string) bool {
+	if c.profile != "" && !slices.Contains(Profiles[c.profile], name) {
+		return false
+	}
+	return len(c.patterns) == 0 || slices.ContainsFunc(c.patterns, func(p string) bool {
+		ok, _ := path.Match(p, name)
+		return ok
+	})
+}
 
 // errNotApplicable is wrapped where a case says nothing about the declared formats. It is no fault and no gap of the implementation.
 var errNotApplicable = errors.New("not applicable")
