@@ -2,258 +2,88 @@ package conformance
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
-	"math"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/vector"
 )
 
-// traceOf is a case of relu with these steps, as it is made ready for an implementation in float32.
-func traceOf(t *testing.T, steps ...[2]float64) *prepared {
-	t.Helper()
-	c := &vector.Case{ID: "relu/trace", Clauses: []string{"ACT-1"}, Attrs: json.RawMessage("{}"), Compare: vector.Bound}
-	for _, s := range steps {
-		c.Steps = append(c.Steps, vector.Step{
-			Src: []vector.Input{{Name: "x", DType: op.F32, Type: "F32", Shape: []int{1}, Data: op.Float32([]float32{float32(s[0])}, 1)}},
-			Dst: []vector.Expect{{Name: "y", Shape: []int{1}, Want: []float64{s[1]}, Acc: []float64{0}, In: []float64{0}}},
+// generated are the results of a step that gives two tokens, and where the third result is absent.
+func generated(a, b int64, length int64) []vector.Expect {
+	return []vector.Expect{
+		{Name: "tokens", Type: "I64", Shape: []int{2}, Ints: []int64{a, b}},
+		{Name: "length", Type: "I64", Shape: []int{}, Ints: []int64{length}},
+		{Name: "score"},
+	}
+}
+
+// generation is a case with such results, made by hand: it borrows the names of an op's results, and its kernels are not opened by the op
+// table.
+func generation(s vector.Step, compare vector.Compare) *prepared {
+	return &prepared{
+		Case: &vector.Case{ID: "gpt.generate/case", Clauses: []string{"DEC-1"}, Attrs: json.RawMessage("{}"), Compare: compare, Steps: []vector.Step{s}},
+		op:   "gpt.generate",
+		src:  [][]op.Tensor{{op.Int64([]int64{1}, 1), {}}},
+		dst:  [][]op.Tensor{{op.New(op.I64, 2), op.New(op.I64), {}}},
+	}
+}
+
+type stub func(dst []op.Tensor)
+
+func (s stub) Open(op.Spec) (op.Kernel, error) { return s, nil }
+
+func (s stub) Run(dst, _ []op.Tensor) error {
+	s(dst)
+	return nil
+}
+
+// answer gives these numbers.
+func answer(a, b, length int64) stub {
+	return func(dst []op.Tensor) { dst[0].I64[0], dst[0].I64[1], dst[1].I64[0] = a, b, length }
+}
+
+func TestIntegersAlternativesAndAbsentResults(t *testing.T) {
+	step := vector.Step{Dst: generated(7, 3, 2), Or: [][]vector.Expect{generated(7, 4, 1)}}
+	for _, tt := range []struct {
+		name    string
+		impl    stub
+		compare vector.Compare
+		says    string // a part of the failure; empty: it passes
+	}{
+		{"right", answer(7, 3, 2), vector.Bound, ""},
+		{"the alternative", answer(7, 4, 1), vector.Bound, ""},
+		{"a mixture of the two", answer(7, 4, 2), vector.Bound, "tokens[1]: got 4, want 3, bound 0, ratio +Inf: want exactly this integer, and 1 alternatives do not fit either"},
+		{"the other mixture", answer(7, 3, 1), vector.Bound, "length[]: got 1, want 2"},
+		{"a wrong token", answer(8, 3, 2), vector.Bound, "tokens[0]: got 8, want 7"},
+		{"a wrong token where only the kind of floats is judged", answer(8, 3, 2), vector.Finite, "tokens[0]: got 8, want 7"},
+		{"a token that is never written", func(dst []op.Tensor) { dst[0].I64[0], dst[1].I64[0] = 7, 2 }, vector.Bound, "BUF-1] step 0: tokens[1] holds what it held before"},
+		{"a token past the end", func(dst []op.Tensor) { answer(7, 3, 2)(dst); dst[0].I64[:3][2] = 0 }, vector.Bound, "BUF-2] step 0: tokens: element 2"},
+		{"the absent result, through its slice", func(dst []op.Tensor) { answer(7, 3, 2)(dst); dst[2].F32[0] = 1 }, vector.Bound, "BUF-6] step 0: panic"},
+		{"the absent result, with a tensor of its own", func(dst []op.Tensor) { answer(7, 3, 2)(dst); dst[2] = op.New(op.F32) }, vector.Bound,
+			"BUF-2] step 0: score was written, and is absent in this call"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := generation(step, tt.compare).judge(func() op.Implementation { return tt.impl }, f32Formats)
+			switch {
+			case tt.says == "" && err != nil:
+				t.Error(err)
+			case tt.says != "" && (err == nil || !strings.Contains(err.Error(), tt.says)):
+				t.Errorf("got %v, want a failure that says %q", err, tt.says)
+			}
 		})
 	}
-	p, err := prepare("relu", c, op.Float32Format)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
 }
 
-// opens is an implementation by a function that is called for each kernel.
-type opens func(op.Spec) (op.Kernel, error)
-
-func (o opens) Open(s op.Spec) (op.Kernel, error) { return o(s) }
-
-// runs is a kernel by its Run.
-type runs func(dst, src []op.Tensor) error
-
-func (r runs) Run(dst, src []op.Tensor) error { return r(dst, src) }
-
-func identity(dst, src []op.Tensor) error {
-	copy(dst[0].F32, src[0].F32)
-	return nil
-}
-
-// says runs the case and wants a failure that says so; "" is none.
-func (p *prepared) says(t *testing.T, impl opens, want string) {
-	t.Helper()
-	_, err := p.judge(func() op.Implementation { return impl }, f32Formats)
-	if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
-		t.Errorf("got %v, want %q", err, want)
+func TestErrorsAboutNumbers(t *testing.T) {
+	p := generation(vector.Step{Error: "number"}, vector.Exact)
+	if err := p.rightKind(0, op.ErrNumber); err != nil {
+		t.Error(err)
 	}
-}
-
-// A kernel that remembers a tensor of an earlier step, and not what it held, is right until the caller uses its memory again.
-func TestKeptReferences(t *testing.T) {
-	p := traceOf(t, [2]float64{1, 1}, [2]float64{2, 1}, [2]float64{3, 2}) // each step gives what the one before was given
-	p.op = "attention.cached"                                             // a stateful op
-	keep := func(clone bool) opens {
-		return func(op.Spec) (op.Kernel, error) {
-			var last []float32
-			return runs(func(dst, src []op.Tensor) error {
-				if last == nil {
-					last = src[0].F32
-				}
-				copy(dst[0].F32, last)
-				if last = src[0].F32; clone {
-					last = append([]float32(nil), last...)
-				}
-				return nil
-			}), nil
-		}
+	if err := p.rightKind(0, op.ErrIndex); err == nil {
+		t.Error("an error about an index passes for one about a number")
 	}
-	p.says(t, keep(true), "")
-	p.says(t, keep(false), "BUF-7] step 1: y is right only while the tensors of earlier steps are left alone")
-	p.says(t, func(op.Spec) (op.Kernel, error) { return runs(identity), nil }, "ACT-1] step 1: y[0]: got 2, want 1")
-}
-
-// A function's kernel gives the same after it has done other work. What it keeps of that shows: a result, or what was summed up.
-func TestUsedKernels(t *testing.T) {
-	kernel := func(f func(runs int, kept *float32, x float32) float32) opens {
-		return func(op.Spec) (op.Kernel, error) {
-			var kept float32
-			n := 0
-			return runs(func(dst, src []op.Tensor) error {
-				dst[0].F32[0] = f(n, &kept, src[0].F32[0])
-				n++
-				return nil
-			}), nil
-		}
+	if len(kinds) != len(vector.ErrorKinds) {
+		t.Errorf("%d kinds of error, vectors have %d", len(kinds), len(vector.ErrorKinds))
 	}
-	p := traceOf(t, [2]float64{2, 2})
-	p.says(t, kernel(func(_ int, _ *float32, x float32) float32 { return x }), "")
-	p.says(t, kernel(func(n int, first *float32, x float32) float32 {
-		if n == 0 {
-			*first = x
-		}
-		return *first
-	}), "BUF-4] step 0: y[0]: 2 in one run, -2 in another")
-	sum := kernel(func(_ int, sum *float32, x float32) float32 { *sum += x; return *sum })
-	p.says(t, sum, "BUF-4] step 0: y[0]: 2 in one run, 0 in another")
-	p.once = true
-	p.says(t, sum, "")
-
-	steps := traceOf(t, [2]float64{2, 2}, [2]float64{3, 5})
-	steps.op = "attention.cached" // the Runs of a stateful op are the case's, and no others
-	steps.says(t, sum, "")
-}
-
-// What is supported once is supported always, alone and beside another kernel.
-func TestSupportedOnlyOnce(t *testing.T) {
-	for want, until := range map[string]int32{"BUF-4] step 0: supported the first time": 1, "BUF-5] step 0: supported alone": 3} {
-		var opened atomic.Int32
-		traceOf(t, [2]float64{1, 1}).says(t, func(op.Spec) (op.Kernel, error) {
-			if opened.Add(1) > until {
-				return nil, op.Unsupported("relu", "once is enough")
-			}
-			return runs(identity), nil
-		}, want)
-	}
-	_, err := traceOf(t, [2]float64{1, 1}).judge(func() op.Implementation {
-		return opens(func(op.Spec) (op.Kernel, error) { return nil, op.Unsupported("relu", "never") })
-	}, f32Formats)
-	if !errors.Is(err, op.ErrUnsupported) {
-		t.Errorf("never supported: got %v", err)
-	}
-}
-
-// The steps before one that is not supported are judged all the same.
-func TestWrongBeforeUnsupported(t *testing.T) {
-	for first, want := range map[float32]string{1: "unsupported: the second step", 9: "ACT-1] step 0: y[0]: got 9, want 1"} {
-		traceOf(t, [2]float64{1, 1}, [2]float64{2, 2}).says(t, func(op.Spec) (op.Kernel, error) {
-			steps := 0
-			return runs(func(dst, _ []op.Tensor) error {
-				if steps++; steps == 2 {
-					return op.Unsupported("relu", "the second step")
-				}
-				dst[0].F32[0] = first
-				return nil
-			}), nil
-		}, want)
-	}
-}
-
-// The neighbour works on other floats, all of them, and integers of sources, of the same shapes; the case's own stay.
-func TestOtherNumbers(t *testing.T) {
-	p := &prepared{
-		consts: []op.Tensor{op.Float32([]float32{1, 2, 3}, 3), {}, op.Int64([]int64{1, 2}, 2)},
-		src:    [][]op.Tensor{{op.Float64([]float64{4, 5}, 2), op.Int64([]int64{6, 8}, 2), op.Bools([]bool{true}, 1)}, {op.Float32([]float32{7, -7.5}, 2)}},
-	}
-	before := fmt.Sprint(p.consts, p.src)
-	other := p.withOtherNumbers()
-	if got := fmt.Sprint(p.consts, p.src); got != before {
-		t.Errorf("the case itself was changed: %s", got)
-	}
-	want := fmt.Sprint([]op.Tensor{op.Float32([]float32{-2, -3, -1}, 3), {}, op.Int64([]int64{1, 2}, 2)},
-		[][]op.Tensor{{op.Float64([]float64{-5, -4}, 2), op.Int64([]int64{8, 6}, 2), op.Bools([]bool{true}, 1)}, {op.Float32([]float32{7.5, -7}, 2)}})
-	if got := fmt.Sprint(other.consts, other.src); got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
-}
-
-// A trace's ratio is the largest of all its elements and steps.
-func TestLargestRatio(t *testing.T) {
-	u := op.Float32Format.UnitRoundoff()
-	for at := range 3 {
-		p := traceOf(t, [2]float64{1, 1}, [2]float64{1, 1}, [2]float64{1, 1})
-		for i := range p.Steps {
-			p.Steps[i].Dst[0].Want[0] += u / 8
-		}
-		p.Steps[at].Dst[0].Want[0] = 1 + u
-		worst, err := p.judge(func() op.Implementation {
-			return opens(func(op.Spec) (op.Kernel, error) { return runs(identity), nil })
-		}, f32Formats)
-		if err != nil || math.Abs(worst-0.5) > 0.001 { // lambda is 2
-			t.Errorf("step %d is half a bound off: ratio %v, %v", at, worst, err)
-		}
-	}
-}
-
-// An error that a case of one step wants may come from Open; in a trace the first steps must succeed.
-func TestErrorsOfOpen(t *testing.T) {
-	refuse := func(err error) opens { return func(op.Spec) (op.Kernel, error) { return nil, err } }
-	one, two := traceOf(t, [2]float64{1, 1}), traceOf(t, [2]float64{1, 1}, [2]float64{2, 2})
-	two.Steps[1].Error = "index"
-	two.says(t, refuse(op.ErrIndex), "BUF-6 ACT-1] step 0: Open: unexpected error")
-	two.Steps[0].Error = "index"
-	two.says(t, refuse(op.ErrIndex), "BUF-6 ACT-1] step 0: Open: unexpected error")
-	for kind, sentinel := range kinds {
-		one.Steps[0].Error = kind
-		want := ""
-		if kind != "shape" && kind != "attributes" && kind != "index" { // of numbers, positions and capacities Open knows nothing
-			want = "Open: unexpected error"
-		}
-		one.says(t, refuse(sentinel), want)
-	}
-	one.Steps[0].Error = "shape"
-	one.says(t, refuse(op.ErrIndex), "want an error about the shape, got: index")
-	one.Steps[0].Error = ""
-	one.says(t, refuse(op.ErrShape), "BUF-6 ACT-1] step 0: Open: unexpected error")
-}
-
-// closing is a kernel that does something when it is closed.
-type closing struct {
-	runs
-	close func()
-}
-
-func (c closing) Close() error {
-	c.close()
-	return nil
-}
-
-// Constants are the caller's until the end: Close may not change them either.
-func TestConstantsChangedByClose(t *testing.T) {
-	c := &vector.Case{ID: "embedding/close", Clauses: []string{"EMB-1"}, Attrs: json.RawMessage("{}"), Compare: vector.Exact,
-		Const: []vector.Input{{Name: "table", DType: op.F32, Type: "F32", Shape: []int{1, 1}, Data: op.Float32([]float32{5}, 1, 1)}},
-		Steps: []vector.Step{{
-			Src: []vector.Input{{Name: "ids", DType: op.I64, Type: "I64", Shape: []int{1}, Data: op.Int64([]int64{0}, 1)}},
-			Dst: []vector.Expect{{Name: "y", Shape: []int{1, 1}, Want: []float64{5}, Acc: []float64{0}, In: []float64{0}}},
-		}},
-	}
-	p, err := prepare("embedding", c, op.Float32Format)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for add, want := range map[float32]string{0: "", 1: "BUF-3] step 0: table[0 0] was changed"} {
-		p.says(t, func(s op.Spec) (op.Kernel, error) {
-			run := func(dst, _ []op.Tensor) error { dst[0].F32[0] = s.Const[0].F32[0]; return nil }
-			return closing{run, func() { s.Const[0].F32[0] += add }}, nil
-		}, want)
-	}
-}
-
-// Where the shapes are wrong there are destinations all the same, one for each result, of its type.
-func TestDestinationsOfWrongShapes(t *testing.T) {
-	dst := standIns("beam_search", op.Float32Format)
-	if len(dst) != 3 || dst[0].DType != op.I64 || dst[1].DType != op.I64 || dst[2].DType != op.F32 || dst[0].Len() != 1 || dst[2].Len() != 1 {
-		t.Errorf("got %v", dst)
-	}
-	if dst := standIns("beam_search", op.Float64Format); dst[2].DType != op.F64 {
-		t.Errorf("got %v for float64", dst[2])
-	}
-	wrong := traceOf(t, [2]float64{1, 1}).Case
-	wrong.Steps[0].Dst[0].Shape = []int{2}
-	if _, err := prepare("relu", wrong, op.Float32Format); !errors.Is(err, vector.ErrCorrupt) {
-		t.Errorf("a stored result of another shape: got %v, want ErrCorrupt", err)
-	}
-}
-
-// A panic is reported with the place where the kernel was.
-func TestPanicsSayWhere(t *testing.T) {
-	var none []float32
-	traceOf(t, [2]float64{1, 1}).says(t, func(op.Spec) (op.Kernel, error) {
-		return runs(func([]op.Tensor, []op.Tensor) error { none[3] = 1; return nil }), nil
-	}, "conformance.TestPanicsSayWhere")
 }
