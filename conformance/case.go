@@ -8,23 +8,22 @@ import (
 	"github.com/assaykit/assay/conformance/vector"
 )
 
-// prepared is a case with its tensors in the storage format of the implementation.
-type prepared struct {
+// opCase is a case of an op.
+type opCase struct {
+	op string
 	*vector.Case
-	op     string
-	consts []op.Tensor
-	src    [][]op.Tensor
-	dst    [][]op.Tensor // shapes only: what Run is to fill
-
-	once    bool // no replays
-	used    bool // the kernel does other work before each step
-	lenient bool // leave the tensors of past steps alone, to find out whether a kernel depends on them
 }
 
-// prepare makes a case's tensors and checks them against the op table. An error means that the vectors are corrupt.
-func prepare(opName string, c *vector.Case, storage op.Format) (*prepared, error) {
-	p := &prepared{Case: c, op: opName}
-	tensors := func(ins []vector.Input) []op.Tensor {
+// tensors are what a kernel is given for a case, in the storage format of the implementation.
+type tensors struct {
+	consts []op.Tensor
+	src    [][]op.Tensor // of each step
+	dst    [][]op.Tensor // shapes only: what Run is to fill
+}
+
+// tensorsIn makes a case's tensors in a storage format and checks them against the op table. An error means that the vectors are corrupt.
+func (c opCase) tensorsIn(storage op.Format) (tensors, error) {
+	convert := func(ins []vector.Input) []op.Tensor {
 		out := make([]op.Tensor, len(ins))
 		for i := range ins {
 			if ins[i].DType != 0 {
@@ -33,22 +32,27 @@ func prepare(opName string, c *vector.Case, storage op.Format) (*prepared, error
 		}
 		return out
 	}
-	p.consts = tensors(c.Const)
+	t := tensors{consts: convert(c.Const)}
 	for i, step := range c.Steps {
-		src := tensors(step.Src)
-		dst, err := op.Shapes(p.spec(p.consts), src, storage.DType())
+		src := convert(step.Src)
+		dst, err := op.Shapes(c.spec(t.consts), src, storage.DType())
 		if (step.Error == "shape" || step.Error == "attributes") && err != nil { // destinations are needed all the same, to hand to Run
-			dst, err = standIns(opName, storage), nil
+			dst, err = standIns(c.op, storage), nil
 		}
 		if err == nil {
 			err = agree(&step, dst)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%w: case %s, step %d: %w", vector.ErrCorrupt, c.ID, i, err)
+			return tensors{}, fmt.Errorf("%w: case %s, step %d: %w", vector.ErrCorrupt, c.ID, i, err)
 		}
-		p.src, p.dst = append(p.src, src), append(p.dst, dst)
+		t.src, t.dst = append(t.src, src), append(t.dst, dst)
 	}
-	return p, nil
+	return t, nil
+}
+
+// spec returns what a kernel of the case is opened with.
+func (c opCase) spec(consts []op.Tensor) op.Spec {
+	return op.Spec{Op: c.op, Attrs: slices.Clone(c.Attrs), Const: consts}
 }
 
 // standIns returns a destination for each of the op's results, where no shapes are right.
@@ -84,18 +88,21 @@ func agree(s *vector.Step, dst []op.Tensor) error {
 	return nil
 }
 
-// withOtherNumbers returns the case with other numbers: see otherNumbers. Integers among the constants stay, for Open checks them.
-func (p *prepared) withOtherNumbers() *prepared {
-	other := *p
-	other.consts = otherNumbers(p.consts)
-	for i, t := range p.consts {
-		other.consts[i].I64 = t.I64
+// inputs returns all constants and sources.
+func (t tensors) inputs() []op.Tensor {
+	return slices.Concat(append(slices.Clone(t.src), t.consts)...)
+}
+
+// others returns the tensors with other numbers: see otherNumbers. Integers among the constants stay, for Open checks them.
+func (t tensors) others() tensors {
+	other := tensors{consts: otherNumbers(t.consts), dst: t.dst}
+	for i, c := range t.consts {
+		other.consts[i].I64 = c.I64
 	}
-	other.src = nil
-	for _, src := range p.src {
+	for _, src := range t.src {
 		other.src = append(other.src, otherNumbers(src))
 	}
-	return &other
+	return other
 }
 
 // otherNumbers returns tensors with every number moved by one element, the first to the end, and floats negated. So ids stay ids of the

@@ -39,20 +39,20 @@ func TestDestinationsOfWrongShapes(t *testing.T) {
 	}
 	wrong := traceOf(t, [2]float64{1, 1}).Case
 	wrong.Steps[0].Dst[0].Shape = []int{2}
-	if _, err := prepare("relu", wrong, op.Float32Format); !errors.Is(err, vector.ErrCorrupt) {
+	if _, err := (opCase{"relu", wrong}).tensorsIn(op.Float32Format); !errors.Is(err, vector.ErrCorrupt) {
 		t.Errorf("a stored result of another shape: got %v, want ErrCorrupt", err)
 	}
 }
 
 // The neighbour works on other floats, all of them, and integers of sources, of the same shapes; the case's own stay.
 func TestOtherNumbers(t *testing.T) {
-	p := &prepared{
+	ts := tensors{
 		consts: []op.Tensor{op.Float32([]float32{1, 2, 3}, 3), {}, op.Int64([]int64{1, 2}, 2)},
 		src:    [][]op.Tensor{{op.Float64([]float64{4, 5}, 2), op.Int64([]int64{6, 8}, 2), op.Bools([]bool{true}, 1)}, {op.Float32([]float32{7, -7.5}, 2)}},
 	}
-	before := fmt.Sprint(p.consts, p.src)
-	other := p.withOtherNumbers()
-	if got := fmt.Sprint(p.consts, p.src); got != before {
+	before := fmt.Sprint(ts.consts, ts.src)
+	other := ts.others()
+	if got := fmt.Sprint(ts.consts, ts.src); got != before {
 		t.Errorf("the case itself was changed: %s", got)
 	}
 	want := fmt.Sprint([]op.Tensor{op.Float32([]float32{-2, -3, -1}, 3), {}, op.Int64([]int64{1, 2}, 2)},

@@ -3,6 +3,7 @@ package conformance
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"path"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/vector"
+	"github.com/assaykit/assay/golden"
 )
 
 // ErrNothingJudged is wrapped by the errors of runs that could not come to a verdict: no case was executed, or the vectors are corrupt.
@@ -24,30 +26,35 @@ var Profiles = map[string][]string{
 	"all":      op.Names(),
 }
 
-// selected is a case that the options admit.
-type selected struct {
-	op string
-	*vector.Case
+// choice says what is judged: the cases of the vectors that all of these admit.
+type choice struct {
+	vectors  *vector.Set // the embedded ones where it is nil
+	patterns []string    // of ops' names; none admits all
+	ids      []string    // of cases; none admits all
+	profile  string      // empty admits all
 }
 
-// selection returns the cases that the options admit, in the order of the files; an error where there are none.
-func (c *config) selection() ([]selected, error) {
+// cases returns the cases that the choice admits, in the order of the files; an error where there are none.
+func (c *choice) cases() ([]opCase, error) {
+	if err := c.valid(); err != nil {
+		return nil, err
+	}
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	var cases []selected
+	var cases []opCase
 	for _, f := range c.vectors.Files {
 		if !c.admits(f.Op) {
 			continue
 		}
 		for _, v := range f.Cases {
 			if len(c.ids) == 0 || slices.Contains(c.ids, v.ID) {
-				cases = append(cases, selected{f.Op, v})
+				cases = append(cases, opCase{f.Op, v})
 			}
 		}
 	}
 	for _, id := range c.ids {
-		if !slices.ContainsFunc(cases, func(s selected) bool { return s.ID == id }) {
+		if !slices.ContainsFunc(cases, func(o opCase) bool { return o.ID == id }) {
 			return nil, fmt.Errorf("%w: no case %q among the selected ops: list them with `assay vectors list`", ErrNothingJudged, id)
 		}
 	}
@@ -60,8 +67,30 @@ func (c *config) selection() ([]selected, error) {
 	return cases, nil
 }
 
+// narrowed reports whether the choice is of some ops or cases only.
+func (c *choice) narrowed() bool { return len(c.patterns)+len(c.ids) > 0 }
+
+// valid reports a pattern and a profile that mean nothing, and reads the embedded vectors where no others are given.
+func (c *choice) valid() error {
+	for _, p := range c.patterns {
+		if _, err := path.Match(p, ""); err != nil {
+			return fmt.Errorf("%w: op pattern %q: %w", ErrNothingJudged, p, err)
+		}
+	}
+	if _, ok := Profiles[c.profile]; c.profile != "" && !ok {
+		return fmt.Errorf("%w: profile %q: want %s", ErrNothingJudged, c.profile, strings.Join(slices.Sorted(maps.Keys(Profiles)), ", "))
+	}
+	if c.vectors == nil {
+		var err error
+		if c.vectors, err = golden.Load(); err != nil {
+			return fmt.Errorf("%w: %w", ErrNothingJudged, err)
+		}
+	}
+	return nil
+}
+
 // complete reports a pattern that matches no op, and an op of the profile that has no case: neither must pass unseen.
-func (c *config) complete() error {
+func (c *choice) complete() error {
 	has := func(match func(name string) bool) bool {
 		return slices.ContainsFunc(c.vectors.Files, func(f *vector.File) bool { return match(f.Op) && len(f.Cases) > 0 })
 	}
@@ -70,7 +99,7 @@ func (c *config) complete() error {
 			return fmt.Errorf("%w: no case matches op %q: the ops are %s", ErrNothingJudged, p, strings.Join(op.Names(), ", "))
 		}
 	}
-	if len(c.patterns)+len(c.ids) > 0 {
+	if c.narrowed() {
 		return nil
 	}
 	for _, name := range Profiles[c.profile] {
@@ -81,7 +110,7 @@ func (c *config) complete() error {
 	return nil
 }
 
-func (c *config) admits(name string) bool {
+func (c *choice) admits(name string) bool {
 	if c.profile != "" && !slices.Contains(Profiles[c.profile], name) {
 		return false
 	}
@@ -96,22 +125,22 @@ var errNotApplicable = errors.New("not applicable")
 
 // applies reports why a case says nothing about the declared formats: its inputs are outside their range, or its bounds are so wide in
 // them that zeros would pass (SPEC.md, A.10).
-func (p *prepared) applies(f op.Formats) error {
-	if !p.fits(f.Storage) {
+func (c opCase) applies(t tensors, f op.Formats) error {
+	if !t.fit(f.Storage) {
 		return fmt.Errorf("%w: inputs are outside the range of %s", errNotApplicable, f.Storage)
 	}
-	if err := p.decides(f); err != nil {
+	if err := c.decides(t, f); err != nil {
 		return err
 	}
-	if p.Compare != vector.Bound {
+	if c.Compare != vector.Bound {
 		return nil
 	}
-	for i := range p.Steps {
-		for _, e := range slices.Concat(p.Steps[i].Results()...) {
-			t := tolerance{&e, p.Compare, f}
+	for i := range c.Steps {
+		for _, e := range slices.Concat(c.Steps[i].Results()...) {
+			tol := tolerance{&e, c.Compare, f}
 			var bounds, wants float64
 			for j, want := range e.Want {
-				if b := t.bound(j); !math.IsNaN(want) && !math.IsInf(want, 0) && !math.IsInf(b, 0) {
+				if b := tol.bound(j); !math.IsNaN(want) && !math.IsInf(want, 0) && !math.IsInf(b, 0) {
 					bounds += b * b
 					wants += want * want
 				}
@@ -124,13 +153,13 @@ func (p *prepared) applies(f op.Formats) error {
 	return nil
 }
 
-// fits reports whether the format can hold the inputs. One with the range of float32 can, for what is subnormal in float32 is so there.
-func (p *prepared) fits(f op.Format) bool {
+// fit reports whether the format can hold the inputs. One with the range of float32 can, for what is subnormal in float32 is so there.
+func (t tensors) fit(f op.Format) bool {
 	if f.SmallestNormal() <= op.Float32Format.SmallestNormal() {
 		return true
 	}
-	for _, t := range slices.Concat(append(slices.Clone(p.src), p.consts)...) {
-		for _, x := range t.F32 {
+	for _, in := range t.inputs() {
+		for _, x := range in.F32 {
 			if a := math.Abs(float64(x)); a != 0 && a < f.SmallestNormal() || a > f.Max() && !math.IsInf(a, 1) {
 				return false
 			}
@@ -141,21 +170,21 @@ func (p *prepared) fits(f op.Format) bool {
 
 // decides reports why tokens that floats decide may be others in the declared formats: formats narrower than float32 round the inputs
 // before anything is compared, or decide in an arithmetic for which the cases keep no distance (SPEC.md, A.11).
-func (p *prepared) decides(f op.Formats) error {
-	tokens := slices.ContainsFunc(p.Steps, func(s vector.Step) bool {
+func (c opCase) decides(t tensors, f op.Formats) error {
+	tokens := slices.ContainsFunc(c.Steps, func(s vector.Step) bool {
 		return slices.ContainsFunc(s.Dst, func(e vector.Expect) bool { return e.Integers() })
 	})
 	if !tokens {
 		return nil
 	}
-	for _, t := range slices.Concat(append(slices.Clone(p.src), p.consts)...) {
-		for _, x := range t.F32 {
+	for _, in := range t.inputs() {
+		for _, x := range in.F32 {
 			if y := f.Storage.Round(float64(x)); y != float64(x) && x == x {
 				return fmt.Errorf("%w: %s rounds the inputs by which tokens are chosen", errNotApplicable, f.Storage)
 			}
 		}
 	}
-	if p.Compare != vector.Exact && f.Accumulate.UnitRoundoff() > op.Float32Format.UnitRoundoff() {
+	if c.Compare != vector.Exact && f.Accumulate.UnitRoundoff() > op.Float32Format.UnitRoundoff() {
 		return fmt.Errorf("%w: tokens may be others in %s arithmetic", errNotApplicable, f.Accumulate)
 	}
 	return nil

@@ -38,13 +38,13 @@ func TestTokensInNarrowFormats(t *testing.T) {
 		{"integers alone", nil, tokens, vector.Exact, formats(op.BFloat16Format, op.BFloat16Format), ""},
 		{"no tokens", long, floats, vector.Bound, formats(op.BFloat16Format, op.Float32Format), ""},
 	} {
-		p := &prepared{Case: &vector.Case{Compare: tt.compare, Attrs: json.RawMessage("{}"), Steps: []vector.Step{{Dst: tt.dst}}}}
+		c := opCase{Case: &vector.Case{Compare: tt.compare, Attrs: json.RawMessage("{}"), Steps: []vector.Step{{Dst: tt.dst}}}}
 		src := op.Int64([]int64{1}, 1)
 		if tt.x != nil {
 			src = op.Float32(tt.x, len(tt.x))
 		}
-		for _, where := range []*prepared{{Case: p.Case, src: [][]op.Tensor{{src}}}, {Case: p.Case, consts: []op.Tensor{src}}} {
-			err := where.applies(tt.formats)
+		for _, where := range []tensors{{src: [][]op.Tensor{{src}}}, {consts: []op.Tensor{src}}} {
+			err := c.applies(where, tt.formats)
 			if tt.says == "" && err != nil || tt.says != "" && (!errors.Is(err, errNotApplicable) || !strings.Contains(err.Error(), tt.says)) {
 				t.Errorf("%s: got %v, want %q", tt.name, err, tt.says)
 			}
@@ -71,12 +71,12 @@ func TestBoundsThatSayNothing(t *testing.T) {
 		for range tt.want {
 			e.Acc = append(e.Acc, tt.bound/(lambda*u))
 		}
-		p := &prepared{Case: &vector.Case{Compare: vector.Bound, Steps: []vector.Step{{Dst: []vector.Expect{e}}}}}
-		if err := p.applies(f32Formats); (err == nil) != tt.ok {
+		c := opCase{Case: &vector.Case{Compare: vector.Bound, Steps: []vector.Step{{Dst: []vector.Expect{e}}}}}
+		if err := c.applies(tensors{}, f32Formats); (err == nil) != tt.ok {
 			t.Errorf("%s: got %v, want it to apply: %v", tt.name, err, tt.ok)
 		}
-		p.Compare = vector.Finite
-		if err := p.applies(f32Formats); err != nil {
+		c.Compare = vector.Finite
+		if err := c.applies(tensors{}, f32Formats); err != nil {
 			t.Errorf("%s, by kind: %v", tt.name, err)
 		}
 	}
@@ -88,11 +88,11 @@ func TestFits(t *testing.T) {
 		0: true, 0x1p-14: true, -0x1p-14: true, 0x1p-15: false, -0x1p-15: false, 65504: true, -65504: true, 65536: false, -65536: false,
 		math.Inf(1): true, math.Inf(-1): true, math.NaN(): true,
 	} {
-		p := &prepared{consts: []op.Tensor{op.Float32([]float32{1, float32(x)}, 2)}}
-		if got := p.fits(op.Float16Format); got != want {
+		ts := tensors{consts: []op.Tensor{op.Float32([]float32{1, float32(x)}, 2)}}
+		if got := ts.fit(op.Float16Format); got != want {
 			t.Errorf("%v fits float16: %v, want %v", x, got, want)
 		}
-		if !p.fits(op.BFloat16Format) || !p.fits(op.Float32Format) {
+		if !ts.fit(op.BFloat16Format) || !ts.fit(op.Float32Format) {
 			t.Errorf("%v does not fit a format of the range of float32", x)
 		}
 	}

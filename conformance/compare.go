@@ -20,12 +20,7 @@ type tolerance struct {
 	formats op.Formats
 }
 
-// bound returns how far element i may be from its wanted value:
-//
-//	lambda (u_acc G_acc + u_sto (|want| + G_in)) + eta * smallest normal
-//
-// where G_in, the effect of rounding inputs and stored intermediates, counts only in formats narrower than float32, in which the inputs
-// are given. In exact cases it is one ulp of the coarser of the two formats.
+// bound returns how far element i may be from its wanted value. In exact cases it is one ulp of the coarser of the two formats.
 func (t tolerance) bound(i int) float64 {
 	storage := t.formats.Storage
 	want := t.expect.Want[i]
@@ -35,11 +30,21 @@ func (t tolerance) bound(i int) float64 {
 	case vector.Finite:
 		return math.Inf(1)
 	}
+	return boundOf(want, t.expect.Acc[i], t.expect.In[i], t.expect.Eta, t.formats)
+}
+
+// boundOf returns the bound that an element's gauges give in two formats (SPEC.md, appendix A):
+//
+//	lambda (u_acc acc + u_sto (|want| + in)) + eta * smallest normal
+//
+// where in, the effect of rounding inputs and stored intermediates, counts only in formats narrower than float32, in which the inputs are
+// given.
+func boundOf(want, acc, in, eta float64, f op.Formats) float64 {
 	g := math.Abs(want)
-	if storage.UnitRoundoff() > op.Float32Format.UnitRoundoff() {
-		g += t.expect.In[i]
+	if f.Storage.UnitRoundoff() > op.Float32Format.UnitRoundoff() {
+		g += in
 	}
-	return lambda*(t.formats.Accumulate.UnitRoundoff()*t.expect.Acc[i]+storage.UnitRoundoff()*g) + t.expect.Eta*storage.SmallestNormal()
+	return lambda*(f.Accumulate.UnitRoundoff()*acc+f.Storage.UnitRoundoff()*g) + eta*f.Storage.SmallestNormal()
 }
 
 // judge compares element i with what is wanted. ratio is |got - want| / bound, 0 for a perfect match and +Inf where the kinds differ; why

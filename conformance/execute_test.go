@@ -12,8 +12,8 @@ import (
 	"github.com/assaykit/assay/conformance/vector"
 )
 
-// traceOf is a case of relu with these steps, as it is made ready for an implementation in float32.
-func traceOf(t *testing.T, steps ...[2]float64) *prepared {
+// traceOf is a trace of a case of relu with these steps, for an implementation in float32.
+func traceOf(t *testing.T, steps ...[2]float64) trace {
 	t.Helper()
 	c := &vector.Case{ID: "relu/trace", Clauses: []string{"ACT-1"}, Attrs: json.RawMessage("{}"), Compare: vector.Bound}
 	for _, s := range steps {
@@ -22,11 +22,16 @@ func traceOf(t *testing.T, steps ...[2]float64) *prepared {
 			Dst: []vector.Expect{{Name: "y", Shape: []int{1}, Want: []float64{s[1]}, Acc: []float64{0}, In: []float64{0}}},
 		})
 	}
-	p, err := prepare("relu", c, op.Float32Format)
+	return ready(t, opCase{"relu", c})
+}
+
+func ready(t *testing.T, c opCase) trace {
+	t.Helper()
+	ts, err := c.tensorsIn(op.Float32Format)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p
+	return trace{opCase: c, tensors: ts}
 }
 
 // opens is an implementation by a function that is called for each kernel.
@@ -44,10 +49,11 @@ func identity(dst, src []op.Tensor) error {
 	return nil
 }
 
-// says runs the case and wants a failure that says so; "" is none.
-func (p *prepared) says(t *testing.T, impl opens, want string) {
+// says executes the case, with replays, and wants a failure that says so; "" is none.
+func says(t *testing.T, tr trace, impl opens, want string) {
 	t.Helper()
-	_, err := p.judge(func() op.Implementation { return impl }, f32Formats)
+	tr.impl = impl
+	_, err := execute(tr, f32Formats, false)
 	if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 		t.Errorf("got %v, want %q", err, want)
 	}
@@ -72,9 +78,9 @@ func TestKeptReferences(t *testing.T) {
 			}), nil
 		}
 	}
-	p.says(t, keep(true), "")
-	p.says(t, keep(false), "BUF-7] step 1: y is right only while the tensors of earlier steps are left alone")
-	p.says(t, func(op.Spec) (op.Kernel, error) { return runs(identity), nil }, "ACT-1] step 1: y[0]: got 2, want 1")
+	says(t, p, keep(true), "")
+	says(t, p, keep(false), "BUF-7] step 1: y is right only while the tensors of earlier steps are left alone")
+	says(t, p, func(op.Spec) (op.Kernel, error) { return runs(identity), nil }, "ACT-1] step 1: y[0]: got 2, want 1")
 }
 
 // A function's kernel gives the same after it has done other work. What it keeps of that shows: a result, or what was summed up.
@@ -91,37 +97,39 @@ func TestUsedKernels(t *testing.T) {
 		}
 	}
 	p := traceOf(t, [2]float64{2, 2})
-	p.says(t, kernel(func(_ int, _ *float32, x float32) float32 { return x }), "")
-	p.says(t, kernel(func(n int, first *float32, x float32) float32 {
+	says(t, p, kernel(func(_ int, _ *float32, x float32) float32 { return x }), "")
+	says(t, p, kernel(func(n int, first *float32, x float32) float32 {
 		if n == 0 {
 			*first = x
 		}
 		return *first
 	}), "BUF-4] step 0: y[0]: 2 in one run, -2 in another")
 	sum := kernel(func(_ int, sum *float32, x float32) float32 { *sum += x; return *sum })
-	p.says(t, sum, "BUF-4] step 0: y[0]: 2 in one run, 0 in another")
-	p.once = true
-	p.says(t, sum, "")
+	says(t, p, sum, "BUF-4] step 0: y[0]: 2 in one run, 0 in another")
+	p.impl = sum
+	if _, err := execute(p, f32Formats, true); err != nil {
+		t.Errorf("once: %v", err)
+	}
 
 	steps := traceOf(t, [2]float64{2, 2}, [2]float64{3, 5})
 	steps.op = "attention.cached" // the Runs of a stateful op are the case's, and no others
-	steps.says(t, sum, "")
+	says(t, steps, sum, "")
 }
 
 // What is supported once is supported always, alone and beside another kernel.
 func TestSupportedOnlyOnce(t *testing.T) {
 	for want, until := range map[string]int32{"BUF-4] step 0: supported the first time": 1, "BUF-5] step 0: supported alone": 3} {
 		var opened atomic.Int32
-		traceOf(t, [2]float64{1, 1}).says(t, func(op.Spec) (op.Kernel, error) {
+		says(t, traceOf(t, [2]float64{1, 1}), func(op.Spec) (op.Kernel, error) {
 			if opened.Add(1) > until {
 				return nil, op.Unsupported("relu", "once is enough")
 			}
 			return runs(identity), nil
 		}, want)
 	}
-	_, err := traceOf(t, [2]float64{1, 1}).judge(func() op.Implementation {
-		return opens(func(op.Spec) (op.Kernel, error) { return nil, op.Unsupported("relu", "never") })
-	}, f32Formats)
+	never := traceOf(t, [2]float64{1, 1})
+	never.impl = opens(func(op.Spec) (op.Kernel, error) { return nil, op.Unsupported("relu", "never") })
+	_, err := execute(never, f32Formats, false)
 	if !errors.Is(err, op.ErrUnsupported) {
 		t.Errorf("never supported: got %v", err)
 	}
@@ -130,7 +138,7 @@ func TestSupportedOnlyOnce(t *testing.T) {
 // The steps before one that is not supported are judged all the same.
 func TestWrongBeforeUnsupported(t *testing.T) {
 	for first, want := range map[float32]string{1: "unsupported: the second step", 9: "ACT-1] step 0: y[0]: got 9, want 1"} {
-		traceOf(t, [2]float64{1, 1}, [2]float64{2, 2}).says(t, func(op.Spec) (op.Kernel, error) {
+		says(t, traceOf(t, [2]float64{1, 1}, [2]float64{2, 2}), func(op.Spec) (op.Kernel, error) {
 			steps := 0
 			return runs(func(dst, _ []op.Tensor) error {
 				if steps++; steps == 2 {
@@ -152,9 +160,8 @@ func TestLargestRatio(t *testing.T) {
 			p.Steps[i].Dst[0].Want[0] += u / 8
 		}
 		p.Steps[at].Dst[0].Want[0] = 1 + u
-		worst, err := p.judge(func() op.Implementation {
-			return opens(func(op.Spec) (op.Kernel, error) { return runs(identity), nil })
-		}, f32Formats)
+		p.impl = opens(func(op.Spec) (op.Kernel, error) { return runs(identity), nil })
+		worst, err := execute(p, f32Formats, false)
 		if err != nil || math.Abs(worst-0.5) > 0.001 { // lambda is 2
 			t.Errorf("step %d is half a bound off: ratio %v, %v", at, worst, err)
 		}
@@ -166,21 +173,21 @@ func TestErrorsOfOpen(t *testing.T) {
 	refuse := func(err error) opens { return func(op.Spec) (op.Kernel, error) { return nil, err } }
 	one, two := traceOf(t, [2]float64{1, 1}), traceOf(t, [2]float64{1, 1}, [2]float64{2, 2})
 	two.Steps[1].Error = "index"
-	two.says(t, refuse(op.ErrIndex), "BUF-6 ACT-1] step 0: Open: unexpected error")
+	says(t, two, refuse(op.ErrIndex), "BUF-6 ACT-1] step 0: Open: unexpected error")
 	two.Steps[0].Error = "index"
-	two.says(t, refuse(op.ErrIndex), "BUF-6 ACT-1] step 0: Open: unexpected error")
+	says(t, two, refuse(op.ErrIndex), "BUF-6 ACT-1] step 0: Open: unexpected error")
 	for kind, sentinel := range kinds {
 		one.Steps[0].Error = kind
 		want := ""
 		if kind != "shape" && kind != "attributes" && kind != "index" { // of numbers, positions and capacities Open knows nothing
 			want = "Open: unexpected error"
 		}
-		one.says(t, refuse(sentinel), want)
+		says(t, one, refuse(sentinel), want)
 	}
 	one.Steps[0].Error = "shape"
-	one.says(t, refuse(op.ErrIndex), "want an error about the shape, got: index")
+	says(t, one, refuse(op.ErrIndex), "want an error about the shape, got: index")
 	one.Steps[0].Error = ""
-	one.says(t, refuse(op.ErrShape), "BUF-6 ACT-1] step 0: Open: unexpected error")
+	says(t, one, refuse(op.ErrShape), "BUF-6 ACT-1] step 0: Open: unexpected error")
 }
 
 // closing is a kernel that does something when it is closed.
@@ -203,12 +210,9 @@ func TestConstantsChangedByClose(t *testing.T) {
 			Dst: []vector.Expect{{Name: "y", Shape: []int{1, 1}, Want: []float64{5}, Acc: []float64{0}, In: []float64{0}}},
 		}},
 	}
-	p, err := prepare("embedding", c, op.Float32Format)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := ready(t, opCase{"embedding", c})
 	for add, want := range map[float32]string{0: "", 1: "BUF-3] step 0: table[0 0] was changed"} {
-		p.says(t, func(s op.Spec) (op.Kernel, error) {
+		says(t, p, func(s op.Spec) (op.Kernel, error) {
 			run := func(dst, _ []op.Tensor) error { dst[0].F32[0] = s.Const[0].F32[0]; return nil }
 			return closing{run, func() { s.Const[0].F32[0] += add }}, nil
 		}, want)
@@ -218,7 +222,7 @@ func TestConstantsChangedByClose(t *testing.T) {
 // A panic is reported with the place where the kernel was.
 func TestPanicsSayWhere(t *testing.T) {
 	var none []float32
-	traceOf(t, [2]float64{1, 1}).says(t, func(op.Spec) (op.Kernel, error) {
+	says(t, traceOf(t, [2]float64{1, 1}), func(op.Spec) (op.Kernel, error) {
 		return runs(func([]op.Tensor, []op.Tensor) error { none[3] = 1; return nil }), nil
 	}, "conformance.TestPanicsSayWhere")
 }

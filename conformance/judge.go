@@ -44,14 +44,15 @@ func (f *Failure) Error() string {
 	return s + f.Detail
 }
 
-func (p *prepared) fail(step int, clause, format string, args ...any) *Failure {
-	return &Failure{Case: p.ID, Clauses: []string{clause}, Step: step, Detail: fmt.Sprintf(format, args...)}
+// fail is the failure of a case that violates a clause of BUF.
+func (c opCase) fail(step int, clause, format string, args ...any) *Failure {
+	return &Failure{Case: c.ID, Clauses: []string{clause}, Step: step, Detail: fmt.Sprintf(format, args...)}
 }
 
 // unexpected is the failure of a case that the kernel refuses: BUF-6, and the clauses that it refuses to compute.
-func (p *prepared) unexpected(step int, where string, err error) *Failure {
-	f := p.fail(step, clauseReturns, "%s: unexpected error: %v", where, err)
-	f.Clauses = append(f.Clauses, p.Clauses...)
+func (c opCase) unexpected(step int, where string, err error) *Failure {
+	f := c.fail(step, clauseReturns, "%s: unexpected error: %v", where, err)
+	f.Clauses = append(f.Clauses, c.Clauses...)
 	return f
 }
 
@@ -62,36 +63,78 @@ var kinds = map[string]error{
 }
 
 // rightKind reports an error that says of itself that it is of another kind than the step wants. One that wraps no sentinel passes.
-func (p *prepared) rightKind(step int, err error) error {
-	want := p.Steps[step].Error
+func (c opCase) rightKind(step int, err error) error {
+	want := c.Steps[step].Error
 	if errors.Is(err, kinds[want]) {
 		return nil
 	}
 	for _, sentinel := range kinds {
 		if errors.Is(err, sentinel) {
-			return &Failure{Case: p.ID, Clauses: p.Clauses, Step: step, Detail: fmt.Sprintf("want an error about the %s, got: %v", want, err)}
+			return &Failure{Case: c.ID, Clauses: c.Clauses, Step: step, Detail: fmt.Sprintf("want an error about the %s, got: %v", want, err)}
 		}
 	}
 	return nil
 }
 
 // checkInputs compares inputs with what was put there, their guards, and the shapes that the kernel was shown.
-func (p *prepared) checkInputs(step int, role op.Role, after []arena, shown, before []op.Tensor) error {
-	names := argNames(p.op, role)
+func (c opCase) checkInputs(step int, role op.Role, after []arena, shown, before []op.Tensor) error {
+	names := argNames(c.op, role)
 	for i := range after {
 		if err := after[i].checkGuards(names[i]); err != nil {
-			return p.fail(step, clauseOutside, "%v", err)
+			return c.fail(step, clauseOutside, "%v", err)
 		}
 		if !slices.Equal(shown[i].Shape, before[i].Shape) {
-			return p.fail(step, clauseUnchanged, "the shape of %s was changed from %v to %v", names[i], before[i].Shape, shown[i].Shape)
+			return c.fail(step, clauseUnchanged, "the shape of %s was changed from %v to %v", names[i], before[i].Shape, shown[i].Shape)
 		}
 		if at := differ(after[i].Tensor, before[i]); at >= 0 {
-			return p.fail(step, clauseUnchanged, "%s%v was changed", names[i], unravel(at, before[i].Shape))
+			return c.fail(step, clauseUnchanged, "%s%v was changed", names[i], unravel(at, before[i].Shape))
 		}
 	}
 	return nil
 }
 
+// checkOutside reports what a step wrote outside the destinations that it was given, or to one that is absent.
+func (c opCase) checkOutside(step int, out []arena, shown []op.Tensor) error {
+	names := argNames(c.op, op.Dst)
+	for i := range out {
+		if err := out[i].checkGuards(names[i]); err != nil {
+			return c.fail(step, clauseOutside, "%v", err)
+		}
+		if !out[i].Present() && shown[i].Present() {
+			return c.fail(step, clauseOutside, "%s was written, and is absent in this call", names[i])
+		}
+	}
+	return nil
+}
+
+// checkReturn holds what Run returned to what the step wants: no error, or one of a kind.
+func (c opCase) checkReturn(step int, err error) error {
+	want := c.Steps[step].Error
+	switch {
+	case errors.Is(err, op.ErrUnsupported):
+		return err
+	case err != nil && want == "":
+		return c.unexpected(step, "Run", err)
+	case err == nil && want != "":
+		return &Failure{Case: c.ID, Clauses: c.Clauses, Step: step, Detail: "Run: want an error about the " + want + ", got none"}
+	case err != nil:
+		return c.rightKind(step, err)
+	}
+	return nil
+}
+
+// checkWritten reports an element of a result that a step did not write.
+func (c opCase) checkWritten(step int, out []arena) error {
+	names := argNames(c.op, op.Dst)
+	for i := range out {
+		if err := out[i].checkWritten(names[i]); err != nil {
+			return c.fail(step, clauseWritten, "%v", err)
+		}
+	}
+	return nil
+}
+
+// argNames returns the names of an op's arguments of a role.
 func argNames(opName string, role op.Role) []string {
 	args, _ := op.Arguments(opName)
 	var names []string
@@ -103,26 +146,26 @@ func argNames(opName string, role op.Role) []string {
 	return names
 }
 
-// compare holds the results of a trace to the vectors. It returns the largest ratio of error to bound.
-func (p *prepared) compare(results [][]op.Tensor, formats op.Formats) (worst float64, f *Failure) {
+// verdict holds the results of a trace to the vectors. It returns the largest ratio of error to bound.
+func (c opCase) verdict(results [][]op.Tensor, formats op.Formats) (worst float64, f *Failure) {
 	for step, out := range results {
-		ratio, m := p.compareStep(&p.Steps[step], out, formats)
+		ratio, m := c.verdictOfStep(&c.Steps[step], out, formats)
 		if m != nil {
-			return ratio, &Failure{Case: p.ID, Clauses: p.Clauses, Step: step, Mismatch: m}
+			return ratio, &Failure{Case: c.ID, Clauses: c.Clauses, Step: step, Mismatch: m}
 		}
 		worst = max(worst, ratio)
 	}
 	return worst, nil
 }
 
-// compareStep accepts results that are all those of one list; where there are several lists, the mismatch is that with the first.
-func (p *prepared) compareStep(s *vector.Step, out []op.Tensor, formats op.Formats) (worst float64, first *Mismatch) {
+// verdictOfStep accepts results that are all those of one list; where there are several lists, the mismatch is that with the first.
+func (c opCase) verdictOfStep(s *vector.Step, out []op.Tensor, formats op.Formats) (worst float64, first *Mismatch) {
 	lists := s.Results()
 	for n, list := range lists {
 		ratio, m := 0.0, (*Mismatch)(nil)
 		for i := 0; i < len(out) && m == nil; i++ {
 			var r float64
-			r, m = compareTensor(tolerance{&list[i], p.Compare, formats}, out[i])
+			r, m = compareTensor(tolerance{&list[i], c.Compare, formats}, out[i])
 			ratio = max(ratio, r)
 		}
 		switch {
@@ -138,15 +181,16 @@ func (p *prepared) compareStep(s *vector.Step, out []op.Tensor, formats op.Forma
 	return worst, first
 }
 
-func (p *prepared) sameBits(a, b [][]op.Tensor, clause string) error {
+// sameBits reports where the results of two traces differ.
+func (c opCase) sameBits(a, b [][]op.Tensor, clause string) error {
 	if len(a) != len(b) {
-		return p.fail(0, clause, "%d steps in one run, %d in another", len(a), len(b))
+		return c.fail(0, clause, "%d steps in one run, %d in another", len(a), len(b))
 	}
 	for step := range a {
 		for i := range a[step] {
 			x, y := a[step][i], b[step][i]
 			if at := differ(x, y); at >= 0 {
-				return p.fail(step, clause, "%s%v: %v in one run, %v in another", p.Steps[step].Dst[i].Name, unravel(at, x.Shape), x.At(at), y.At(at))
+				return c.fail(step, clause, "%s%v: %v in one run, %v in another", c.Steps[step].Dst[i].Name, unravel(at, x.Shape), x.At(at), y.At(at))
 			}
 		}
 	}

@@ -20,12 +20,13 @@ func generated(a, b int64, length int64) []vector.Expect {
 
 // generation is a case with such results, made by hand: it borrows the names of an op's results, and its kernels are not opened by the op
 // table.
-func generation(s vector.Step, compare vector.Compare) *prepared {
-	return &prepared{
-		Case: &vector.Case{ID: "gpt.generate/case", Clauses: []string{"DEC-1"}, Attrs: json.RawMessage("{}"), Compare: compare, Steps: []vector.Step{s}},
-		op:   "gpt.generate",
-		src:  [][]op.Tensor{{op.Int64([]int64{1}, 1), {}}},
-		dst:  [][]op.Tensor{{op.New(op.I64, 2), op.New(op.I64), {}}},
+func generation(s vector.Step, compare vector.Compare) trace {
+	return trace{
+		opCase: opCase{"gpt.generate", &vector.Case{ID: "gpt.generate/case", Clauses: []string{"DEC-1"}, Attrs: json.RawMessage("{}"), Compare: compare, Steps: []vector.Step{s}}},
+		tensors: tensors{
+			src: [][]op.Tensor{{op.Int64([]int64{1}, 1), {}}},
+			dst: [][]op.Tensor{{op.New(op.I64, 2), op.New(op.I64), {}}},
+		},
 	}
 }
 
@@ -64,7 +65,9 @@ func TestIntegersAlternativesAndAbsentResults(t *testing.T) {
 			"BUF-2] step 0: score was written, and is absent in this call"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := generation(step, tt.compare).judge(func() op.Implementation { return tt.impl }, f32Formats)
+			tr := generation(step, tt.compare)
+			tr.impl = tt.impl
+			_, err := execute(tr, f32Formats, false)
 			switch {
 			case tt.says == "" && err != nil:
 				t.Error(err)

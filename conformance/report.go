@@ -61,18 +61,20 @@ type Coverage struct {
 	Missing []string `json:"missing"`
 }
 
-func newReport(c *config, f op.Formats) *Report {
+// newReport returns a report on nothing yet. Once: the cases are not replayed.
+func newReport(c *choice, once bool, f op.Formats) *Report {
 	buffers := bufferClauses
-	if c.once {
+	if once {
 		buffers = slices.DeleteFunc(slices.Clone(buffers), func(id string) bool { return id == clauseReplay || id == clauseConcurrent })
 	}
-	return &Report{Formats: f, buffers: buffers, narrowed: len(c.patterns)+len(c.ids) > 0, allClauses: c.vectors.Manifest.Clauses,
+	return &Report{Formats: f, buffers: buffers, narrowed: c.narrowed(), allClauses: c.vectors.Manifest.Clauses,
 		covered: map[string]bool{}, Skipped: []Skip{}, Worst: []Worst{}, EndToEnd: []Worst{}, Failures: []*Failure{}}
 }
 
-func (r *Report) add(s selected, worst float64, err error) {
+// add counts a case that was executed, or was to be: its largest ratio of error to bound, and what it ended with.
+func (r *Report) add(c opCase, worst float64, err error) {
 	if errors.Is(err, op.ErrUnsupported) || errors.Is(err, errNotApplicable) {
-		r.skip(s.op, err)
+		r.skip(c.op, err)
 		return
 	}
 	r.Cases++
@@ -82,27 +84,27 @@ func (r *Report) add(s selected, worst float64, err error) {
 		r.Passed++
 	default:
 		if !errors.As(err, &f) {
-			f = &Failure{Case: s.ID, Clauses: s.Clauses, Detail: err.Error()}
+			f = &Failure{Case: c.ID, Clauses: c.Clauses, Detail: err.Error()}
 		}
 		r.Failed++
 		r.Failures = append(r.Failures, f)
 	}
-	i := slices.IndexFunc(r.Worst, func(w Worst) bool { return w.Op == s.op })
+	i := slices.IndexFunc(r.Worst, func(w Worst) bool { return w.Op == c.op })
 	if i < 0 {
 		i = len(r.Worst)
-		r.Worst = append(r.Worst, Worst{Op: s.op, Exact: true})
+		r.Worst = append(r.Worst, Worst{Op: c.op, Exact: true})
 	}
 	w := &r.Worst[i]
 	w.cases++
-	if bounded(s.Case) {
+	if bounded(c.Case) {
 		if w.Exact = false; err == nil && (w.Case == "" || worst > float64(w.Ratio)) {
-			w.Case, w.Ratio = s.ID, Number(worst)
+			w.Case, w.Ratio = c.ID, Number(worst)
 		}
 	}
-	if err == nil && slices.Contains(s.Flags, endToEnd) {
-		r.EndToEnd = append(r.EndToEnd, Worst{Op: s.op, Case: s.ID, Ratio: Number(worst)})
+	if err == nil && slices.Contains(c.Flags, endToEnd) {
+		r.EndToEnd = append(r.EndToEnd, Worst{Op: c.op, Case: c.ID, Ratio: Number(worst)})
 	}
-	for _, clause := range append(slices.Clone(s.Clauses), r.buffers...) {
+	for _, clause := range append(slices.Clone(c.Clauses), r.buffers...) {
 		if !slices.Contains(w.clauses, clause) && !slices.Contains(bufferClauses, clause) {
 			w.clauses = append(w.clauses, clause)
 		}

@@ -10,14 +10,14 @@ import (
 )
 
 func reportOf(add func(r *Report)) *Report {
-	r := newReport(&config{vectors: &vector.Set{Manifest: vector.Manifest{Clauses: []string{"ACT-1"}}}}, f32Formats)
+	r := newReport(&choice{vectors: &vector.Set{Manifest: vector.Manifest{Clauses: []string{"ACT-1"}}}}, false, f32Formats)
 	add(r)
 	return r
 }
 
-func boundCase(name, id string, flags ...string) selected {
+func boundCase(name, id string, flags ...string) opCase {
 	e := vector.Expect{Name: "y", Shape: []int{1}, Want: []float64{1}}
-	return selected{name, &vector.Case{ID: id, Clauses: []string{"ACT-1"}, Flags: flags, Compare: vector.Bound, Steps: []vector.Step{{Dst: []vector.Expect{e}}}}}
+	return opCase{name, &vector.Case{ID: id, Clauses: []string{"ACT-1"}, Flags: flags, Compare: vector.Bound, Steps: []vector.Step{{Dst: []vector.Expect{e}}}}}
 }
 
 // The report's worst ratio of an op is the largest of its cases that passed, in whatever order they come.
@@ -44,10 +44,10 @@ func TestReportKeepsTheWorst(t *testing.T) {
 
 // A report says by itself whether it was narrowed to some ops or cases.
 func TestReportKnowsThatItIsNarrowed(t *testing.T) {
-	for want, c := range map[bool][]config{false: {{}}, true: {{patterns: []string{"relu"}}, {ids: []string{"relu/1"}}, {patterns: []string{"relu"}, ids: []string{"relu/1"}}}} {
+	for want, c := range map[bool][]choice{false: {{}}, true: {{patterns: []string{"relu"}}, {ids: []string{"relu/1"}}, {patterns: []string{"relu"}, ids: []string{"relu/1"}}}} {
 		for _, c := range c {
 			c.vectors = &vector.Set{}
-			if r := newReport(&c, f32Formats); r.narrowed != want {
+			if r := newReport(&c, false, f32Formats); r.narrowed != want {
 				t.Errorf("ops %q, cases %q: narrowed %v, want %v", c.patterns, c.ids, r.narrowed, want)
 			}
 		}

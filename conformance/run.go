@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"path"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/vector"
-	"github.com/assaykit/assay/golden"
 )
 
 // Factory makes the implementation to judge, afresh for every case.
@@ -23,19 +19,11 @@ type Factory func() op.Implementation
 // skipped tests with the reason, and failed ones under Profile. Run fails where not a single case was executed.
 func Run(t *testing.T, factory Factory, opts ...Option) {
 	t.Helper()
-	c, err := configure(opts)
+	c := configure(opts)
+	cases, r, err := c.begin(factory)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cases, err := c.selection()
-	if err != nil {
-		t.Fatal(err)
-	}
-	formats, err := formatsOf(factory)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := newReport(c, formats)
 	for len(cases) > 0 {
 		n := 1
 		for n < len(cases) && cases[n].op == cases[0].op {
@@ -53,7 +41,7 @@ func Run(t *testing.T, factory Factory, opts ...Option) {
 	t.Logf("%d cases, %d failed, %d unsupported; %d of %d clauses covered", r.Cases, r.Failed, r.Unsupported(), r.Clauses.Covered, r.Clauses.Total)
 }
 
-func runOp(t *testing.T, c *config, factory Factory, r *Report, cases []selected) {
+func runOp(t *testing.T, c *config, factory Factory, r *Report, cases []opCase) {
 	name := cases[0].op
 	t.Run(name, func(t *testing.T) {
 		if !op.Offers(factory(), name) {
@@ -66,7 +54,7 @@ func runOp(t *testing.T, c *config, factory Factory, r *Report, cases []selected
 		}
 		for _, s := range cases {
 			t.Run(strings.TrimPrefix(s.ID, name+"/"), func(t *testing.T) {
-				worst, err := s.judge(c, factory, r.Formats)
+				worst, err := c.judge(s, factory, r.Formats)
 				if errors.Is(err, vector.ErrCorrupt) || errors.Is(err, ErrNothingJudged) {
 					t.Fatal(err)
 				}
@@ -97,25 +85,17 @@ func unsupported(t *testing.T, c *config, err error) {
 // vectors are corrupt, no case was selected, or none of the selected could be executed. A failed case is in the report, not an error:
 // see Report.Err.
 func Check(factory Factory, opts ...Option) (*Report, error) {
-	c, err := configure(opts)
-	if err != nil {
-		return nil, err
-	}
-	cases, err := c.selection()
-	if err != nil {
-		return nil, err
-	}
-	formats, err := formatsOf(factory)
+	c := configure(opts)
+	cases, r, err := c.begin(factory)
 	if err != nil {
 		return nil, err
 	}
 	start := time.Now()
-	r := newReport(c, formats)
 	for i, s := range cases {
 		if c.ctx.Err() != nil {
 			return nil, fmt.Errorf("%w: stopped after %d of %d cases: %w", ErrNothingJudged, i, len(cases), c.ctx.Err())
 		}
-		worst, err := s.judge(c, factory, formats)
+		worst, err := c.judge(s, factory, r.Formats)
 		if errors.Is(err, vector.ErrCorrupt) {
 			return nil, fmt.Errorf("%w: %w", ErrNothingJudged, err)
 		}
@@ -134,42 +114,52 @@ func Check(factory Factory, opts ...Option) (*Report, error) {
 	return r, nil
 }
 
-func (s selected) judge(c *config, factory Factory, formats op.Formats) (float64, error) {
-	p, err := prepare(s.op, s.Case, formats.Storage)
+// begin returns the cases to judge, and the report to count them in.
+func (c *config) begin(factory Factory) ([]opCase, *Report, error) {
+	cases, err := c.cases()
+	if err != nil {
+		return nil, nil, err
+	}
+	formats, err := formatsOf(factory)
+	if err != nil {
+		return nil, nil, err
+	}
+	return cases, newReport(&c.choice, c.once, formats), nil
+}
+
+// judge judges one case, where it says something about the declared formats, with a limit and until the context is done: a kernel that does
+// not return fails, and its goroutine is left behind. It returns the largest ratio of error to bound.
+func (c *config) judge(o opCase, factory Factory, declared op.Formats) (worst float64, err error) {
+	formats := o.Formats(declared)
+	ts, err := o.tensorsIn(formats.Storage)
 	if err != nil {
 		return 0, err
 	}
-	p.once = c.once
-	formats = s.Formats(formats)
-	if err := p.applies(formats); err != nil {
+	if err := o.applies(ts, formats); err != nil {
 		return 0, err
 	}
-	return p.judgeWithin(c.ctx, c.limit, factory, formats)
-}
-
-// judgeWithin is judge with a limit, and until ctx is done: a kernel that does not return fails, and its goroutine is left behind.
-func (p *prepared) judgeWithin(ctx context.Context, limit time.Duration, factory Factory, formats op.Formats) (worst float64, err error) {
 	type verdict struct {
 		worst float64
 		err   error
 	}
 	done := make(chan verdict, 1)
 	go func() {
-		worst, err := p.judge(factory, formats)
+		worst, err := execute(trace{opCase: o, tensors: ts, impl: factory()}, formats, c.once)
 		done <- verdict{worst, err}
 	}()
-	timer := time.NewTimer(limit)
+	timer := time.NewTimer(c.limit)
 	defer timer.Stop()
 	select {
 	case v := <-done:
 		return v.worst, v.err
 	case <-timer.C:
-		return 0, p.fail(0, clauseReturns, "did not return within %v (conformance.TimeLimit allows more)", limit)
-	case <-ctx.Done():
-		return 0, fmt.Errorf("%w: stopped in case %s: %w", ErrNothingJudged, p.ID, ctx.Err())
+		return 0, o.fail(0, clauseReturns, "did not return within %v (conformance.TimeLimit allows more)", c.limit)
+	case <-c.ctx.Done():
+		return 0, fmt.Errorf("%w: stopped in case %s: %w", ErrNothingJudged, o.ID, c.ctx.Err())
 	}
 }
 
+// formatsOf returns the formats that the implementations declare.
 func formatsOf(factory Factory) (op.Formats, error) {
 	f := op.FormatsOf(factory())
 	if err := errors.Join(f.Storage.Valid(), f.Accumulate.Valid()); err != nil {
@@ -209,34 +199,17 @@ func Once() Option { return func(c *config) { c.once = true } }
 func Context(ctx context.Context) Option { return func(c *config) { c.ctx = ctx } }
 
 type config struct {
-	vectors  *vector.Set
-	patterns []string
-	ids      []string
-	profile  string
+	choice
+	once     bool
 	limit    time.Duration
 	progress func(done, total int)
 	ctx      context.Context
-	once     bool
 }
 
-func configure(opts []Option) (*config, error) {
+func configure(opts []Option) *config {
 	c := &config{limit: 2 * time.Minute, ctx: context.Background()}
 	for _, o := range opts {
 		o(c)
 	}
-	for _, p := range c.patterns {
-		if _, err := path.Match(p, ""); err != nil {
-			return nil, fmt.Errorf("%w: op pattern %q: %w", ErrNothingJudged, p, err)
-		}
-	}
-	if _, ok := Profiles[c.profile]; c.profile != "" && !ok {
-		return nil, fmt.Errorf("%w: profile %q: want %s", ErrNothingJudged, c.profile, strings.Join(slices.Sorted(maps.Keys(Profiles)), ", "))
-	}
-	if c.vectors == nil {
-		var err error
-		if c.vectors, err = golden.Load(); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrNothingJudged, err)
-		}
-	}
-	return c, nil
+	return c
 }

@@ -11,21 +11,32 @@ import (
 	"github.com/assaykit/assay/conformance/op"
 )
 
-func (p *prepared) spec(consts []op.Tensor) op.Spec {
-	return op.Spec{Op: p.op, Attrs: slices.Clone(p.Attrs), Const: consts}
+// trace is one execution of a case: a kernel is opened, takes all steps in order, and is closed.
+type trace struct {
+	opCase
+	tensors
+	impl op.Implementation
+
+	shift   int    // the buffers begin so many elements off their allocation
+	used    bool   // the kernel does other work before each step
+	lenient bool   // leave the tensors of past steps alone, to find out whether a kernel depends on them
+	opened  func() // if not nil it is called once, after Open
 }
 
-// trace opens a kernel, runs all steps in guarded buffers that begin shift elements off their allocation, and closes it. It returns
-// the results of each step, none for a step that must fail, or an error that is a *Failure or wraps op.ErrUnsupported. opened is called
-// once, after Open. The kernel runs on a goroutine of its own, so that one which ends its goroutine does not end the suite's.
-func (p *prepared) trace(impl op.Implementation, shift int, opened func()) (results [][]op.Tensor, err error) {
-	opened = sync.OnceFunc(opened)
+// run returns copies of the results of each step, none for a step that must fail, or an error that is a *Failure or wraps op.ErrUnsupported.
+// The kernel runs on a goroutine of its own, so that one which ends its goroutine does not end the suite's.
+func (t trace) run() (results [][]op.Tensor, err error) {
+	opened := sync.OnceFunc(func() {
+		if t.opened != nil {
+			t.opened()
+		}
+	})
 	done := make(chan struct{})
-	err = p.fail(0, clauseReturns, "the kernel ended its goroutine: t.Fatal or runtime.Goexit")
+	err = t.fail(0, clauseReturns, "the kernel ended its goroutine: t.Fatal or runtime.Goexit")
 	go func() {
 		defer close(done)
 		defer opened() // also where Open fails or panics: others may wait
-		results, err = p.steps(impl, shift, opened)
+		results, err = t.steps(opened)
 	}()
 	<-done
 	return results, err
@@ -34,46 +45,46 @@ func (p *prepared) trace(impl op.Implementation, shift int, opened func()) (resu
 // openKinds are the kinds of error that constants and attributes can have, so that Open may report them.
 var openKinds = []string{"shape", "attributes", "index"}
 
-func (p *prepared) steps(impl op.Implementation, shift int, opened func()) (results [][]op.Tensor, err error) {
+func (t trace) steps(opened func()) (results [][]op.Tensor, err error) {
 	step := 0
 	defer func() {
 		if r := recover(); r != nil {
-			err = p.fail(step, clauseReturns, "panic: %v\n%s", r, firstFrames(debug.Stack()))
+			err = t.fail(step, clauseReturns, "panic: %v\n%s", r, firstFrames(debug.Stack()))
 		}
 	}()
-	consts, values := guardAll(p.consts, shift)
-	kernel, err := impl.Open(p.spec(values))
+	consts, values := guardAll(t.consts, t.shift)
+	kernel, err := t.impl.Open(t.spec(values))
 	opened()
 	if err != nil {
 		switch {
 		case errors.Is(err, op.ErrUnsupported):
 			return nil, err
-		case len(p.Steps) == 1 && slices.Contains(openKinds, p.Steps[0].Error):
-			return nil, p.rightKind(0, err)
+		case len(t.Steps) == 1 && slices.Contains(openKinds, t.Steps[0].Error):
+			return nil, t.rightKind(0, err)
 		}
-		return nil, p.unexpected(0, "Open", err)
+		return nil, t.unexpected(0, "Open", err)
 	}
 	var given []arena // everything that the kernel was given and has no business with any more
 	defer func() {
 		if c, ok := kernel.(io.Closer); ok {
 			if cerr := c.Close(); cerr != nil && err == nil {
-				err = p.unexpected(step, "Close", cerr)
+				err = t.unexpected(step, "Close", cerr)
 			}
 		}
 		if err == nil {
-			err = p.checkInputs(step, op.Const, consts, values, p.consts) // after Close, which may touch them too
+			err = t.checkInputs(step, op.Const, consts, values, t.consts) // after Close, which may touch them too
 		}
 		for i := range given {
-			if err == nil && !p.lenient && !given[i].spent() {
-				err = p.fail(step, clauseReferences, "a tensor of an earlier step was written after its Run had returned")
+			if err == nil && !t.lenient && !given[i].spent() {
+				err = t.fail(step, clauseReferences, "a tensor of an earlier step was written after its Run had returned")
 			}
 		}
 	}()
-	for step = range p.Steps {
-		if p.used {
-			given = append(given, p.use(kernel, step, shift)...)
+	for step = range t.Steps {
+		if t.used {
+			given = append(given, t.use(kernel, step)...)
 		}
-		out, used, err := p.step(kernel, step, shift)
+		out, used, err := t.step(kernel, step)
 		if err != nil {
 			return results, err
 		}
@@ -83,9 +94,9 @@ func (p *prepared) steps(impl op.Implementation, shift int, opened func()) (resu
 }
 
 // use runs a step on other numbers, whose results are not known, and returns the buffers, which are overwritten.
-func (p *prepared) use(kernel op.Kernel, step, shift int) (used []arena) {
-	sources, src := guardAll(otherNumbers(p.src[step]), shift)
-	out, dst := p.destinations(step, shift)
+func (t trace) use(kernel op.Kernel, step int) (used []arena) {
+	sources, src := guardAll(otherNumbers(t.src[step]), t.shift)
+	out, dst := t.destinations(step)
 	_ = kernel.Run(dst, src)
 	used = append(out, sources...)
 	for i := range used {
@@ -94,46 +105,31 @@ func (p *prepared) use(kernel op.Kernel, step, shift int) (used []arena) {
 	return used
 }
 
-// step runs one step and checks its buffers and its error. It returns copies of the results, and the buffers, which are overwritten.
-func (p *prepared) step(kernel op.Kernel, step, shift int) (results []op.Tensor, used []arena, err error) {
-	sources, src := guardAll(p.src[step], shift)
-	out, dst := p.destinations(step, shift)
-	err = kernel.Run(dst, src)
-	if err := p.checkInputs(step, op.Src, sources, src, p.src[step]); err != nil {
+// step runs one step and judges its buffers and its error. It returns copies of the results, and the buffers, which are overwritten.
+func (t trace) step(kernel op.Kernel, step int) (results []op.Tensor, used []arena, err error) {
+	sources, src := guardAll(t.src[step], t.shift)
+	out, dst := t.destinations(step)
+	returned := kernel.Run(dst, src)
+	if err := t.checkInputs(step, op.Src, sources, src, t.src[step]); err != nil {
 		return nil, nil, err
 	}
-	names := argNames(p.op, op.Dst)
-	for i := range out {
-		if gerr := out[i].checkGuards(names[i]); gerr != nil {
-			return nil, nil, p.fail(step, clauseOutside, "%v", gerr)
-		}
-		if !out[i].Present() && dst[i].Present() {
-			return nil, nil, p.fail(step, clauseOutside, "%s was written, and is absent in this call", names[i])
-		}
-	}
-	wantError := p.Steps[step].Error
-	switch {
-	case errors.Is(err, op.ErrUnsupported):
+	if err := t.checkOutside(step, out, dst); err != nil {
 		return nil, nil, err
-	case err != nil && wantError == "":
-		return nil, nil, p.unexpected(step, "Run", err)
-	case err == nil && wantError != "":
-		return nil, nil, &Failure{Case: p.ID, Clauses: p.Clauses, Step: step, Detail: "Run: want an error about the " + wantError + ", got none"}
-	case err != nil: // the contents of dst are not specified
-		if kerr := p.rightKind(step, err); kerr != nil {
-			return nil, nil, kerr
+	}
+	if err := t.checkReturn(step, returned); err != nil {
+		return nil, nil, err
+	}
+	if returned == nil { // beside an error the contents of dst are not specified
+		if err := t.checkWritten(step, out); err != nil {
+			return nil, nil, err
 		}
-	default:
 		for i := range out {
-			if werr := out[i].checkWritten(names[i]); werr != nil {
-				return nil, nil, p.fail(step, clauseWritten, "%v", werr)
-			}
 			results = append(results, out[i].copied())
 		}
 	}
 	used = append(out, sources...)
 	for i := range used { // a kernel that kept a reference works with this from here on
-		if !p.lenient {
+		if !t.lenient {
 			spent.fill(used[i].Tensor)
 		}
 	}
@@ -141,11 +137,11 @@ func (p *prepared) step(kernel op.Kernel, step, shift int) (results []op.Tensor,
 }
 
 // destinations returns the buffers that a step fills, and what the kernel is shown of them.
-func (p *prepared) destinations(step, shift int) (out []arena, dst []op.Tensor) {
-	out, dst = make([]arena, len(p.dst[step])), make([]op.Tensor, len(p.dst[step]))
-	for i, t := range p.dst[step] {
-		if t.Present() {
-			out[i] = newArena(t.DType, t.Shape, shift)
+func (t trace) destinations(step int) (out []arena, dst []op.Tensor) {
+	out, dst = make([]arena, len(t.dst[step])), make([]op.Tensor, len(t.dst[step]))
+	for i, d := range t.dst[step] {
+		if d.Present() {
+			out[i] = newArena(d.DType, d.Shape, t.shift)
 		}
 		dst[i] = out[i].lend()
 	}
