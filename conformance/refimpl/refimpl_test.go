@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -14,11 +15,12 @@ import (
 	"github.com/assaykit/assay/reference"
 )
 
+// The reference is held to every golden vector. It is what they were made with, so that a replay of each, which takes most of the time, is for CI.
 func TestConformance(t *testing.T) {
 	// The reference is plain and slow: under an emulator or the race detector a whole model takes minutes, and -timeout ends what hangs.
 	opts := []conformance.Option{conformance.Profile("all"), conformance.TimeLimit(time.Hour)}
-	if testing.Short() {
-		t.Log("replays are left to runs without -short")
+	if os.Getenv("ASSAY_REPLAYS") != "all" {
+		t.Log("each case is run once: ASSAY_REPLAYS=all replays it, as CI does")
 		opts = append(opts, conformance.Once())
 	}
 	conformance.Run(t, refimpl.New, opts...)
