@@ -3,14 +3,18 @@ package conformance_test
 import (
 	"bytes"
 	"errors"
+	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/assaykit/assay/conformance"
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/vector"
+	"github.com/assaykit/assay/golden"
 )
 
 func TestWriteText(t *testing.T) {
@@ -103,9 +107,17 @@ func TestWriteTextExactRows(t *testing.T) {
 	}
 }
 
+// onNothing is the report on an implementation that offers every op and computes nothing, on all golden vectors.
+var onNothing = sync.OnceValues(func() (*conformance.Report, error) {
+	return conformance.Check(func() op.Implementation { return everything{} })
+})
+
 // The default table has a row for every op, and is short.
 func TestEveryOpIsInOneGroup(t *testing.T) {
-	r := mustCheck(t, func() op.Implementation { return everything{} }, conformance.Once())
+	r, err := onNothing()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var b bytes.Buffer
 	if err := r.WriteText(&b, false); err != nil {
 		t.Fatal(err)
@@ -123,6 +135,59 @@ func TestEveryOpIsInOneGroup(t *testing.T) {
 	}
 	if len(rows) > 8 || cases != r.Cases {
 		t.Errorf("%d rows with the verdict, %d of %d cases in them:\n%s", len(rows), cases, r.Cases, b.String())
+	}
+}
+
+// What README.md shows of the main job is what is printed where every golden case passes: the same ops, cases, clauses and verdict. That they
+// pass is for the tests of package optimized. Ratios and seconds are the machine's.
+func TestReadmeShowsTheMainJob(t *testing.T) {
+	set, err := golden.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	nothing, err := onNothing()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if nothing.Cases != set.Cases() || nothing.Cases != set.Manifest.Cases || nothing.Clauses.Covered != len(set.Manifest.Clauses) {
+		t.Errorf("%d cases executed, %d in the set, %d in its manifest; %d clauses covered of %d", nothing.Cases, set.Cases(), set.Manifest.Cases,
+			nothing.Clauses.Covered, len(set.Manifest.Clauses))
+	}
+	r := *nothing
+	r.Implementation, r.Passed, r.Failed, r.Failures, r.Worst = "optimized", r.Cases, 0, nil, slices.Clone(r.Worst)
+	for i := range r.Worst {
+		if !r.Worst[i].Exact {
+			r.Worst[i].Case, r.Worst[i].Ratio = "some/case", 0.5
+		}
+	}
+	for _, f := range set.Files {
+		for _, c := range f.Cases {
+			if slices.Contains(c.Flags, "opticks") {
+				r.EndToEnd = append(r.EndToEnd, conformance.Worst{Op: f.Op, Case: c.ID, Ratio: 0.5})
+			}
+		}
+	}
+	var b bytes.Buffer
+	if err := r.WriteText(&b, false); err != nil {
+		t.Fatal(err)
+	}
+	if lines := strings.Count(b.String(), "\n"); lines > 10 {
+		t.Errorf("the default output has %d lines, want at most ten", lines)
+	}
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	machine := regexp.MustCompile(`\d+\.\d+|[\w.]+/[\w-]+| +`)
+	stable := func(s string) string { return machine.ReplaceAllString(s, " ") }
+	shown := map[string]bool{}
+	for _, line := range strings.Split(string(readme), "\n") {
+		shown[stable(line)] = true
+	}
+	for _, line := range strings.Split(strings.TrimSpace(b.String()), "\n") {
+		if !shown[stable(line)] {
+			t.Errorf("README.md does not show this line: %s", line)
+		}
 	}
 }
 

@@ -7,28 +7,37 @@ import (
 	"testing"
 )
 
-// What the README shows of the main job is what it prints: the same ops, cases, clauses and verdict. Ratios and seconds are the machine's.
-func TestReadmeShowsTheMainJob(t *testing.T) {
+// The README's main job is assay check without a flag: the optimized implementation, all ops. Package conformance's tests hold what it prints
+// to the README, and package optimized's hold the implementation to all cases; one op shows here that the command prints just that.
+func TestMainJob(t *testing.T) {
+	flags := checkCommand().Flags()
+	for name, want := range map[string]string{"impl": "optimized", "profile": "all", "op": "[]", "case": "[]", "vectors": ""} {
+		if got := flags.Lookup(name).DefValue; got != want {
+			t.Errorf("--%s is %q unless given, want %q", name, got, want)
+		}
+	}
+	stdout, stderr, code := assay(t, "check", "--op", "relu")
+	want := regexp.MustCompile(`^ops +cases +error/bound +worst at +clauses\nrelu +\d+ +\S+ +\S+ +ACT\nPASS optimized \(float32, accumulating float32\): \d+ cases, 0 failed; \d+ of \d+ clauses; \d+\.\d s\n$`)
+	if code != exitHolds || !want.MatchString(stdout) || stderr != "" {
+		t.Errorf("exit %d:\n%s%s", code, stdout, stderr)
+	}
+}
+
+// What the README shows of a planted bug is what is printed: its first failure, the command that repeats it, and the verdict.
+func TestReadmeShowsAPlantedBug(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	stdout, stderr, code := assay(t, "check")
-	if code != exitHolds {
-		t.Fatalf("exit %d:\n%s%s", code, stdout, stderr)
+	_, shown, found := strings.Cut(string(readme), "$ go run ./cmd/assay check --impl mutant:attention-causal-off-by-one --op attention\n")
+	shown, _, _ = strings.Cut(shown, "```")
+	stdout, stderr, code := assay(t, "check", "--impl", "mutant:attention-causal-off-by-one", "--op", "attention")
+	if !found || code != exitVerdict {
+		t.Fatalf("README.md shows the command: %v; exit %d: %s", found, code, stderr)
 	}
-	if lines := strings.Count(stdout, "\n"); lines > 10 {
-		t.Errorf("the default output has %d lines, want at most ten", lines)
-	}
-	machine := regexp.MustCompile(`\d+\.\d+|[\w.]+/[\w-]+| +`)
-	stable := func(s string) string { return machine.ReplaceAllString(s, " ") }
-	shown := map[string]bool{}
-	for _, line := range strings.Split(string(readme), "\n") {
-		shown[stable(line)] = true
-	}
-	for _, line := range strings.Split(strings.TrimSpace(stdout), "\n") {
-		if !shown[stable(line)] {
-			t.Errorf("README.md does not show this line: %s", line)
-		}
+	stable := func(s string) string { return regexp.MustCompile(`\d+\.\d+(e[-+]\d+)?`).ReplaceAllString(s, " ") }
+	begin, end, _ := strings.Cut(stable(shown), "…\n")
+	if got := stable(stdout); !strings.HasPrefix(got, begin) || !strings.HasSuffix(got, "\n"+end) || begin == "" || end == "" {
+		t.Errorf("README.md shows\n%s\nand not\n%s", shown, stdout)
 	}
 }
