@@ -47,9 +47,9 @@ func boundOf(want, acc, in, eta float64, f op.Formats) float64 {
 	return lambda*(f.Accumulate.UnitRoundoff()*acc+f.Storage.UnitRoundoff()*g) + eta*f.Storage.SmallestNormal()
 }
 
-// judge compares element i with what is wanted. ratio is |got - want| / bound, 0 for a perfect match and +Inf where the kinds differ; why
+// compareElement holds element i to what is wanted. ratio is |got - want| / bound, 0 for a perfect match and +Inf where the kinds differ; why
 // is empty where the element is accepted.
-func (t tolerance) judge(i int, got float64) (ratio float64, why string) {
+func (t tolerance) compareElement(i int, got float64) (ratio float64, why string) {
 	want := t.expect.Want[i]
 	bound := t.bound(i)
 	largest := t.formats.Storage.Max()
@@ -109,7 +109,7 @@ func compareTensor(t tolerance, got op.Tensor) (worst float64, m *Mismatch) {
 			at = int(t.expect.Index[i])
 		}
 		g := got.At(at)
-		ratio, why := t.judge(i, g)
+		ratio, why := t.compareElement(i, g)
 		if why != "" {
 			if m == nil {
 				m = &Mismatch{Tensor: t.expect.Name, Of: len(t.expect.Want)}

@@ -43,7 +43,7 @@ func TestBound(t *testing.T) {
 	}
 }
 
-func TestJudge(t *testing.T) {
+func TestCompareElement(t *testing.T) {
 	nan, inf := math.NaN(), math.Inf(1)
 	const big = math.MaxFloat32
 	tests := []struct {
@@ -85,7 +85,7 @@ func TestJudge(t *testing.T) {
 	}
 	for _, tt := range tests {
 		e := &vector.Expect{Want: []float64{tt.want}, Acc: []float64{tt.acc}, In: []float64{0}}
-		ratio, why := (tolerance{e, tt.compare, f32Formats}).judge(0, tt.got)
+		ratio, why := (tolerance{e, tt.compare, f32Formats}).compareElement(0, tt.got)
 		if (why == "") != tt.ok {
 			t.Errorf("%s: want %v, got %v: ratio %v, %q", tt.name, tt.want, tt.got, ratio, why)
 		}

@@ -76,6 +76,20 @@ func (c opCase) rightKind(step int, err error) error {
 	return nil
 }
 
+// openKinds are the kinds of error that constants and attributes can have, so that Open may report them.
+var openKinds = []string{"shape", "attributes", "index"}
+
+// checkOpen holds an error of Open to what the case wants: none, or that of its only step.
+func (c opCase) checkOpen(err error) error {
+	switch {
+	case errors.Is(err, op.ErrUnsupported):
+		return err
+	case len(c.Steps) == 1 && slices.Contains(openKinds, c.Steps[0].Error):
+		return c.rightKind(0, err)
+	}
+	return c.unexpected(0, "Open", err)
+}
+
 // checkInputs compares inputs with what was put there, their guards, and the shapes that the kernel was shown.
 func (c opCase) checkInputs(step int, role op.Role, after []arena, shown, before []op.Tensor) error {
 	names := argNames(c.op, role)

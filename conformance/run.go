@@ -138,14 +138,14 @@ func (c *config) judge(o opCase, factory Factory, declared op.Formats) (worst fl
 	if err := o.applies(ts, formats); err != nil {
 		return 0, err
 	}
-	type verdict struct {
+	type outcome struct {
 		worst float64
 		err   error
 	}
-	done := make(chan verdict, 1)
+	done := make(chan outcome, 1)
 	go func() {
 		worst, err := execute(trace{opCase: o, tensors: ts, impl: factory()}, formats, c.once)
-		done <- verdict{worst, err}
+		done <- outcome{worst, err}
 	}()
 	timer := time.NewTimer(c.limit)
 	defer timer.Stop()

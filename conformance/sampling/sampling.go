@@ -114,11 +114,11 @@ func Check(open func(seed uint64) Sampler, c Config) (*Report, error) {
 		}
 		rows = append(rows, row)
 	}
-	return judge(rows, c.FalseAlarm), nil
+	return testAll(rows, c.FalseAlarm), nil
 }
 
-// judge tests rows of counts at a false-alarm rate of all together.
-func judge(rows []Row, falseAlarm float64) *Report {
+// testAll tests rows of counts at a false-alarm rate of all together.
+func testAll(rows []Row, falseAlarm float64) *Report {
 	r := &Report{Rows: rows, FalseAlarm: falseAlarm}
 	tests := 0 // of rows in which something is left to chance
 	for i := range rows {

@@ -50,7 +50,7 @@ func simulate(t *testing.T, checks, draws int, falseAlarm float64, planted func(
 		for i, d := range all {
 			rows = append(rows, Row{Case: d.name, Probs: d.probs, Counts: multinomial(src, draws, drawn[i])})
 		}
-		if judge(rows, falseAlarm).Err() != nil {
+		if testAll(rows, falseAlarm).Err() != nil {
 			failed++
 		}
 	}
