@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/vector"
@@ -201,21 +202,49 @@ func (c closing) Close() error {
 	return nil
 }
 
-// Constants are the caller's until the end: Close may not change them either.
-func TestConstantsChangedByClose(t *testing.T) {
-	c := &vector.Case{ID: "embedding/close", Clauses: []string{"EMB-1"}, Attrs: json.RawMessage("{}"), Compare: vector.Exact,
+// lookup is a trace of embedding that looks up the one row of its table, which holds a 5.
+func lookup(t *testing.T) trace {
+	t.Helper()
+	return ready(t, opCase{"embedding", &vector.Case{
+		ID: "embedding/lookup", Clauses: []string{"EMB-1"}, Attrs: json.RawMessage("{}"), Compare: vector.Exact,
 		Const: []vector.Input{{Name: "table", DType: op.F32, Type: "F32", Shape: []int{1, 1}, Data: op.Float32([]float32{5}, 1, 1)}},
 		Steps: []vector.Step{{
 			Src: []vector.Input{{Name: "ids", DType: op.I64, Type: "I64", Shape: []int{1}, Data: op.Int64([]int64{0}, 1)}},
 			Dst: []vector.Expect{{Name: "y", Shape: []int{1, 1}, Want: []float64{5}, Acc: []float64{0}, In: []float64{0}}},
 		}},
-	}
-	p := ready(t, opCase{"embedding", c})
+	}})
+}
+
+// Constants are the caller's until the end: Close may not change them either.
+func TestConstantsChangedByClose(t *testing.T) {
+	p := lookup(t)
 	for add, want := range map[float32]string{0: "", 1: "BUF-3] step 0: table[0 0] was changed"} {
 		says(t, p, func(s op.Spec) (op.Kernel, error) {
 			run := func(dst, _ []op.Tensor) error { dst[0].F32[0] = s.Const[0].F32[0]; return nil }
 			return closing{run, func() { s.Const[0].F32[0] += add }}, nil
 		}, want)
+	}
+}
+
+// A neighbour that panics in Open keeps nobody waiting.
+func TestNeighbourThatDoesNotOpen(t *testing.T) {
+	tr := lookup(t)
+	tr.impl = opens(func(s op.Spec) (op.Kernel, error) {
+		row := s.Const[0].F32[0]
+		if row != 5 {
+			panic("another number")
+		}
+		return runs(func(dst, _ []op.Tensor) error { dst[0].F32[0] = row; return nil }), nil
+	})
+	done := make(chan error, 1)
+	go func() { _, err := execute(tr, f32Formats, false); done <- err }()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("still waiting")
 	}
 }
 
