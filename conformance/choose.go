@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -8,14 +9,58 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/vector"
 	"github.com/assaykit/assay/golden"
 )
 
-// ErrNothingJudged is wrapped by the errors of runs that could not come to a verdict: no case was executed, or the vectors are corrupt.
-var ErrNothingJudged = errors.New("nothing was judged")
+// Option narrows or changes what Check and Run judge.
+type Option func(*config)
+
+// Vectors judges with these vectors instead of the embedded ones.
+func Vectors(s *vector.Set) Option { return func(c *config) { c.vectors = s } }
+
+// Ops judges only ops whose name matches one of the patterns, in the syntax of path.Match: "attention*".
+func Ops(patterns ...string) Option { return func(c *config) { c.patterns = patterns } }
+
+// Cases judges only the cases with these ids.
+func Cases(ids ...string) Option { return func(c *config) { c.ids = ids } }
+
+// Profile judges the ops of a named profile and demands all of them: see Profiles. Without it, ops that the implementation does not
+// offer are reported and nothing more.
+func Profile(name string) Option { return func(c *config) { c.profile = name } }
+
+// TimeLimit changes how long one case may take, replays included; 2 minutes unless changed. It is there to name the case of a kernel that
+// hangs, not to judge speed: a slow kernel under the race detector or an emulator needs more.
+func TimeLimit(d time.Duration) Option { return func(c *config) { c.limit = d } }
+
+// Progress has Check call f after each case.
+func Progress(f func(done, total int)) Option { return func(c *config) { c.progress = f } }
+
+// Once judges a single run of each case: its results, its errors and its buffers. The replays, and with them BUF-4 and BUF-5, are left out,
+// and the report does not count these clauses as covered. It is for judging many implementations that differ in their arithmetic only.
+func Once() Option { return func(c *config) { c.once = true } }
+
+// Context stops Check between two cases once ctx is done.
+func Context(ctx context.Context) Option { return func(c *config) { c.ctx = ctx } }
+
+type config struct {
+	choice
+	once     bool
+	limit    time.Duration
+	progress func(done, total int)
+	ctx      context.Context
+}
+
+func configure(opts []Option) *config {
+	c := &config{limit: 2 * time.Minute, ctx: context.Background()}
+	for _, o := range opts {
+		o(c)
+	}
+	return c
+}
 
 // Profiles are the named sets of ops that an implementation can be complete for.
 var Profiles = map[string][]string{
@@ -25,6 +70,9 @@ var Profiles = map[string][]string{
 	"text":     op.Names("text"),
 	"all":      op.Names(),
 }
+
+// ErrNothingJudged is wrapped by the errors of runs that could not come to a verdict: no case was executed, or the vectors are corrupt.
+var ErrNothingJudged = errors.New("nothing was judged")
 
 // choice says what is judged: the cases of the vectors that all of these admit.
 type choice struct {
