@@ -46,9 +46,14 @@ func Once() Option { return func(c *config) { c.once = true } }
 // Context stops Check between two cases once ctx is done.
 func Context(ctx context.Context) Option { return func(c *config) { c.ctx = ctx } }
 
+// config is what the options choose. A case is judged that vectors, patterns, ids and profile admit.
 type config struct {
-	choice
-	once     bool
+	vectors  *vector.Set // the embedded ones where it is nil
+	patterns []string    // of ops' names; none admits all
+	ids      []string    // of cases; none admits all
+	profile  string      // empty admits all
+
+	once     bool // no replays
 	limit    time.Duration
 	progress func(done, total int)
 	ctx      context.Context
@@ -74,16 +79,8 @@ var Profiles = map[string][]string{
 // ErrNothingJudged is wrapped by the errors of runs that could not come to a verdict: no case was executed, or the vectors are corrupt.
 var ErrNothingJudged = errors.New("nothing was judged")
 
-// choice says what is judged: the cases of the vectors that all of these admit.
-type choice struct {
-	vectors  *vector.Set // the embedded ones where it is nil
-	patterns []string    // of ops' names; none admits all
-	ids      []string    // of cases; none admits all
-	profile  string      // empty admits all
-}
-
-// cases returns the cases that the choice admits, in the order of the files; an error where there are none.
-func (c *choice) cases() ([]opCase, error) {
+// cases returns the cases that the options admit, in the order of the files; an error where there are none.
+func (c *config) cases() ([]opCase, error) {
 	if err := c.valid(); err != nil {
 		return nil, err
 	}
@@ -115,11 +112,11 @@ func (c *choice) cases() ([]opCase, error) {
 	return cases, nil
 }
 
-// narrowed reports whether the choice is of some ops or cases only.
-func (c *choice) narrowed() bool { return len(c.patterns)+len(c.ids) > 0 }
+// narrowed reports whether only some ops or cases are chosen.
+func (c *config) narrowed() bool { return len(c.patterns)+len(c.ids) > 0 }
 
 // valid reports a pattern and a profile that mean nothing, and reads the embedded vectors where no others are given.
-func (c *choice) valid() error {
+func (c *config) valid() error {
 	for _, p := range c.patterns {
 		if _, err := path.Match(p, ""); err != nil {
 			return fmt.Errorf("%w: op pattern %q: %w", ErrNothingJudged, p, err)
@@ -138,7 +135,7 @@ func (c *choice) valid() error {
 }
 
 // complete reports a pattern that matches no op, and an op of the profile that has no case: neither must pass unseen.
-func (c *choice) complete() error {
+func (c *config) complete() error {
 	has := func(match func(name string) bool) bool {
 		return slices.ContainsFunc(c.vectors.Files, func(f *vector.File) bool { return match(f.Op) && len(f.Cases) > 0 })
 	}
@@ -158,7 +155,7 @@ func (c *choice) complete() error {
 	return nil
 }
 
-func (c *choice) admits(name string) bool {
+func (c *config) admits(name string) bool {
 	if c.profile != "" && !slices.Contains(Profiles[c.profile], name) {
 		return false
 	}

@@ -23,10 +23,10 @@ func traceOf(t *testing.T, steps ...[2]float64) trace {
 			Dst: []vector.Expect{{Name: "y", Shape: []int{1}, Want: []float64{s[1]}, Acc: []float64{0}, In: []float64{0}}},
 		})
 	}
-	return ready(t, opCase{"relu", c})
+	return loaded(t, opCase{"relu", c})
 }
 
-func ready(t *testing.T, c opCase) trace {
+func loaded(t *testing.T, c opCase) trace {
 	t.Helper()
 	ts, err := c.tensorsIn(op.Float32Format)
 	if err != nil {
@@ -205,7 +205,7 @@ func (c closing) Close() error {
 // lookup is a trace of embedding that looks up the one row of its table, which holds a 5.
 func lookup(t *testing.T) trace {
 	t.Helper()
-	return ready(t, opCase{"embedding", &vector.Case{
+	return loaded(t, opCase{"embedding", &vector.Case{
 		ID: "embedding/lookup", Clauses: []string{"EMB-1"}, Attrs: json.RawMessage("{}"), Compare: vector.Exact,
 		Const: []vector.Input{{Name: "table", DType: op.F32, Type: "F32", Shape: []int{1, 1}, Data: op.Float32([]float32{5}, 1, 1)}},
 		Steps: []vector.Step{{

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// downwards are the files of the package in the order of the walk of a case: what a user calls and is given, then choosing the cases, executing
-// one, judging its steps, and comparing numbers.
+// downwards are the files of the package in the order of the walk of a case: what a user calls and is given, then the options and the cases
+// that they choose, executing one, judging its steps, and comparing numbers.
 var downwards = []string{
 	"doc.go", "run.go", "text.go", "report.go", "choose.go", "execute.go", "trace.go", "judge.go", "case.go", "buffers.go", "compare.go",
 }

@@ -61,10 +61,10 @@ type Coverage struct {
 	Missing []string `json:"missing"`
 }
 
-// newReport returns a report on nothing yet. Once: the cases are not replayed.
-func newReport(c *choice, once bool, f op.Formats) *Report {
+// newReport returns a report on nothing yet.
+func newReport(c *config, f op.Formats) *Report {
 	buffers := bufferClauses
-	if once {
+	if c.once {
 		buffers = slices.DeleteFunc(slices.Clone(buffers), func(id string) bool { return id == clauseReplay || id == clauseConcurrent })
 	}
 	return &Report{Formats: f, buffers: buffers, narrowed: c.narrowed(), allClauses: c.vectors.Manifest.Clauses,

@@ -10,7 +10,7 @@ import (
 )
 
 func reportOf(add func(r *Report)) *Report {
-	r := newReport(&choice{vectors: &vector.Set{Manifest: vector.Manifest{Clauses: []string{"ACT-1"}}}}, false, f32Formats)
+	r := newReport(&config{vectors: &vector.Set{Manifest: vector.Manifest{Clauses: []string{"ACT-1"}}}}, f32Formats)
 	add(r)
 	return r
 }
@@ -44,10 +44,10 @@ func TestReportKeepsTheWorst(t *testing.T) {
 
 // A report says by itself whether it was narrowed to some ops or cases.
 func TestReportKnowsThatItIsNarrowed(t *testing.T) {
-	for want, c := range map[bool][]choice{false: {{}}, true: {{patterns: []string{"relu"}}, {ids: []string{"relu/1"}}, {patterns: []string{"relu"}, ids: []string{"relu/1"}}}} {
+	for want, c := range map[bool][]config{false: {{}}, true: {{patterns: []string{"relu"}}, {ids: []string{"relu/1"}}, {patterns: []string{"relu"}, ids: []string{"relu/1"}}}} {
 		for _, c := range c {
 			c.vectors = &vector.Set{}
-			if r := newReport(&c, false, f32Formats); r.narrowed != want {
+			if r := newReport(&c, f32Formats); r.narrowed != want {
 				t.Errorf("ops %q, cases %q: narrowed %v, want %v", c.patterns, c.ids, r.narrowed, want)
 			}
 		}

@@ -19,7 +19,7 @@ type Factory func() op.Implementation
 func Run(t *testing.T, factory Factory, opts ...Option) {
 	t.Helper()
 	c := configure(opts)
-	cases, r, err := c.begin(factory)
+	cases, r, err := c.ready(factory)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func runOp(t *testing.T, c *config, factory Factory, r *Report, cases []opCase) 
 			for range cases {
 				r.skip(name, err)
 			}
-			unsupported(t, c, err)
+			skipUnsupported(t, c, err)
 			return
 		}
 		for _, s := range cases {
@@ -62,7 +62,7 @@ func runOp(t *testing.T, c *config, factory Factory, r *Report, cases []opCase) 
 				case errors.Is(err, errNotApplicable):
 					t.Skip(err)
 				case errors.Is(err, op.ErrUnsupported):
-					unsupported(t, c, err)
+					skipUnsupported(t, c, err)
 				case err != nil:
 					t.Error(err)
 				}
@@ -71,8 +71,8 @@ func runOp(t *testing.T, c *config, factory Factory, r *Report, cases []opCase) 
 	})
 }
 
-// unsupported skips the test, or fails it where a profile demands the op.
-func unsupported(t *testing.T, c *config, err error) {
+// skipUnsupported skips the test, or fails it where a profile demands the op.
+func skipUnsupported(t *testing.T, c *config, err error) {
 	t.Helper()
 	if c.profile != "" {
 		t.Fatalf("profile %s: %v", c.profile, err)
@@ -85,7 +85,7 @@ func unsupported(t *testing.T, c *config, err error) {
 // see Report.Err.
 func Check(factory Factory, opts ...Option) (*Report, error) {
 	c := configure(opts)
-	cases, r, err := c.begin(factory)
+	cases, r, err := c.ready(factory)
 	if err != nil {
 		return nil, err
 	}
@@ -113,8 +113,8 @@ func Check(factory Factory, opts ...Option) (*Report, error) {
 	return r, nil
 }
 
-// begin returns the cases to judge, and the report to count them in.
-func (c *config) begin(factory Factory) ([]opCase, *Report, error) {
+// ready returns the cases to judge, and the report to count them in.
+func (c *config) ready(factory Factory) ([]opCase, *Report, error) {
 	cases, err := c.cases()
 	if err != nil {
 		return nil, nil, err
@@ -123,7 +123,7 @@ func (c *config) begin(factory Factory) ([]opCase, *Report, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return cases, newReport(&c.choice, c.once, formats), nil
+	return cases, newReport(c, formats), nil
 }
 
 // judge judges one case, where it says something about the declared formats, with a limit and until the context is done: a kernel that does

@@ -73,7 +73,7 @@ func (t trace) steps(opened func()) (results [][]op.Tensor, err error) {
 		if t.used {
 			given = append(given, t.use(kernel, step)...)
 		}
-		out, used, err := t.step(kernel, step)
+		out, used, err := t.runStep(kernel, step)
 		if err != nil {
 			return results, err
 		}
@@ -94,8 +94,8 @@ func (t trace) use(kernel op.Kernel, step int) (used []arena) {
 	return used
 }
 
-// step runs one step and judges its buffers and its error. It returns copies of the results, and the buffers, which are overwritten.
-func (t trace) step(kernel op.Kernel, step int) (results []op.Tensor, used []arena, err error) {
+// runStep runs one step and judges its buffers and its error. It returns copies of the results, and the buffers, which are overwritten.
+func (t trace) runStep(kernel op.Kernel, step int) (results []op.Tensor, used []arena, err error) {
 	sources, src := guardAll(t.src[step], t.shift)
 	out, dst := t.destinations(step)
 	returned := kernel.Run(dst, src)
