@@ -1,50 +1,5 @@
 package reference
 
-// GroupedAttention returns Attention for each of H query heads over G <= H heads of keys and values (Ainslie et al. 2023)
-//
-//	o_h = attention(q_h, k_g, v_g)        g = h / (H/G), rounded down
-//
-// G = H is multi-head attention, G = 1 is multi-query attention. masks gives each query head its mask.
-func GroupedAttention(q, k, v []Matrix, scale float64, masks func(head int) Mask) []Matrix {
-	return Exact.GroupedAttention(q, k, v, scale, masks)
-}
-
-// GroupedAttention is the function GroupedAttention, built from p.
-func (p Primitives) GroupedAttention(q, k, v []Matrix, scale float64, masks func(head int) Mask) []Matrix {
-	require(len(k) > 0 && len(q)%len(k) == 0, "GroupedAttention: %d query heads over %d key heads", len(q), len(k))
-	require(len(k) == len(v), "GroupedAttention: %d key heads, %d value heads", len(k), len(v))
-	group := len(q) / len(k)
-	o := make([]Matrix, len(q))
-	for h := range q {
-		o[h] = p.Attention(q[h], k[h/group], v[h/group], scale, masks(h))
-	}
-	return o
-}
-
-// GroupedAttentionGrad returns the gradients of GroupedAttention, o_h = attention(q_h, k_g, v_g), from that of its result
-//
-//	dq_h = that of head h
-//	dk_g = sum of those of the heads that share g, and likewise dv_g        do H x [Tq,Dv]
-func GroupedAttentionGrad(q, k, v, do []Matrix, scale float64, masks func(head int) Mask) (dq, dk, dv []Matrix) {
-	return Exact.GroupedAttentionGrad(q, k, v, do, scale, masks)
-}
-
-// GroupedAttentionGrad is the function GroupedAttentionGrad, built from p.
-func (p Primitives) GroupedAttentionGrad(q, k, v, do []Matrix, scale float64, masks func(head int) Mask) (dq, dk, dv []Matrix) {
-	require(len(q) == len(do), "GroupedAttentionGrad: %d query heads, %d gradients", len(q), len(do))
-	group := len(q) / len(k)
-	for h := range q {
-		dqh, dkh, dvh := p.AttentionGrad(q[h], k[h/group], v[h/group], do[h], scale, masks(h))
-		dq = append(dq, dqh)
-		if h%group == 0 {
-			dk, dv = append(dk, dkh), append(dv, dvh)
-			continue
-		}
-		dk[h/group], dv[h/group] = p.Add(dk[h/group], dkh), p.Add(dv[h/group], dvh)
-	}
-	return dq, dk, dv
-}
-
 // MHAWeights are the projections of multi-head attention: Wq [d, H*D], Wk and Wv [d, G*D], Wo [H*D, d]. H*D need not be d.
 // A nil bias is absent. Gradients with respect to weights are weights too.
 type MHAWeights struct {
