@@ -2,6 +2,7 @@ package reference
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -244,4 +245,135 @@ func TestGroupedAttention(t *testing.T) {
 			sameBits(t, got[h].Data, Attention(q[h], k[h/group], v[h/group], .5, Mask{Window: h}).Data)
 		}
 	})
+}
+
+func (c attentionCase) grad(dy []float64) (dq, dk, dv Matrix) {
+	return AttentionGrad(c.q, c.k, c.v, Matrix{c.q.Rows, c.v.Cols, dy}, c.scale, c.mask)
+}
+
+func attentionOf(s source) differentiable {
+	c := s.attention()
+	return differentiable{"Attention", [][]float64{c.q.Data, c.k.Data, c.v.Data}, func() []float64 { return c.eval().Data },
+		func(dy []float64) [][]float64 {
+			dq, dk, dv := c.grad(dy)
+			return [][]float64{dq.Data, dk.Data, dv.Data}
+		}}
+}
+
+func groupedOf(s source) differentiable {
+	q, k, v := s.heads(4, 3, 2), s.heads(2, 5, 2), s.heads(2, 5, 3)
+	masks := func(head int) Mask { return Mask{Causal: head != 1, Softcap: float64(head)} }
+	var inputs [][]float64
+	for _, m := range slices.Concat(q, k, v) {
+		inputs = append(inputs, m.Data)
+	}
+	return differentiable{"GroupedAttention", inputs, func() []float64 { return join(GroupedAttention(q, k, v, 0.7, masks)...) },
+		func(dy []float64) [][]float64 {
+			var do []Matrix
+			for h := range q {
+				do = append(do, Matrix{3, 3, dy[9*h : 9*h+9]})
+			}
+			dq, dk, dv := GroupedAttentionGrad(q, k, v, do, 0.7, masks)
+			var grads [][]float64
+			for _, m := range slices.Concat(dq, dk, dv) {
+				grads = append(grads, m.Data)
+			}
+			return grads
+		}}
+}
+
+func TestAttentionGradAlgebra(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawSource(t)
+		c := s.attention()
+		dy := s.vector(c.q.Rows * c.v.Cols)
+		dq, dk, dv := c.grad(dy)
+		visible, seqK := c.visible(), c.k.Rows
+
+		// Poison wherever nothing is seen: gradients there are 0, and nothing else changes.
+		poisoned, up := c, slices.Clone(dy)
+		poisoned.q, poisoned.k, poisoned.v = rowRange(c.q, 0, c.q.Rows), rowRange(c.k, 0, seqK), rowRange(c.v, 0, seqK)
+		zero := func(row []float64) {
+			if size := maximum(rowOf(math.Abs)(row)); size != 0 {
+				t.Fatalf("a gradient where nothing is seen is %v", row)
+			}
+		}
+		for j := range seqK {
+			if !slices.ContainsFunc(span(c.q.Rows), func(i int) bool { return visible[i*seqK+j] }) {
+				zero(dk.Row(j))
+				zero(dv.Row(j))
+				copy(poisoned.k.Row(j), filled(c.k.Cols, math.NaN()))
+				copy(poisoned.v.Row(j), filled(c.v.Cols, math.Inf(1)))
+			}
+		}
+		for i := range c.q.Rows {
+			if !slices.Contains(visible[i*seqK:(i+1)*seqK], true) {
+				zero(dq.Row(i))
+				copy(poisoned.q.Row(i), filled(c.q.Cols, math.NaN()))
+				copy(up[i*c.v.Cols:(i+1)*c.v.Cols], filled(c.v.Cols, math.NaN()))
+			}
+		}
+		pq, pk, pv := poisoned.grad(up)
+		sameBits(t, pq.Data, dq.Data)
+		sameBits(t, pk.Data, dk.Data)
+		sameBits(t, pv.Data, dv.Data)
+
+		// Permuting keys with their values and mask permutes their gradients, and no other changes.
+		perm := s.Perm(seqK)
+		moved := attentionCase{c.q, NewMatrix(seqK, c.k.Cols), NewMatrix(seqK, c.v.Cols), c.scale,
+			Mask{Allow: make([]bool, len(visible)), Softcap: c.mask.Softcap}}
+		if c.mask.Bias != nil {
+			moved.mask.Bias = make([]float64, len(visible))
+		}
+		for j, from := range perm {
+			copy(moved.k.Row(j), c.k.Row(from))
+			copy(moved.v.Row(j), c.v.Row(from))
+			for i := range c.q.Rows {
+				moved.mask.Allow[i*seqK+j] = visible[i*seqK+from]
+				if c.mask.Bias != nil {
+					moved.mask.Bias[i*seqK+j] = c.mask.Bias[i*seqK+from]
+				}
+			}
+		}
+		mq, mk, mv := moved.grad(dy)
+		size := 1 + maximum(rowOf(math.Abs)(join(dq, dk, dv)))
+		near := func(got, want []float64) {
+			for i, w := range want {
+				if !(math.Abs(got[i]-w) <= 1e-12*size) {
+					t.Fatalf("after a permutation of the keys a gradient is %v, before %v", got[i], w)
+				}
+			}
+		}
+		near(mq.Data, dq.Data)
+		for j, from := range perm {
+			near(mk.Row(j), dk.Row(from))
+			near(mv.Row(j), dv.Row(from))
+		}
+	})
+}
+
+func span(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// Heads that share keys: the gradient of shared keys is the sum of those of copies, one for each head.
+func TestGroupedGradIsSumOfCopies(t *testing.T) {
+	s := newSource(21)
+	q, k, v, do := s.heads(6, 4, 3), s.heads(2, 5, 3), s.heads(2, 5, 2), s.heads(6, 4, 2)
+	masks := func(head int) Mask { return Mask{Causal: head%2 == 0} }
+	var copiesK, copiesV []Matrix
+	for h := range q {
+		copiesK, copiesV = append(copiesK, k[h/3]), append(copiesV, v[h/3])
+	}
+	dq, dk, dv := GroupedAttentionGrad(q, k, v, do, 0.5, masks)
+	cq, ck, cv := GroupedAttentionGrad(q, copiesK, copiesV, do, 0.5, masks)
+	sameBits(t, join(dq...), join(cq...))
+	for g := range k {
+		sameBits(t, dk[g].Data, Add(Add(ck[3*g], ck[3*g+1]), ck[3*g+2]).Data)
+		sameBits(t, dv[g].Data, Add(Add(cv[3*g], cv[3*g+1]), cv[3*g+2]).Data)
+	}
 }

@@ -218,3 +218,20 @@ func TestBeamErrors(t *testing.T) {
 		t.Errorf("a state that is: got %v", err)
 	}
 }
+
+// DEC-21: a search goes on while a sequence may still beat the lowest finished score, and one that only equals it may not. Here the first
+// step finishes the sequence of one token, and leaves another with the same sum, whose next token is certain: longer, it would score higher.
+func TestBeamStopsAtAnEqualScore(t *testing.T) {
+	certain := math.Inf(-1)
+	table := Automaton{Logits: rowsOf([]float64{0, 0}, []float64{0, certain}), Next: [][]int{{0, 1}, {0, 0}}}
+	for _, stop := range []struct {
+		rule EarlyStopping
+		want []int
+	}{{StopAtOnce, []int{0}}, {StopUnlikely, []int{0}}, {StopHopeless, []int{1, 0}}} {
+		got, err := Exact.BeamSearch(must(table.From(0)), BeamConfig{Form: HuggingFace, Beams: 1, Length: 3, End: []int{0}, Stop: stop.rule,
+			Penalty: LengthPenalty{Exponent: 1}})
+		if err != nil || len(got) != 1 || !slices.Equal(got[0].Tokens, stop.want) {
+			t.Errorf("%v: got %+v, error %v, want tokens %v", stop.rule, got, err, stop.want)
+		}
+	}
+}

@@ -205,3 +205,30 @@ func TestSampleAtEdges(t *testing.T) {
 		t.Errorf("NaN: got %v", err)
 	}
 }
+
+// DEC-10: top_p = 1 drops nothing, though the first probability rounds to 1 and its sum reaches it.
+func TestTopPOneDropsNothing(t *testing.T) {
+	p, err := Distribution([]float64{0, -40, -41}, Sampling{Temperature: 1, TopP: 1})
+	if err != nil || p[0] != 1 || !(p[1] > p[2] && p[2] > 0) {
+		t.Errorf("got %v, error %v, want all positive", p, err)
+	}
+	if p, err = Distribution([]float64{0, -40, -41}, Sampling{Temperature: 1, TopP: math.Nextafter(1, 0)}); err != nil || p[1] != 0 || p[2] != 0 {
+		t.Errorf("top_p below 1: got %v, error %v, want the first alone", p, err)
+	}
+}
+
+// DEC-13: where no sum is greater than u, it is the last token that has a probability.
+func TestInvertEndsAtTheLastPositive(t *testing.T) {
+	for _, tt := range []struct {
+		p    []float64
+		u    float64
+		want int
+	}{
+		{[]float64{0.25, 0.25, 0}, 0.75, 1}, {[]float64{0.25, 0.25, 0}, 0.5, 1}, {[]float64{0.25, 0.25, 0}, 0.25, 1},
+		{[]float64{0, 0.25, 0.5}, 0, 1}, {[]float64{0, 0.25, 0.5}, 0.25, 2}, {[]float64{0, 0, 1}, 0, 2},
+	} {
+		if got := invert(tt.p, tt.u); got != tt.want {
+			t.Errorf("invert(%v, %v) is %d, want %d", tt.p, tt.u, got, tt.want)
+		}
+	}
+}

@@ -64,3 +64,13 @@ func TestLayerNormAlgebra(t *testing.T) {
 		sameBits(t, rows.Row(1), y)
 	})
 }
+
+func layerNormOf(s source) differentiable {
+	x, gamma, beta := s.matrix(4, 6), s.vector(6), s.vector(6)
+	const eps = 0.1 // so large that a gradient which forgets it is wrong
+	return differentiable{"LayerNormRows", [][]float64{x.Data, gamma, beta}, func() []float64 { return LayerNormRows(x, gamma, beta, eps).Data },
+		func(dy []float64) [][]float64 {
+			dx, dgamma, dbeta := LayerNormRowsGrad(x, gamma, eps, Matrix{4, 6, dy})
+			return [][]float64{dx.Data, dgamma, dbeta}
+		}}
+}

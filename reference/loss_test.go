@@ -3,6 +3,7 @@ package reference
 import (
 	"errors"
 	"math"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -79,4 +80,30 @@ func TestCrossEntropyRows(t *testing.T) {
 			t.Errorf("target %d: error %v, want ErrIndex", bad, err)
 		}
 	}
+}
+
+func crossEntropyOf(s source) differentiable {
+	logits, targets := s.matrix(4, 5), []int{3, -1, 0, 3}
+	return differentiable{"CrossEntropyRows", [][]float64{logits.Data}, func() []float64 { return must(CrossEntropyRows(logits, targets, -1)) },
+		func(dy []float64) [][]float64 {
+			return [][]float64{must(CrossEntropyRowsGrad(logits, targets, -1, dy)).Data}
+		}}
+}
+
+func lossOf(s source, r Reduction) differentiable {
+	losses, targets := s.vector(5), []int{3, -1, 0, 3, -1}
+	for i, t := range targets {
+		if t == -1 {
+			losses[i] = 0
+		}
+	}
+	eval := func() []float64 {
+		y := slices.Clone(Reduce(losses, targets, -1, r))
+		if r == ReduceNone {
+			y[1], y[4] = 0, 0 // losses of ignored targets are no inputs: they are 0
+		}
+		return y
+	}
+	return differentiable{"Reduce " + string(r), [][]float64{losses}, eval,
+		func(dy []float64) [][]float64 { return [][]float64{ReduceGrad(dy, targets, -1, r)} }}
 }

@@ -3,6 +3,7 @@ package reference
 import (
 	"errors"
 	"math"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -182,43 +183,93 @@ func TestGPTStateReorder(t *testing.T) {
 	}
 }
 
-// Every composite calls its primitives: replacing one changes the result, so that none is bypassed.
-func TestPrimitivesAreUsed(t *testing.T) {
-	cfg := must(ConfigByName("tiny-post"))
-	s := newSource(10)
-	w, ids := s.gpt(cfg), []int{1, 2, 3}
-	want := must(Exact.GPTLoss(ids, ids, -100, w, cfg))[0]
-	double := func(m Matrix) Matrix { return ScaleBy(m, 2) }
-	replacements := map[string]func(p *Primitives){
-		"Linear": func(p *Primitives) {
-			p.Linear = func(x, w Matrix, b []float64) Matrix { return double(Linear(x, w, b)) }
-		},
-		"LayerNorm": func(p *Primitives) {
-			p.LayerNorm = func(x Matrix, g, b []float64, eps float64) Matrix { return double(LayerNormRows(x, g, b, eps)) }
-		},
-		"Activate": func(p *Primitives) {
-			p.Activate = func(a Activation, x Matrix) Matrix { return double(a.Apply(x)) }
-		},
-		"Attention": func(p *Primitives) {
-			p.Attention = func(q, k, v Matrix, scale float64, mask Mask) Matrix { return double(Attention(q, k, v, scale, mask)) }
-		},
-		"Add":     func(p *Primitives) { p.Add = func(a, b Matrix) Matrix { return Add(a, double(b)) } },
-		"ScaleBy": func(p *Primitives) { p.ScaleBy = func(x Matrix, f float64) Matrix { return ScaleBy(x, 2*f) } },
-		"Embed": func(p *Primitives) {
-			p.Embed = func(ids []int, table Matrix) (Matrix, error) { return double(must(Embedding(ids, table))), nil }
-		},
-		"Sinusoid": func(p *Primitives) {
-			p.Sinusoid = func(pos []int, d int) (Matrix, error) { return double(must(SinusoidalPositions(pos, d))), nil }
-		},
-		"CrossEntropy": func(p *Primitives) {
-			p.CrossEntropy = func(x []float64, t int) float64 { return 2 * CrossEntropy(x, t) }
-		},
-	}
-	for name, replace := range replacements {
-		p := Exact
-		replace(&p)
-		if got := must(p.GPTLoss(ids, ids, -100, w, cfg))[0]; got == want {
-			t.Errorf("replacing %s does not change the loss", name)
+// A model of one layer has one cache, and steps over it give the rows of the whole.
+func TestStepsOfOneLayer(t *testing.T) {
+	cfg := must(ConfigByName("tiny"))
+	cfg.Layers = 1
+	s := newSource(5)
+	w, ids := s.gpt(cfg), s.ids(6, cfg.Vocab)
+	whole := must(Exact.GPT(ids, w, cfg))
+	state := NewGPTState(cfg, len(ids))
+	for pos := range ids {
+		got := must(Exact.GPTStep(state, ids[pos:pos+1], pos, w, cfg))
+		within(t, got.Data, whole.Row(pos), 64)
+		if state.Len() != pos+1 {
+			t.Errorf("after %d positions the state holds %d", pos+1, state.Len())
 		}
+	}
+}
+
+func gptLossOf(s source, name string) differentiable {
+	cfg := must(ConfigByName(name))
+	w := s.gpt(cfg)
+	ids, targets := []int{3, 1, 4, 1, 5}, []int{1, 4, -100, 5, 0}
+	return differentiable{"GPTLoss " + name, w.Parameters(), func() []float64 { return must(Exact.GPTLoss(ids, targets, -100, w, cfg)) },
+		func(dy []float64) [][]float64 {
+			return must(Exact.GPTLossGrad(ids, targets, -100, dy, w, cfg)).Parameters()
+		}}
+}
+
+func TestGPTLossGradAlgebra(t *testing.T) {
+	const ignore = -100
+	for _, name := range tinyNames {
+		cfg := must(ConfigByName(name))
+		s := newSource(23)
+		w := s.gpt(cfg)
+		parts := [][2][]int{{{3, 1, 4}, {1, ignore, 5}}, {{1, 5, 9, 2}, {5, 9, 2, 6}}, {{6, 5}, {ignore, ignore}}}
+		var targets []int
+		for _, p := range parts {
+			targets = append(targets, p[1]...)
+		}
+
+		// The gradient of the mean over a batch is the sum over its parts, each by sum, with 1 over the number of targets that count.
+		dlosses := ReduceGrad([]float64{2.5}, targets, ignore, ReduceMean)
+		whole, accumulated := zeroLike(w), zeroLike(w)
+		for _, p := range parts {
+			n := len(p[0])
+			addTo(whole, must(Exact.GPTLossGrad(p[0], p[1], ignore, dlosses[:n], w, cfg)))
+			bySum := ReduceGrad([]float64{2.5 / 6}, p[1], ignore, ReduceSum)
+			addTo(accumulated, must(Exact.GPTLossGrad(p[0], p[1], ignore, bySum, w, cfg)))
+			dlosses = dlosses[n:]
+		}
+		for i := range whole {
+			sameBits(t, accumulated[i], whole[i])
+		}
+
+		// Tied, the gradient is the sum of both uses; untied, tokens that do not occur have none.
+		tied, untied := w, w
+		tiedCfg, untiedCfg := cfg, cfg
+		tiedCfg.Tied, untiedCfg.Tied = true, false
+		tied.Wout, untied.Wout = Matrix{}, w.Wte.T()
+		ids, up := []int{3, 1, 4, 1}, s.vector(4)
+		one := must(Exact.GPTLossGrad(ids, []int{1, 4, 1, 5}, ignore, up, tied, tiedCfg))
+		two := must(Exact.GPTLossGrad(ids, []int{1, 4, 1, 5}, ignore, up, untied, untiedCfg))
+		sameBits(t, one.Wte.Data, Add(two.Wte, two.Wout.T()).Data)
+		for v := range cfg.Vocab {
+			if used := slices.Contains(ids, v); (maximum(rowOf(math.Abs)(two.Wte.Row(v))) != 0) != used {
+				t.Errorf("%s: token %d occurs: %v, its gradient is %v", name, v, used, two.Wte.Row(v))
+			}
+		}
+		if cfg.Positions == PositionsLearned {
+			for p := range cfg.Ctx {
+				if used := p < len(ids); (maximum(rowOf(math.Abs)(one.Wpe.Row(p))) != 0) != used {
+					t.Errorf("%s: position %d occurs: %v, its gradient is %v", name, p, used, one.Wpe.Row(p))
+				}
+			}
+		}
+	}
+}
+
+func zeroLike(w GPTWeights) [][]float64 {
+	var zeros [][]float64
+	for _, p := range w.Parameters() {
+		zeros = append(zeros, make([]float64, len(p)))
+	}
+	return zeros
+}
+
+func addTo(sum [][]float64, dw GPTWeights) {
+	for i, g := range dw.Parameters() {
+		axpy(sum[i], 1, g)
 	}
 }

@@ -8,20 +8,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestEmbedding(t *testing.T) {
-	table := rowsOf([]float64{1, 2}, []float64{3, 4}, []float64{5, 6})
-	sameBits(t, must(Embedding([]int{2, 0, 2}, table)).Data, []float64{5, 6, 1, 2, 5, 6})
-	sameBits(t, must(LearnedPositions([]int{1, 2}, table)).Data, []float64{3, 4, 5, 6})
-	for _, bad := range []int{-1, 3, -100} {
-		if _, err := Embedding([]int{0, bad}, table); !errors.Is(err, ErrIndex) {
-			t.Errorf("id %d: error %v, want ErrIndex", bad, err)
-		}
-		if _, err := LearnedPositions([]int{0, bad}, table); !errors.Is(err, ErrPosition) {
-			t.Errorf("position %d: error %v, want ErrPosition", bad, err)
-		}
-	}
-}
-
 func TestSinusoidalPositions(t *testing.T) {
 	// d = 4: angles pos and pos/100. sin 1, cos 1, sin 0.01 and cos 0.01 from tables.
 	got := must(SinusoidalPositions([]int{0, 1, 100}, 4))

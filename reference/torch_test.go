@@ -171,16 +171,6 @@ func torchRows(c torchCase, f func([]float64) []float64) map[string][]float64 {
 	return map[string][]float64{"y": y}
 }
 
-func rowOf(f func(float64) float64) func([]float64) []float64 {
-	return func(x []float64) []float64 {
-		y := make([]float64, len(x))
-		for i, v := range x {
-			y[i] = f(v)
-		}
-		return y
-	}
-}
-
 func torchAttention(c torchCase) map[string][]float64 {
 	q, k, v := c.find("q").matrices(), c.find("k").matrices(), c.find("v").matrices()
 	scale, masks := c.attention()

@@ -42,9 +42,11 @@ func TestMatMulAlgebra(t *testing.T) {
 	})
 }
 
-func TestLinear(t *testing.T) {
-	x := rowsOf([]float64{1, 2}, []float64{3, 4})
-	w := rowsOf([]float64{10, 20, 30}, []float64{1, 2, 3})
-	sameBits(t, Linear(x, w, nil).Data, []float64{12, 24, 36, 34, 68, 102})
-	sameBits(t, Linear(x, w, []float64{0.5, -1, math.Inf(1)}).Data, []float64{12.5, 23, math.Inf(1), 34.5, 67, math.Inf(1)})
+func matMulOf(s source) differentiable {
+	a, b := s.matrix(3, 4), s.matrix(4, 2)
+	return differentiable{"MatMul", [][]float64{a.Data, b.Data}, func() []float64 { return MatMul(a, b).Data },
+		func(dy []float64) [][]float64 {
+			da, db := MatMulGrad(a, b, Matrix{3, 2, dy})
+			return [][]float64{da.Data, db.Data}
+		}}
 }
