@@ -71,3 +71,15 @@ func TestGELUAlgebra(t *testing.T) {
 		}
 	})
 }
+
+var _ = derivative(func(s source) (all []differentiable) {
+	for _, act := range []Activation{ActReLU, ActGELU, ActGELUTanh} {
+		x := s.matrix(3, 5)
+		for i, v := range x.Data {
+			x.Data[i] = 2*v + math.Copysign(0.1, v) // the kink of ReLU is at 0
+		}
+		all = append(all, differentiable{"Apply " + string(act), [][]float64{x.Data}, func() []float64 { return act.Apply(x).Data },
+			func(dy []float64) [][]float64 { return [][]float64{act.ApplyGrad(x, Matrix{3, 5, dy}).Data} }})
+	}
+	return all
+})

@@ -251,6 +251,14 @@ func (c attentionCase) grad(dy []float64) (dq, dk, dv Matrix) {
 	return AttentionGrad(c.q, c.k, c.v, Matrix{c.q.Rows, c.v.Cols, dy}, c.scale, c.mask)
 }
 
+var _ = derivative(func(s source) []differentiable {
+	all := []differentiable{groupedOf(s)}
+	for range 6 {
+		all = append(all, attentionOf(s))
+	}
+	return all
+})
+
 func attentionOf(s source) differentiable {
 	c := s.attention()
 	return differentiable{"Attention", [][]float64{c.q.Data, c.k.Data, c.v.Data}, func() []float64 { return c.eval().Data },

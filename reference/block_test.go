@@ -21,6 +21,8 @@ func TestBlockByHand(t *testing.T) {
 	sameBits(t, Exact.Block(x, w, cfg).Data, []float64{.25, -.25})
 }
 
+var _ = derivative(func(s source) []differentiable { return []differentiable{blockOf(s, PreNorm), blockOf(s, PostNorm)} })
+
 func blockOf(s source, norm Norm) differentiable {
 	x, w := s.matrix(4, 6), s.block(Config{DModel: 6, Heads: 2, KVHeads: 1, HeadDim: 2, FFN: 5})
 	cfg := BlockConfig{Norm: norm, MHA: MHAConfig{Heads: 2, KVHeads: 1, Causal: true}, Activation: ActGELUTanh, Eps: 0.1}

@@ -19,6 +19,8 @@ func TestEmbedding(t *testing.T) {
 	}
 }
 
+var _ = derivative(func(s source) []differentiable { return []differentiable{embeddingOf(s)} })
+
 func embeddingOf(s source) differentiable {
 	table, ids := s.matrix(5, 3), []int{4, 1, 4, 0}
 	return differentiable{"Embedding", [][]float64{table.Data}, func() []float64 { return must(Embedding(ids, table)).Data },

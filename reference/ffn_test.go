@@ -14,6 +14,10 @@ func TestFFN(t *testing.T) {
 	within(t, Exact.FFN(x, w, ActGELU).Data, []float64{8 * GELU(4), 0, 8 * GELU(-9)}, 4)
 }
 
+var _ = derivative(func(s source) []differentiable {
+	return []differentiable{ffnOf(s, ActReLU), ffnOf(s, ActGELU), ffnOf(s, ActGELUTanh)}
+})
+
 func ffnOf(s source, act Activation) differentiable {
 	x, w := s.matrix(3, 4), FFNWeights{W1: s.matrix(4, 7), B1: s.vector(7), W2: s.matrix(7, 4), B2: s.vector(4)}
 	if act == ActGELU {

@@ -65,6 +65,8 @@ func TestLayerNormAlgebra(t *testing.T) {
 	})
 }
 
+var _ = derivative(func(s source) []differentiable { return []differentiable{layerNormOf(s)} })
+
 func layerNormOf(s source) differentiable {
 	x, gamma, beta := s.matrix(4, 6), s.vector(6), s.vector(6)
 	const eps = 0.1 // so large that a gradient which forgets it is wrong

@@ -12,6 +12,8 @@ func TestLinear(t *testing.T) {
 	sameBits(t, Linear(x, w, []float64{0.5, -1, math.Inf(1)}).Data, []float64{12.5, 23, math.Inf(1), 34.5, 67, math.Inf(1)})
 }
 
+var _ = derivative(func(s source) []differentiable { return []differentiable{linearOf(s, true), linearOf(s, false)} })
+
 func linearOf(s source, bias bool) differentiable {
 	x, w, b := s.matrix(3, 4), s.matrix(4, 2), s.vector(2)
 	name := "Linear"

@@ -82,6 +82,16 @@ func TestCrossEntropyRows(t *testing.T) {
 	}
 }
 
+var _ = derivative(func(s source) []differentiable {
+	all := []differentiable{crossEntropyOf(s)}
+	all = append(all, rowDerivative(s, "CrossEntropy", func(x []float64) []float64 { return []float64{CrossEntropy(x, 2)} },
+		func(x, dy []float64) []float64 { return CrossEntropyGrad(x, 2, dy[0]) }))
+	for _, r := range []Reduction{ReduceNone, ReduceSum, ReduceMean} {
+		all = append(all, lossOf(s, r))
+	}
+	return all
+})
+
 func crossEntropyOf(s source) differentiable {
 	logits, targets := s.matrix(4, 5), []int{3, -1, 0, 3}
 	return differentiable{"CrossEntropyRows", [][]float64{logits.Data}, func() []float64 { return must(CrossEntropyRows(logits, targets, -1)) },

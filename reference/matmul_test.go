@@ -42,6 +42,8 @@ func TestMatMulAlgebra(t *testing.T) {
 	})
 }
 
+var _ = derivative(func(s source) []differentiable { return []differentiable{matMulOf(s)} })
+
 func matMulOf(s source) differentiable {
 	a, b := s.matrix(3, 4), s.matrix(4, 2)
 	return differentiable{"MatMul", [][]float64{a.Data, b.Data}, func() []float64 { return MatMul(a, b).Data },

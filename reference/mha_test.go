@@ -71,6 +71,8 @@ func TestMultiHeadAlgebra(t *testing.T) {
 	})
 }
 
+var _ = derivative(func(s source) []differentiable { return []differentiable{multiHeadOf(s, true), multiHeadOf(s, false)} })
+
 func multiHeadOf(s source, bias bool) differentiable {
 	x, w := s.matrix(4, 6), s.mha(6, 4, 2, 2)
 	cfg := MHAConfig{Heads: 4, KVHeads: 2, Scale: 0.4, Window: 3}

@@ -200,6 +200,13 @@ func TestStepsOfOneLayer(t *testing.T) {
 	}
 }
 
+var _ = derivative(func(s source) (all []differentiable) {
+	for _, name := range tinyNames {
+		all = append(all, gptLossOf(s, name))
+	}
+	return all
+})
+
 func gptLossOf(s source, name string) differentiable {
 	cfg := must(ConfigByName(name))
 	w := s.gpt(cfg)

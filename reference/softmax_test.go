@@ -85,3 +85,7 @@ func TestSoftmaxAlgebra(t *testing.T) {
 		}
 	})
 }
+
+var _ = derivative(func(s source) []differentiable {
+	return []differentiable{rowDerivative(s, "Softmax", Softmax, SoftmaxGrad), rowDerivative(s, "LogSoftmax", LogSoftmax, LogSoftmaxGrad)}
+})
