@@ -2,19 +2,25 @@
 """Writes reference/testdata/torch: results and gradients of the op table, computed by PyTorch in float64 on a CPU.
 
 Run by hand, in an environment of its own; the results are committed, so that every clone has an oracle that shares no code with this
-project. From the repository's root:
+project. From the repository's root, with Go at hand:
 
-    python3 -m venv /tmp/torchgen && /tmp/torchgen/bin/pip install torch==2.15.0 numpy==2.4.6
+    python3 -m venv /tmp/torchgen && /tmp/torchgen/bin/pip install torch==2.15.0 numpy==2.4.6 transformers==5.24.0 tiktoken==0.14.0
     /tmp/torchgen/bin/python tools/torchgen/generate.py
 
 Arguments have the names, shapes and layouts of SPEC.md. What PyTorch has a function or module for is computed by that: F.linear,
 F.layer_norm, F.scaled_dot_product_attention, nn.TransformerEncoderLayer, F.cross_entropy, torch.optim, torch.nn.utils.clip_grad_norm_,
-torch.optim.lr_scheduler, torch.nn.init. Gradients are autograd's. Inputs are multiples of 2^-8, so that they are short in decimal.
+torch.optim.lr_scheduler, torch.nn.init. Gradients are autograd's. Inputs are multiples of 2^-8, so that they are short in decimal. The last
+bits of results depend on the processor, by its matrix products.
 
-Facts of text.clean come from Python itself, which has a Unicode database of its own.
+Facts of text.clean come from Python itself, which has a Unicode database of its own. Those of text.encode and text.decode are tiktoken's.
+Beam search, rates that warm up from 0 and the tokens that sampling leaves are also Hugging Face's, of its transformers; beam search is
+besides fairseq's and tensor2tensor's, whose own tests' results stand below.
+
+*_cases come first and *_edges last, so that a case more changes no random number of those before it.
 
 Each file holds the cases of an op: attributes, constants, and steps of sources and results; and, where the op is differentiable, the
-upstream gradient ("upstream") and the gradients ("grads") by the names of <op>.grad.
+upstream gradient ("upstream") and the gradients ("grads") by the names of <op>.grad. A case with a "table" has the constants of that
+encoding, which are not in the file. Numbers that are not finite are the strings "NaN", "Infinity" and "-Infinity".
 """
 
 import hashlib
@@ -22,12 +28,17 @@ import json
 import math
 import pathlib
 import platform
+import subprocess
 import sys
 import unicodedata
 
 import numpy
+import tiktoken
+import tiktoken.load
 import torch
 import torch.nn.functional as F
+import transformers
+from transformers.modeling_outputs import CausalLMOutput
 
 torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
@@ -51,11 +62,15 @@ def booleans(*shape, p=0.66):
     return torch.rand(shape, generator=rng) < p
 
 
+def written(x):
+    return "NaN" if math.isnan(x) else "Infinity" if x > 0 else "-Infinity"
+
+
 def encode(t):
     dtype = {torch.float64: "F64", torch.int64: "I64", torch.bool: "BOOL"}[t.dtype]
     t = t.detach().contiguous()
     flat = t.reshape(-1).tolist()
-    data = [x if not isinstance(x, float) else str(x) if not math.isfinite(x) else int(x) if x == int(x) and abs(x) < 2**53 else x for x in flat]
+    data = [x if not isinstance(x, float) else written(x) if not math.isfinite(x) else int(x) if x == int(x) and abs(x) < 2**53 else x for x in flat]
     return {"dtype": dtype, "shape": list(t.shape), "data": data}
 
 
@@ -63,9 +78,11 @@ def encode_all(tensors):
     return {name: encode(t) for name, t in tensors.items() if t is not None}
 
 
-def add(op, name, attrs, steps, const=None, grad=None):
+def add(op, name, attrs, steps, const=None, grad=None, table=None):
     """Adds a case. steps are pairs of sources and results by name."""
     c = {"name": name, "attrs": attrs, "const": encode_all(const or {}), "steps": [{"src": encode_all(s), "dst": encode_all(d)} for s, d in steps]}
+    if table is not None:
+        c["table"] = table
     if grad is not None:
         c["upstream"], c["grads"] = encode_all(grad[0]), encode_all(grad[1])
     cases.setdefault(op, []).append(c)
@@ -105,6 +122,10 @@ def linear_cases():
     differentiate("linear", "no-bias", f, {"w": normal(5, 3), "b": None}, {"x": normal(2, 3, 5)}, "y")
 
 
+def linear_edges():
+    differentiate("linear", "odd", lambda w, b, x: F.linear(x, w.T, b), {"w": normal(13, 17), "b": normal(17)}, {"x": normal(7, 13)}, "y")
+
+
 def rows_cases():
     for op, f in [("softmax", F.softmax), ("log_softmax", F.log_softmax)]:
         g = lambda x: f(x, dim=-1)
@@ -122,6 +143,23 @@ def rows_cases():
         differentiate("gelu", kind, lambda x: F.gelu(x, approximate=kind), {}, {"x": x}, "y", {"approximate": kind})
 
 
+def rows_edges():
+    for op, f in [("softmax", F.softmax), ("log_softmax", F.log_softmax)]:
+        differentiate(op, "long", lambda x: f(x, dim=-1), {}, {"x": normal(1, 257, scale=4)}, "y")
+        x = normal(6, 5)
+        x[0, 2:], x[1, :4], x[2] = -INF, -INF, -INF
+        x[3, 1], x[4, 0] = INF, math.nan
+        add(op, "specials", {}, [({"x": x}, {"y": f(x, dim=-1)})])
+    x = torch.cat([torch.arange(-32, 33) / 4, torch.tensor([1e-8, -1e-8, 1e-3, -1e-3, 30.0, -30.0])])
+    for op, name, f, attrs in [
+        ("relu", "wide", lambda x: F.relu(x), {}), ("gelu", "none-wide", lambda x: F.gelu(x), {"approximate": "none"}),
+        ("gelu", "tanh-wide", lambda x: F.gelu(x, approximate="tanh"), {"approximate": "tanh"}),
+    ]:
+        differentiate(op, name, f, {}, {"x": torch.where(x == 0, 0.5, x) if op == "relu" else x}, "y", attrs)
+    x = torch.tensor([0.0, -0.0, INF, -INF, math.nan])
+    add("relu", "specials", {}, [({"x": x}, {"y": F.relu(x)})])
+
+
 def layernorm_cases():
     for name, x, eps in [
         ("rows", normal(4, 8), 1e-5), ("eps", normal(3, 6), 0.1), ("mean", normal(3, 8, mean=50), 1e-5), ("wide", normal(2, 96), 1e-5),
@@ -132,6 +170,23 @@ def layernorm_cases():
             "layernorm", name, lambda gamma, beta, x: F.layer_norm(x, (d,), gamma, beta, eps), {"gamma": normal(d), "beta": normal(d)}, {"x": x}, "y",
             {"eps": eps},
         )
+
+
+def layernorm_edges():
+    for name, x, affine in [
+        ("one-column", normal(3, 1), True), ("tiny", normal(3, 8) * 2**-20, True), ("no-affine", normal(4, 8), False), ("width-768", normal(1, 768), False)
+    ]:
+        d = x.shape[-1]
+        gamma, beta = (normal(d), normal(d)) if affine else (torch.ones(d), torch.zeros(d))
+        differentiate(
+            "layernorm", name, lambda gamma, beta, x: F.layer_norm(x, (d,), gamma, beta), {"gamma": gamma, "beta": beta}, {"x": x}, "y", {"eps": 1e-5}
+        )
+    # One column is its own mean: dgamma and dx are 0. PyTorch, which forms x/sigma - mu/sigma, leaves the rounding of 316 |x| in them.
+    grads = next(c for c in cases["layernorm"] if c["name"] == "one-column")["grads"]
+    for name in ("dgamma", "dx"):
+        data = grads[name]["data"]
+        assert all(abs(x) < 1e-12 for x in data)
+        data[:] = [0] * len(data)
 
 
 def embedding_cases():
@@ -153,6 +208,53 @@ def loss_cases():
     differentiate(
         "cross_entropy", "large", lambda logits, targets: F.cross_entropy(logits, targets), {}, {"logits": normal(3, 5, scale=300), "targets": integers(5, 3)}, "loss"
     )
+
+
+def loss_edges():
+    def losses(logits, targets, reduction="mean", ignore=-100):
+        return F.cross_entropy(logits, targets, reduction=reduction, ignore_index=ignore)
+
+    for name, rows, classes in [("one-class", 3, 1), ("vocab-100", 4, 100)]:
+        differentiate("cross_entropy", name, losses, {}, {"logits": normal(rows, classes, scale=2), "targets": integers(classes, rows)}, "loss")
+    targets = torch.tensor([0, 2, 3, 0, 5, 1, 0])
+    differentiate(
+        "cross_entropy", "ignored-first-class", lambda logits, targets: losses(logits, targets, ignore=0), {}, {"logits": normal(7, 6), "targets": targets},
+        "loss", {"ignore_index": 0},
+    )
+    # PyTorch has the classes in the second dimension.
+    logits, targets, up = normal(2, 4, 5), torch.tensor([[0, -100, 3, 4], [2, 1, -100, 0]]), normal(2, 4)
+    leaf = logits.clone().requires_grad_()
+    y = losses(leaf.mT, targets, "none")
+    (grad,) = torch.autograd.grad(y, leaf, up)
+    rows = {"logits": logits.flatten(0, 1), "targets": targets.flatten()}
+    add("cross_entropy", "sequences", {"reduction": "none"}, [(rows, {"loss": y.flatten()})], None, ({"dloss": up.flatten()}, {"dlogits": grad.flatten(0, 1)}))
+
+    # Weights of classes and smoothed targets are the caller's, by the upstream gradient: with weights w it is that of the loss times
+    # w_t / sum w, and with smoothing s a row has the loss -sum_k q_k log_softmax(x)_k, where q = (1 - s) [k = t] + s / V.
+    logits, targets, weight = normal(7, 6, scale=2), torch.tensor([0, 2, 3, 2, 5, 1, 0]), normal(6, mean=1.5, scale=0.3)
+    leaf = logits.clone().requires_grad_()
+    for reduction in ("none", "sum", "mean"):
+        y = F.cross_entropy(leaf, targets, weight, reduction=reduction, ignore_index=2)
+        up = normal(7) if reduction == "none" else torch.tensor(1.5)
+        (grad,) = torch.autograd.grad(y, leaf, up)
+        w = torch.where(targets == 2, 0.0, weight[targets])
+        share = w * up / (w.sum() if reduction == "mean" else 1)
+        if reduction == "none":
+            plain = torch.where(targets == 2, 0.0, y / weight[targets])
+        attrs = {"reduction": "none", "ignore_index": 2}
+        add("cross_entropy", f"weights-{reduction}", attrs, [({"logits": logits, "targets": targets}, {"loss": plain})], None, ({"dloss": share}, {"dlogits": grad}))
+    for reduction, smoothing, ignore in [("mean", 0.1, -100), ("sum", 0.2, 2), ("mean", 0.3, 2)]:
+        for w in (None, weight):
+            y = F.cross_entropy(leaf, targets, w, reduction=reduction, ignore_index=ignore, label_smoothing=smoothing)
+            (grad,) = torch.autograd.grad(y, leaf)
+            of = torch.ones(6) if w is None else w
+            counts = (targets != ignore)[:, None]
+            q = ((1 - smoothing) * F.one_hot(targets, 6) + smoothing / 6) * of * counts
+            q = q / (of[targets] * counts[:, 0]).sum() if reduction == "mean" else q
+            x = F.log_softmax(logits, dim=-1)
+            assert torch.allclose(y, -(q * x).sum(), rtol=1e-14)
+            name = f"smoothed-{reduction}-{smoothing}" + ("" if w is None else "-weights")
+            add("log_softmax", name, {}, [({"x": logits}, {"y": x})], None, ({"dy": -q}, {"dx": grad}))
 
 
 # Attention.
@@ -227,6 +329,28 @@ def attention_cases():
     add("attention.cached", "chunks", {"capacity": 9, "window": 4}, steps)
 
 
+def attention_edges():
+    def case(name, shape, attrs={}, mask=None, scale=1.0, given=None):
+        b, h, g, tq, tk, d, dv = shape
+        src = {"q": normal(b, h, tq, d, scale=scale), "k": normal(b, g, tk, d, scale=scale), "v": normal(b, g, tk, dv), "mask": mask}
+        f = given or (lambda q, k, v, mask=None: attend(q, k, v, mask, **attrs))
+        differentiate("attention", name, f, {}, src, "out", attrs)
+
+    case("single", (1, 1, 1, 1, 1, 1, 1), {"causal": True})
+    case("long", (1, 1, 1, 31, 33, 2, 3), {"causal": True})
+    case("long-full", (1, 1, 1, 31, 33, 3, 2))
+    case("more-keys", (1, 1, 1, 9, 40, 3, 3))
+    case("wide", (1, 2, 2, 2, 2, 32, 32), {"causal": True})
+    case("batches", (3, 1, 1, 2, 3, 5, 5))
+    # PyTorch's own is_causal aligns the first query with the first key.
+    for name, shape in [("top-left", (1, 2, 2, 4, 6, 3, 3)), ("top-left-one", (1, 2, 2, 1, 5, 4, 4))]:
+        mask = torch.ones(shape[3:5], dtype=torch.bool).tril().expand(1, 1, *shape[3:5])
+        case(name, shape, mask=mask, given=lambda q, k, v, mask: F.scaled_dot_product_attention(q, k, v, is_causal=True))
+    padding = torch.arange(6)[None, :] < torch.tensor([4, 6])[:, None]
+    case("padding", (2, 2, 2, 6, 6, 4, 4), mask=padding[:, None, None].expand(2, 1, 6, 6))
+    case("large", (2, 1, 1, 6, 6, 8, 4), {"causal": True}, scale=12.0)
+
+
 # Layers.
 
 
@@ -274,6 +398,13 @@ def mha_cases():
     differentiate(
         "mha", "mask", lambda x, mask=None, **w: mha(x, w, 2, mask=mask), mha_weights(6, 2, 2, 3, True), {"x": normal(2, 4, 6), "mask": mask}, "y", {"heads": 2}
     )
+
+
+def mha_edges():
+    w = mha_weights(4, 1, 1, 4, True)
+    differentiate("mha", "one-head", lambda x, **w: module_mha(x, w, 1, True), w, {"x": normal(1, 9, 4)}, "y", {"heads": 1, "causal": True})
+    w = mha_weights(8, 4, 4, 2, True)
+    differentiate("mha", "four-heads", lambda x, **w: module_mha(x, w, 4), w, {"x": normal(1, 3, 8)}, "y", {"heads": 4})
 
 
 ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu, "gelu_tanh": lambda x: F.gelu(x, approximate="tanh")}
@@ -340,6 +471,12 @@ def block_cases():
         differentiate("block", name, lambda x, **w: block(x, w, **attrs), block_weights(d, h, g, hd, 2 * d), {"x": normal(2, t, d)}, "y", attrs)
 
 
+def block_edges():
+    for name, norm, d, h, t, a in [("post-gelu", "post", 6, 3, 4, "gelu"), ("one-token", "post", 4, 2, 1, "relu"), ("long", "post", 4, 2, 19, "relu")]:
+        attrs = {"norm": norm, "heads": h, "kv_heads": h, "activation": a, "eps": 1e-5, "causal": True, "window": 0}
+        differentiate("block", name, lambda x, **w: block(x, w, **attrs), block_weights(d, h, h, d // h, 2 * d), {"x": normal(1, t, d)}, "y", attrs)
+
+
 # Models.
 
 
@@ -380,6 +517,8 @@ MODELS = {  # vocabulary, context, width, layers, heads, KV heads, head width, h
     "untied": ((7, 5, 4, 2, 2, 2, 2, 6, "pre", "learned", False), {"activation": "gelu"}),
     "post-sinusoidal": ((9, 6, 6, 2, 3, 3, 2, 8, "post", "sinusoidal", True), {"activation": "relu", "scale_embedding": True}),
     "groups-banded": ((8, 6, 5, 3, 4, 2, 3, 7, "pre", "none", True), {"activation": "gelu", "windows": [0, 2], "eps": 1e-3}),
+    "post-untied": ((7, 5, 4, 1, 2, 2, 2, 6, "post", "sinusoidal", False), {"activation": "relu"}),
+    "tied-gelu": ((7, 5, 4, 1, 2, 2, 2, 6, "pre", "learned", True), {"activation": "gelu"}),
 }
 
 
@@ -391,8 +530,8 @@ def model(name):
     return gpt_weights(*dims), attrs, dims[0]
 
 
-def gpt_cases():
-    for name in MODELS:
+def gpt_cases(names=("tied", "untied", "post-sinusoidal", "groups-banded")):
+    for name in names:
         w, attrs, vocab = model(name)
         t = 5
         ids, targets = integers(vocab, 2, t), integers(vocab, 2, t)
@@ -408,12 +547,16 @@ def gpt_cases():
         add("gpt.cached", name, {**attrs, "capacity": 5}, steps, w)
 
 
+def gpt_edges():
+    gpt_cases(("post-untied", "tied-gelu"))
+
+
 # Training.
 
 STATES = {"exp_avg": "new_m", "exp_avg_sq": "new_v", "momentum_buffer": "new_v"}
 
 
-def optimizer_case(op, name, make, attrs, steps, keep, lr=0.01, momentum=True):
+def optimizer_case(op, name, make, attrs, steps, keep, lr=0.01, momentum=True, scale=1.0):
     """Steps of an optimizer; results are kept of the steps in keep."""
     p = normal(3, 4)
     start = p.clone()
@@ -422,7 +565,7 @@ def optimizer_case(op, name, make, attrs, steps, keep, lr=0.01, momentum=True):
     rows = []
     for t in range(1, steps + 1):
         rate = lr * (1 - 0.5 * t / steps)
-        p.grad = normal(3, 4) if t % 7 else torch.zeros(3, 4)
+        p.grad = normal(3, 4, scale=scale) if t % 7 else torch.zeros(3, 4)
         src = {"grad": p.grad.clone(), "lr": torch.tensor(rate)}
         for group in optimizer.param_groups:
             group["lr"] = rate
@@ -451,6 +594,18 @@ def optimizer_cases():
         optimizer_case("sgd", name, lambda p: torch.optim.SGD(p, lr=0.1, foreach=False, **attrs), attrs, 20, keep, 0.1, "momentum" in attrs)
 
 
+def optimizer_edges():
+    for name, lr, wd, scale in [("huge", 0.01, 0.01, 1e6), ("fast", 0.1, 0.3, 1.0)]:
+        for decoupled in (False, True):
+            make = torch.optim.AdamW if decoupled else torch.optim.Adam
+            optimizer_case(
+                "adam", ("w-" if decoupled else "") + name, lambda p: make(p, lr=lr, weight_decay=wd, foreach=False),
+                {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": wd, "decoupled": decoupled}, 5, {1, 2, 5}, lr, scale=scale,
+            )
+    for name, attrs in {"momentum-decay": {"momentum": 0.9, "weight_decay": 0.02}, "nesterov-plain": {"momentum": 0.9, "nesterov": True}}.items():
+        optimizer_case("sgd", name, lambda p: torch.optim.SGD(p, lr=0.1, foreach=False, **attrs), attrs, 5, {1, 2, 5}, 0.1)
+
+
 def clip_cases():
     for name, scale, limit in [("clips", 2.0, 1.0), ("leaves", 0.1, 5.0), ("huge", 1e6, 0.5)]:
         g = normal(3, 5, scale=scale)
@@ -461,6 +616,14 @@ def clip_cases():
         p.grad = g.clone()
         torch.nn.utils.clip_grad_value_([p], limit)
         add("clip_value", name, {"limit": limit}, [({"g": g}, {"y": p.grad})])
+
+
+def clip_edges():
+    for name, g, limit in [("huger", normal(3, 5, scale=1e8), 1.0), ("far", normal(3, 5), 100.0), ("zero", torch.zeros(3, 5), 1.0)]:
+        p = torch.zeros(3, 5, requires_grad=True)
+        p.grad = g.clone()
+        norm = torch.nn.utils.clip_grad_norm_([p], limit)
+        add("clip_norm", name, {"max_norm": limit}, [({"g": g}, {"y": p.grad, "norm": norm})])
 
 
 def rates(make, lr, n):
@@ -485,43 +648,82 @@ def schedule_cases():
         add("learning_rate", name, {"schedule": name, "lr": 0.05, **attrs}, [({"t": torch.arange(n)}, {"lr": rates(make, 0.05, n)})])
 
 
-def init_cases():
-    """The limits and deviations are torch.nn.init's, read where it draws; the draws are given."""
-    init, drawn = torch.nn.init, {}
-    init._no_grad_uniform_ = lambda t, a, b, generator=None: drawn.update(limit=b)
-    init._no_grad_normal_ = lambda t, mean, std, generator=None: drawn.update(std=std)
-    stored = torch.empty(5, 8)  # [out, in]
-
-    def kaiming(f, a, mode):
-        # kaiming_* draws through the tensor's own methods.
-        def uniform_(self, low, high, generator=None):
-            drawn.update(limit=high)
-
-        def normal_(self, mean, std, generator=None):
-            drawn.update(std=std)
-
-        saved = torch.Tensor.uniform_, torch.Tensor.normal_
-        torch.Tensor.uniform_, torch.Tensor.normal_ = uniform_, normal_
-        try:
-            f(stored, a=a, mode=mode, nonlinearity="leaky_relu")
-        finally:
-            torch.Tensor.uniform_, torch.Tensor.normal_ = saved
-
-    for scheme, attrs, draw in [
-        ("xavier_uniform", {"gain": 1.5}, lambda: init.xavier_uniform_(stored, 1.5)), ("xavier_normal", {}, lambda: init.xavier_normal_(stored)),
-        ("kaiming_uniform", {"a": 0.3, "mode": "fan_in"}, lambda: kaiming(init.kaiming_uniform_, 0.3, "fan_in")),
-        ("kaiming_normal", {"mode": "fan_out"}, lambda: kaiming(init.kaiming_normal_, 0, "fan_out")), ("normal", {"std": 0.02, "layers": 6}, lambda: drawn.update(std=0.02 / math.sqrt(12))),
+def schedule_edges():
+    s = torch.optim.lr_scheduler
+    for name, lr, total, floor, n in [("one", 0.5, 1, 0.1, 2), ("to-zero", 0.1, 20, 0.0, 21), ("begins", 6e-4, 100, 6e-5, 20), ("beyond", 0.2, 10, 0.01, 26)]:
+        y = rates(lambda o: s.CosineAnnealingLR(o, total, floor), lr, n)
+        y[total:] = floor  # where PyTorch's rises again, and SPEC.md's does not
+        add("learning_rate", f"cosine-{name}", {"schedule": "cosine", "lr": lr, "total": total, "min_lr": floor}, [({"t": torch.arange(n)}, {"lr": y})])
+    for name, lr, warmup, start, total, floor in [("to-zero", 0.1, 5, 0.1, 15, 0.0), ("quarter", 1e-3, 4, 0.25, 16, 1e-4)]:
+        y = rates(lambda o: s.SequentialLR(o, [s.LinearLR(o, start, 1.0, warmup), s.CosineAnnealingLR(o, total, floor)], [warmup]), lr, warmup + total + 1)
+        attrs = {"schedule": "warmup_cosine", "lr": lr, "warmup": warmup, "warmup_start": start, "total": warmup + total, "min_lr": floor}
+        add("learning_rate", f"warmup_cosine-{name}", attrs, [({"t": torch.arange(len(y))}, {"lr": y})])
+    for name, attrs, make in [
+        ("constant", {}, lambda o: transformers.get_constant_schedule(o)),
+        ("constant", {"warmup": 4}, lambda o: transformers.get_constant_schedule_with_warmup(o, 4)),
+        ("warmup_cosine", {"warmup": 2, "total": 10}, lambda o: transformers.get_cosine_schedule_with_warmup(o, 2, 10)),
     ]:
-        drawn.clear()
-        draw()
-        if "limit" in drawn:
-            bits = torch.randint(2**32, (8, 5), generator=rng)
-            w = drawn["limit"] * (2 * (bits >> 8) * 2.0**-24 - 1)
-        else:
-            bits = torch.randint(2**32, (8, 5, 2), generator=rng)
-            u = (bits >> 8) * 2.0**-24
-            w = drawn["std"] * torch.sqrt(-2 * torch.log(u[..., 0] + 2.0**-24)) * torch.cos(2 * math.pi * u[..., 1])
-        add("init", scheme, {"scheme": scheme, **attrs}, [({"draws": bits}, {"w": w})])
+        of = {"schedule": name, "lr": 10.0, **attrs}
+        add("learning_rate", "-".join(["transformers", name, *attrs]), of, [({"t": torch.arange(10)}, {"lr": rates(make, 10.0, 10)})])
+
+
+def drawn_by(fill, stored, *args, **kwargs):
+    """What a function of torch.nn.init draws from: the limit or std that it hands to the tensor, which is left as it is."""
+    init, drawn = torch.nn.init, {}
+    uniform_ = lambda t, low, high, generator=None: drawn.update(limit=high)
+    normal_ = lambda t, mean, std, generator=None: drawn.update(std=std)
+    saved = init._no_grad_uniform_, init._no_grad_normal_, torch.Tensor.uniform_, torch.Tensor.normal_
+    init._no_grad_uniform_, init._no_grad_normal_, torch.Tensor.uniform_, torch.Tensor.normal_ = uniform_, normal_, uniform_, normal_
+    try:
+        fill(stored, *args, **kwargs)
+    finally:
+        init._no_grad_uniform_, init._no_grad_normal_, torch.Tensor.uniform_, torch.Tensor.normal_ = saved
+    return drawn
+
+
+def init_case(name, attrs, drawn, shape):
+    """A case of init: the limit or std is torch.nn.init's, and the draws are given."""
+    if "limit" in drawn:
+        bits = torch.randint(2**32, shape, generator=rng)
+        w = drawn["limit"] * (2 * (bits >> 8) * 2.0**-24 - 1)
+    else:
+        bits = torch.randint(2**32, (*shape, 2), generator=rng)
+        u = (bits >> 8) * 2.0**-24
+        w = drawn["std"] * torch.sqrt(-2 * torch.log(u[..., 0] + 2.0**-24)) * torch.cos(2 * math.pi * u[..., 1])
+    add("init", name, attrs, [({"draws": bits}, {"w": w})])
+
+
+def init_cases():
+    init = torch.nn.init
+    stored = torch.empty(5, 8)  # [out, in]
+    leaky = {"nonlinearity": "leaky_relu"}
+    for scheme, attrs, drawn in [
+        ("xavier_uniform", {"gain": 1.5}, drawn_by(init.xavier_uniform_, stored, 1.5)), ("xavier_normal", {}, drawn_by(init.xavier_normal_, stored)),
+        ("kaiming_uniform", {"a": 0.3, "mode": "fan_in"}, drawn_by(init.kaiming_uniform_, stored, a=0.3, mode="fan_in", **leaky)),
+        ("kaiming_normal", {"mode": "fan_out"}, drawn_by(init.kaiming_normal_, stored, a=0, mode="fan_out", **leaky)), ("normal", {"std": 0.02, "layers": 6}, {"std": 0.02 / math.sqrt(12)}),
+    ]:
+        init_case(scheme, {"scheme": scheme, **attrs}, drawn, (8, 5))
+
+
+def init_edges():
+    """Gains are torch.nn.init's of the activation that follows. SPEC.md's, of Kaiming's schemes, is beside their own of ReLU, sqrt 2."""
+    init = torch.nn.init
+    for shape in [(5, 3), (7, 1)]:
+        stored = torch.empty(shape[::-1])  # [out, in]
+        size = f"{shape[0]}x{shape[1]}"
+        for activation in ("linear", "relu", "tanh"):
+            gain = init.calculate_gain(activation)
+            for scheme in ("xavier_uniform", "xavier_normal"):
+                init_case(f"{scheme}-{activation}-{size}", {"scheme": scheme, "gain": gain}, drawn_by(getattr(init, scheme + "_"), stored, gain), shape)
+            for scheme, mode in [("kaiming_uniform", "fan_out"), ("kaiming_normal", "fan_in")]:
+                drawn = drawn_by(getattr(init, scheme + "_"), stored, mode=mode, nonlinearity=activation)
+                init_case(f"{scheme}-{activation}-{size}", {"scheme": scheme, "mode": mode, "gain": gain / math.sqrt(2)}, drawn, shape)
+        for scheme, mode, slope in [
+            ("kaiming_uniform", "fan_in", 0.2), ("kaiming_uniform", "fan_out", 0.2), ("kaiming_normal", "fan_out", 0.2),
+            ("kaiming_uniform", "fan_in", math.sqrt(5)), ("kaiming_normal", "fan_in", math.sqrt(5)), ("kaiming_normal", "fan_out", math.sqrt(5)),
+        ]:
+            drawn = drawn_by(getattr(init, scheme + "_"), stored, a=slope, mode=mode, nonlinearity="leaky_relu")
+            init_case(f"{scheme}-{mode}-{slope:.1f}-{size}", {"scheme": scheme, "mode": mode, "a": slope}, drawn, shape)
 
 
 GROUPS = {"biases": ("bq", "bk", "bv", "bo", "b1", "b2"), "norms": ("gamma", "beta"), "embeddings": ("wte", "wpe")}
@@ -603,6 +805,125 @@ def decoding_cases():
         add("sample", name, attrs, [({"logits": logits, "draws": draws}, {"token": torch.searchsorted(p.cumsum(-1), u[:, None], right=True)[:, 0]})])
 
 
+def decoding_edges():
+    """What the processors of Hugging Face's generate leave."""
+    p = transformers.generation.logits_process
+    ramp = torch.stack([torch.arange(10.0), torch.tensor([10.0, 11, 12, 13, 14, 5, 6, 7, 8, 9])])
+    mass = torch.tensor([[0.3, 0.1, 0.1, 0.5], [0.15, 0.3, 0.3, 0.25]]).log()
+    close = torch.full((2, 20), 0.05)
+    close[1, 5], close[1, 10] = 0.15, -0.35
+    random, sharp = normal(4, 12, scale=2), normal(2, 30, scale=6)
+    warp = {"temperature": p.TemperatureLogitsWarper, "top_k": p.TopKLogitsWarper, "top_p": p.TopPLogitsWarper}
+    for name, x, attrs in [
+        ("ramp", ramp, {"top_k": 3}), ("mass", mass, {"top_p": 0.8 - 1e-6}), ("cold", close, {"temperature": 0.5}), ("hot", close, {"temperature": 1.3}),
+        ("far", normal(2, 4, scale=30), {}), ("all", random, {"temperature": 0.7, "top_k": 6, "top_p": 0.85}), ("top-k-top-p", sharp, {"top_k": 10, "top_p": 0.6}),
+        ("top-p", random, {"top_p": 0.5}), ("top-k", random, {"top_k": 1}),
+    ]:
+        y = x
+        for n, v in attrs.items():
+            y = warp[n](v)(None, y)
+        add("distribution", f"transformers-{name}", attrs, [({"logits": x}, {"probs": F.softmax(y, dim=-1)})])
+
+
+class Automaton(transformers.PreTrainedModel, transformers.GenerationMixin):
+    """A model of SPEC.md's beam_search: logits by state, and the state after each token. The prompt is one token, which is not looked at."""
+
+    config_class = transformers.PretrainedConfig
+
+    def __init__(self, logits, following, state):
+        super().__init__(transformers.PretrainedConfig(vocab_size=logits.shape[1], num_hidden_layers=1, is_encoder_decoder=False))
+        self.placed = torch.nn.Parameter(torch.zeros(1))  # generate asks for a device
+        self.logits, self.following, self.state = logits, following, state
+
+    def forward(self, input_ids, **_):
+        out = []
+        for tokens in input_ids:
+            s, rows = self.state, []
+            for i, token in enumerate(tokens):
+                s = self.following[s, token] if i else s
+                rows.append(self.logits[s])
+            out.append(torch.stack(rows))
+        return CausalLMOutput(logits=torch.stack(out))
+
+    def prepare_inputs_for_generation(self, input_ids, **_):
+        return {"input_ids": input_ids}
+
+
+def beam_case(name, attrs, logits, following, state, results):
+    """A case of beam_search. results are tokens, the best first; scores are sums of log_softmax over the penalty."""
+    k, n, alpha = attrs["beams"], attrs["max_length"], attrs.get("length_penalty", 0.0)
+    tokens, score = torch.full((1, k, n), -1), torch.full((1, k), -INF)
+    length = torch.zeros(1, k, dtype=torch.int64)
+    for i, found in enumerate(results):
+        s, total = state, 0.0
+        for t in found:
+            total += F.log_softmax(logits[s], dim=-1)[t].item()
+            s = following[s, t].item()
+        tokens[0, i, : len(found)], length[0, i] = torch.tensor(found), len(found)
+        score[0, i] = total / ((5 + len(found)) / 6 if attrs.get("penalty") == "gnmt" else len(found)) ** alpha
+    src = {"logits": logits, "next": following, "state": torch.tensor([state])}
+    add("beam_search", name, {"form": "hf", **attrs}, [(src, {"tokens": tokens, "length": length, "score": score})])
+    return score[0]
+
+
+# The results of others' own tests: the probabilities of the next token after a sequence, and the sequences found, the best first. After a
+# sequence that is not listed the end is certain.
+T2T = {"": [0.1, 0.1, 0.8], "2": [0.4, 0.5, 0.1], "0": [0.2, 0.4, 0.4], "2 0": [0.05, 0.9, 0.05], "2 2": [0.4, 0.4, 0.2]}
+FAIRSEQ_1 = {
+    "": {4: 0.9, 5: 0.1}, "4": {2: 1.0}, "5": {4: 0.9, 5: 0.1}, "5 4": {4: 0.1, 5: 0.9}, "5 5": {2: 0.6, 4: 0.2, 5: 0.2}, "5 4 5": {2: 1.0}, "5 4 4": {2: 1.0},
+}
+FAIRSEQ_2 = {
+    "": {4: 0.7, 5: 0.3}, "4": {2: 0.25, 4: 0.35, 5: 0.4}, "5": {4: 0.1, 5: 0.9}, "4 5": {2: 0.6, 4: 0.4}, "5 5": {2: 0.01, 5: 0.99},
+    "5 5 5": {2: 0.1, 4: 0.5, 5: 0.4}, "4 5 4": {2: 1.0},
+}
+BEAM_FACTS = [
+    # tensor2tensor/utils/beam_search_test.py (Apache-2.0): the penalty of Wu et al., and a search that ends when nothing better can come.
+    ("t2t-greedy", {"": [0.7, 0.3], "0": [0.4, 0.6], "0 0": [0.5, 0.5]}, 1, {"beams": 1, "max_length": 3}, 0.0, [[0, 1]]),
+    ("t2t-no-end", {"": [0.2, 0.1, 0.7], "2": [0.4, 0.1, 0.5]}, 1, {"beams": 1, "max_length": 2}, 0.0, [[2, 2]]),
+    ("t2t-short", T2T, 1, {"beams": 2, "max_length": 3}, 0.0, [[2, 1], [2, 0, 1]]),
+    ("t2t-long", T2T, 1, {"beams": 2, "max_length": 3}, 3.5, [[2, 0, 1], [2, 1]]),
+    ("t2t-second", T2T | {"2": [0.3, 0.6, 0.1]}, 1, {"beams": 2, "max_length": 3}, 3.5, [[2, 1], [2, 0, 1]]),
+    # fairseq's tests/test_sequence_generator.py and tests/utils.py (MIT): two sentences, not normalized and at length penalties of 1, 0.6 and 5.
+    *(
+        (f"fairseq-{sentence}-{alpha}", table, 2, {"beams": 2, "max_length": 5}, alpha, results if alpha not in swapped else results[::-1])
+        for sentence, table, swapped, results in [
+            (1, FAIRSEQ_1, (5.0,), [[4, 2], [5, 4, 5, 2]]), (2, FAIRSEQ_2, (0.0, 0.6), [[4, 5, 4, 2], [4, 5, 2]]),
+        ]
+        for alpha in (0.0, 0.6, 1.0, 5.0)
+    ),
+]
+
+
+def beam_edges():
+    for name, table, end, attrs, alpha, results in BEAM_FACTS:
+        vocab = 6 if end == 2 else len(table[""])
+        names = [*table, None]  # the last is after a sequence that is not listed
+        logits = torch.full((len(names), vocab), -INF)
+        for s, n in enumerate(names):
+            p = {end: 1.0} if n is None else table[n] if isinstance(table[n], dict) else dict(enumerate(table[n]))
+            for t, x in p.items():
+                logits[s, t] = math.log(x)
+        at = {n: s for s, n in enumerate(table)}
+        following = torch.tensor([[at.get(f"{n} {t}".strip(), len(table)) if n is not None else len(table) for t in range(vocab)] for n in names])
+        rule = {"penalty": "gnmt", "early_stopping": "never"} if end == 1 else {"early_stopping": "true"}
+        beam_case(name, {**attrs, "end": [end], "length_penalty": alpha, **rule}, logits, following, 0, results)
+    searches = [(3, 1.0, [2]), (2, 2.0, [0]), (3, -0.5, [1, 4]), (1, 1.0, [3]), (4, 0.0, [5])]
+    for i, (beams, alpha, end, early) in enumerate((*s, early) for s in searches for early in ("true", "false", "never")):
+        logits, following = normal(5, 9, scale=1.2), integers(5, 5, 9)
+        config = transformers.GenerationConfig(
+            num_beams=beams, num_return_sequences=beams, max_new_tokens=6, eos_token_id=end, pad_token_id=8, length_penalty=alpha, do_sample=False, use_cache=False,
+            early_stopping={"true": True, "false": False, "never": "never"}[early], return_dict_in_generate=True, output_scores=True,
+        )
+        found = Automaton(logits, following, i % 5).generate(torch.zeros(1, 1, dtype=torch.int64), generation_config=config)
+        results = []
+        for tokens in found.sequences[:, 1:].tolist():
+            ends = [n + 1 for n, t in enumerate(tokens) if t in end]
+            results.append(tokens[: ends[0]] if ends else tokens)
+        attrs = {"beams": beams, "max_length": 6, "end": end, "length_penalty": alpha, "early_stopping": early}
+        score = beam_case(f"transformers-{beams}-{alpha}-{early}", attrs, logits, following, i % 5, results)
+        assert beams == 1 or torch.allclose(found.sequences_scores.double(), score, atol=1e-5)  # generate computes with 32 bits
+
+
 # Text, which is Python's: the codec of UTF-8 and the database of unicodedata.
 
 
@@ -634,11 +955,45 @@ def text_cases():
     clean_case("controls", {"controls": True}, everything.encode(), kept, {2: len(everything) - len(kept)})
 
 
+TEXTS = [
+    "a", " ", "  ", "   before and after   ", "Hello, world!", "hello world", "A wizard's job is to vex chumps quickly in fog.",
+    "I'm sure they'll say we've won; don't you'd think it's 'so'?", "DON'T SHE'LL I'VE", "\n", "\n\n", "one\ntwo\r\nthree\n\n\n  four", "\ta\t\ttab",
+    "a  b   c    d", "an end of a line \n", "9876543210", "2.71828 -17 3e-9 0x7F", "v10.4.0-rc1+9a", "naïve café Ångström", "Größe ÄÖÜ äöü ß",
+    "Доброе утро!", "Καλημέρα κόσμε", "早上好,世界!今天下雨。", "日本語の文章です。ヒラガナ", "안녕하세요, 세계.", "صباح الخير", "בוקר טוב", "सुप्रभात दुनिया", "สวัสดีตอนเช้า",
+    "🙂", "👩\u200d👩\u200d👧\u200d👦 and 🇺🇳 or 👍🏽", "e\u0301 or é", "zero\u200bwidth\xa0nbsp\u3000wide", 'func main() {\n\tprintln("hi")\n}',
+    "def f(x):\n    return x // 2  # half", "for (int i = 0; i != n; --i) { a[i] *= b[i]; }", "https://example.org/a/b?c=1&d=e#f",
+    '{"k": [0, 1.5, null, false]}', " SolidGoldMagikarp", "antidisestablishmentarianism", "valueOf toString __init__ prototype", "<|endoftext|>",
+    "?!?!...---", "∂∇≈∈ ∅", "\x00\x02\x7f", "z" * 40, *("0" * n for n in range(1, 18)),
+]
+
+
+def text_edges():
+    """r50k_base by tiktoken, from the table that the module of the Go tests brings; special tokens are ordinary text."""
+    find = ["go", "list", "-m", "-f", "{{.Dir}}", "github.com/pkoukk/tiktoken-go-loader"]
+    module = subprocess.run(find, cwd=pathlib.Path(__file__).parent, check=True, capture_output=True, text=True).stdout.strip()
+    encoding = tiktoken.Encoding(
+        "r50k_base", pat_str=r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+""",
+        mergeable_ranks=tiktoken.load.load_tiktoken_bpe(str(pathlib.Path(module) / "assets" / "r50k_base.tiktoken")), special_tokens={},
+    )
+    data = [list(text.encode()) for text in TEXTS]
+    capacity = max(map(len, data))
+    padded = lambda x, n: torch.tensor(x + [-1] * (n - len(x)))
+    encoded, decoded = [], []
+    for text, b in zip(TEXTS, data):
+        ids = encoding.encode(text)
+        assert encoding.decode_bytes(ids) == text.encode()
+        encoded.append(({"text": torch.tensor(b)}, {"ids": padded(ids, len(b)), "length": torch.tensor(len(ids))}))
+        decoded.append(({"ids": torch.tensor(ids)}, {"text": padded(b, capacity), "length": torch.tensor(len(b))}))
+    add("text.encode", "r50k", {}, encoded, table="r50k_base")
+    add("text.decode", "r50k", {"capacity": capacity}, decoded, table="r50k_base")
+
+
 def main():
     for make in (
         matmul_cases, linear_cases, rows_cases, layernorm_cases, embedding_cases, position_cases, loss_cases, attention_cases, mha_cases, ffn_cases,
         block_cases, gpt_cases, optimizer_cases, clip_cases, schedule_cases, init_cases, train_cases,
-        decoding_cases, text_cases,
+        decoding_cases, text_cases, linear_edges, rows_edges, layernorm_edges, loss_edges, attention_edges, mha_edges, block_edges, gpt_edges,
+        optimizer_edges, clip_edges, schedule_edges, init_edges, decoding_edges, beam_edges, text_edges,
     ):
         make()
     OUT.mkdir(parents=True, exist_ok=True)
@@ -650,7 +1005,9 @@ def main():
         (OUT / f"{op}.json").write_text(text)
         files[f"{op}.json"] = {"cases": len(of), "bytes": len(text), "sha256": hashlib.sha256(text.encode()).hexdigest()}
     manifest = {
-        "oracle": "PyTorch, CPU, float64, one thread; text: Python's utf-8 codec and unicodedata", "license_of_library": "BSD-3-Clause",
+        "oracle": "PyTorch, CPU, float64, one thread; transformers; tiktoken; text: Python's utf-8 codec and unicodedata",
+        "licenses_of_libraries": "BSD-3-Clause (PyTorch), Apache-2.0 (transformers), MIT (tiktoken)",
+        "transformers": transformers.__version__, "tiktoken": tiktoken.__version__,
         "unicode": unicodedata.unidata_version, "torch": torch.__version__, "numpy": numpy.__version__,
         "python": platform.python_version(), "machine": platform.machine(), "command": "python tools/torchgen/generate.py",
         "generator_sha256": hashlib.sha256(pathlib.Path(__file__).read_bytes()).hexdigest(), "files": files,
