@@ -235,3 +235,42 @@ func TestBeamStopsAtAnEqualScore(t *testing.T) {
 		}
 	}
 }
+
+// The rules of Hugging Face's container of finished sequences, by the numbers of its own test (transformers,
+// tests/generation/test_beam_search.py): sums of ten tokens, length penalty 2, four beams.
+func TestHuggingFaceHypotheses(t *testing.T) {
+	p := LengthPenalty{Exponent: 2}
+	c := BeamConfig{Penalty: p, Stop: StopUnlikely, Length: 20}
+	worst := Hypothesis{Score: Score([]float64{-9}, 10, p)} // of -10, -9, -8, -7 and -6 the four best stay
+	if math.Abs(worst.Score+0.09) > 1e-15 {
+		t.Errorf("the worst has %v, want -0.09", worst.Score)
+	}
+	for sum, stops := range map[float64]bool{-5: false, -20: true} {
+		if got := Exact.stops(worst, Hypothesis{Logs: []float64{sum}}, 10, c); got != stops {
+			t.Errorf("best sum %v: ends %v, want %v", sum, got, stops)
+		}
+	}
+	c.Stop = StopAtOnce
+	if !Exact.stops(worst, Hypothesis{Logs: []float64{-10}}, 5, c) {
+		t.Error("with early stopping it does not end")
+	}
+}
+
+// At the greatest length fairseq (tests/test_sequence_generator.py, max_len = 2) forces the end, and counts it and its logarithm. DEC-22 takes
+// what has not ended as it is.
+func TestBeamIsNotForcedToEnd(t *testing.T) {
+	for _, tt := range []struct {
+		table            map[string][]float64
+		want, ofFairseqs string
+	}{
+		{map[string][]float64{"[]": {0, 0, 0, 0, .9, .1}, "[4]": {0, 0, 1, 0, 0, 0}, "[5]": {0, 0, 0, 0, .9, .1},
+			"[5 4]": {0, 0, 0, 0, .1, .9}, "[5 5]": {0, 0, .6, 0, .2, .2}}, "[[4 2] [5 4 5]]", "[[4 2] [5 5 2]]"},
+		{map[string][]float64{"[]": {0, 0, 0, 0, .7, .3}, "[4]": {0, 0, .25, 0, .35, .4}, "[5]": {0, 0, 0, 0, .1, .9},
+			"[4 5]": {0, 0, .6, 0, .4, 0}, "[5 5]": {0, 0, .01, 0, 0, .99}}, "[[5 5 5] [4 5 2]]", "[[4 5 2] [5 5 2]]"},
+	} {
+		c := BeamConfig{Form: HuggingFace, Beams: 2, End: []int{2}, Length: 3, Stop: StopAtOnce, Penalty: LengthPenalty{Exponent: 1}}
+		if got := fmt.Sprint(tokensOf(must(Exact.BeamSearch(after(tt.table), c)))); got != tt.want {
+			t.Errorf("got %s, want %s; fairseq has %s", got, tt.want, tt.ofFairseqs)
+		}
+	}
+}

@@ -232,3 +232,29 @@ func TestInvertEndsAtTheLastPositive(t *testing.T) {
 		}
 	}
 }
+
+// Where Hugging Face's filters leave more, by the numbers of its own tests (transformers, tests/generation/test_logits_process.py): all that
+// equal the k-th, and as many as min_tokens_to_keep, which SPEC.md does not have. DEC-8 leaves k, DEC-9 one at least.
+func TestHuggingFaceLeavesMore(t *testing.T) {
+	for _, tt := range []struct {
+		name         string
+		logits       []float64
+		s            Sampling
+		left, theirs int
+	}{
+		{"top-k of equal ones", filled(5, .2), Sampling{Temperature: 1, TopK: 1, TopP: 1}, 1, 5},
+		{"top-k, three tokens at least", []float64{0, 1, 2, 3, 4}, Sampling{Temperature: 1, TopK: 1, TopP: 1}, 1, 3},
+		{"top-p, two tokens at least", []float64{-500, -400, -300, -200, -100, 0, 100, 200, 300, 400}, Sampling{Temperature: 1, TopP: .9}, 1, 2},
+		{"top-p of which three are left", []float64{-5, -4, -3, -2, -1, 0, 1, 2, 3, 4}, Sampling{Temperature: 1, TopP: .9}, 3, 3},
+	} {
+		left := 0
+		for _, p := range must(Distribution(tt.logits, tt.s)) {
+			if p > 0 {
+				left++
+			}
+		}
+		if left != tt.left {
+			t.Errorf("%s: %d tokens are left, want %d; Hugging Face leaves %d", tt.name, left, tt.left, tt.theirs)
+		}
+	}
+}

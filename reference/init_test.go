@@ -170,3 +170,31 @@ func TestInitDistribution(t *testing.T) {
 		}
 	}
 }
+
+// The limits and deviations that torch.nn.init (PyTorch 2.15) draws with for weights of models, from 50,257 tokens to four times a width of
+// 768. testdata/torch has draws by all schemes, for small weights.
+func TestDeviationsOfModels(t *testing.T) {
+	for _, tt := range []struct {
+		in, out                     int
+		xavier, tanh, slope5, slope float64 // xavier_uniform_, xavier_normal_ of gain 5/3, kaiming_uniform_ of a = sqrt 5, and of 0.2 over fan_out
+		kaiming                     float64 // kaiming_normal_ of ReLU over fan_out
+	}{
+		{36, 54, 0.2581988897471611, 0.24845199749997665, 0.16666666666666663, 0.32686022523030667, 0.19245008972987526},
+		{64, 16, 0.27386127875258304, 0.26352313834736496, 0.12499999999999999, 0.6004805767690767, 0.3535533905932738},
+		{768, 768, 0.06249999999999999, 0.060140653040586016, 0.03608439182435161, 0.08667190566019205, 0.051031036307982884},
+		{768, 3072, 0.039528470752104736, 0.03803628871563654, 0.03608439182435161, 0.043335952830096024, 0.025515518153991442},
+		{8, 50257, 0.010925536738712043, 0.010513102628560906, 0.3535533905932737, 0.010714222850407493, 0.0063083636055563},
+	} {
+		limit := math.Sqrt(3)
+		got := []float64{
+			limit * InitConfig{Scheme: XavierUniform, Gain: 1}.Deviation(tt.in, tt.out),
+			InitConfig{Scheme: XavierNormal, Gain: 5. / 3}.Deviation(tt.in, tt.out),
+			limit * InitConfig{Scheme: KaimingUniform, Gain: 1, A: math.Sqrt(5)}.Deviation(tt.in, tt.out),
+			limit * InitConfig{Scheme: KaimingUniform, Gain: 1, A: 0.2, FanOut: true}.Deviation(tt.in, tt.out),
+			InitConfig{Scheme: KaimingNormal, Gain: 1, FanOut: true}.Deviation(tt.in, tt.out),
+		}
+		for i, want := range []float64{tt.xavier, tt.tanh, tt.slope5, tt.slope, tt.kaiming} {
+			within(t, got[i:i+1], []float64{want}, 16)
+		}
+	}
+}

@@ -230,3 +230,23 @@ func TestSGD(t *testing.T) {
 	decayed := SGD(SGDState{Param: []float64{2}}, []float64{1}, 0.5, SGDConfig{Momentum: 0.5, WeightDecay: 0.25})
 	sameBits(t, append(decayed.Param, decayed.Velocity...), []float64{2 - 0.75, 1.5})
 }
+
+// AdamW finds the minimum of a mean of squares, from where and to where it does in Hugging Face's test (transformers,
+// tests/optimization/test_optimization.py).
+func TestAdamFindsTheMinimum(t *testing.T) {
+	s, target := started(0.1, -0.2, -0.1), []float64{0.4, 0.2, -0.5}
+	c := adamDefaults
+	c.Decoupled = true
+	for step := 1; step <= 100; step++ {
+		grad := make([]float64, len(target))
+		for i, w := range s.Param {
+			grad[i] = 2 * (w - target[i]) / float64(len(grad))
+		}
+		s = Adam(s, grad, 0.2, step, c)
+	}
+	for i, want := range target {
+		if !(math.Abs(s.Param[i]-want) <= 0.01) {
+			t.Errorf("parameter %d is %v, want %v", i, s.Param[i], want)
+		}
+	}
+}

@@ -14,9 +14,6 @@ func TestSinusoidalPositions(t *testing.T) {
 	within(t, got.Row(0), []float64{0, 1, 0, 1}, 0)
 	within(t, got.Row(1), []float64{0.8414709848078965, 0.5403023058681398, 0.0099998333341666647, 0.99995000041666528}, 4)
 	within(t, got.Row(2)[2:], []float64{0.8414709848078965, 0.5403023058681398}, 4)
-	// Hugging Face's RoFormer test prints positions 1 of d = 6 to four digits, sines before cosines.
-	got = must(SinusoidalPositions([]int{1}, 6))
-	within(t, got.Data, []float64{0.8415, 0.5403, 0.0464, 0.9989, 0.0022, 1.0}, 5e-5/0x1p-53)
 
 	for _, d := range []int{7, 0, -2} {
 		if _, err := SinusoidalPositions([]int{0}, d); !errors.Is(err, ErrConfig) {
@@ -41,4 +38,40 @@ func TestSinusoidalRotation(t *testing.T) {
 			within(t, []float64{math.Hypot(sinP, cosP)}, []float64{1}, 4)
 		}
 	})
+}
+
+// The sinusoids that tests of Hugging Face's models print, of all sines before all cosines, from the first column on; those of FSMT are
+// fairseq's, with the angle pos / 10000^(i / (d/2 - 1)), and others than Vaswani et al.'s. (transformers, tests/models/roformer,
+// tests/test_modeling_marian.py and tests/models/fsmt.)
+func TestOthersPositions(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		d, pos    int
+		columns   []float64
+		tolerance float64
+		same      bool
+	}{
+		{"RoFormer", 6, 0, []float64{0, 0, 0, 1, 1, 1}, 1e-4, true},
+		{"RoFormer", 6, 1, []float64{0.8415, 0.0464, 0.0022, 0.5403, 0.9989, 1.0}, 1e-4, true},
+		{"RoFormer", 512, 0, []float64{0, 0, 0, 0, 0}, 1e-4, true},
+		{"RoFormer", 512, 1, []float64{0.8415, 0.8219, 0.8020, 0.7819, 0.7617}, 1e-4, true},
+		{"RoFormer", 512, 2, []float64{0.9093, 0.9364, 0.9581, 0.9749, 0.9870}, 1e-4, true},
+		{"Marian", 512, 1, []float64{0.84147096, 0.82177866, 0.80180490, 0.78165019, 0.76140374}, 1e-3, true},
+		{"Marian", 512, 2, []float64{0.90929741, 0.93651021, 0.95829457, 0.97505713, 0.98720258}, 1e-3, true},
+		{"FSMT", 6, 2, []float64{0.9093, 0.019999, 0.0002, -0.41615, 0.9998, 1.0}, 1e-4, false},
+		{"FSMT", 6, 3, []float64{0.14112, 0.029995, 0.0003, -0.98999, 0.99955, 1.0}, 1e-4, false},
+	} {
+		worst := 0.0
+		y := must(SinusoidalPositions([]int{tt.pos}, tt.d))
+		for i, want := range tt.columns {
+			at := 2 * i
+			if i >= tt.d/2 {
+				at = 2*(i-tt.d/2) + 1
+			}
+			worst = max(worst, math.Abs(y.At(0, at)-want))
+		}
+		if (worst <= tt.tolerance) != tt.same {
+			t.Errorf("%s, d = %d, position %d: differs by %v, want within %v: %v", tt.name, tt.d, tt.pos, worst, tt.tolerance, tt.same)
+		}
+	}
 }
