@@ -88,8 +88,8 @@ func (n *number) UnmarshalJSON(b []byte) error {
 // schedules, initialization and training steps.
 //
 // Both sides evaluate the same formulas in float64 in different orders, so they differ by rounding only: the bound is
-// pytorchTolerance * 2^-53 * (|want| + the largest |want| of the tensor). The worst cases measured are 38 of these units (the gradient of a
-// model's loss, where terms of both signs cancel) and 16 (layer normalization of rows with a mean of 50 deviations).
+// pytorchTolerance * 2^-53 * (|want| + the largest |want| of the tensor). The worst cases measured are 14 of these units (sinusoids of
+// position 77) and, of gradients, 35 (a layer's, where terms of both signs cancel).
 func TestPyTorch(t *testing.T) {
 	judged := map[string]int{}
 	for name, cases := range readPyTorch(t) {
@@ -113,7 +113,13 @@ func TestPyTorch(t *testing.T) {
 	}
 }
 
-const pytorchTolerance = 128
+// pytorchTolerance is that of an op.
+func pytorchTolerance(name string) float64 {
+	if strings.HasSuffix(name, ".grad") {
+		return 64
+	}
+	return 16
+}
 
 // notAsked are the ops that none of the libraries has: generation is their parts' (DEC-26), and the others' are cut and joined ids.
 var notAsked = []string{"gpt.generate", "text.split", "text.pack", "text.batches"}
@@ -354,8 +360,8 @@ func compare(name string, dst []op.Tensor, wants map[string]pytorchTensor) (wors
 				continue
 			}
 			ratio := math.Abs(g-w) / (0x1p-53 * (math.Abs(w) + scale))
-			if !(ratio <= pytorchTolerance) {
-				return ratio, fmt.Errorf("%s: %s[%d] = %v, PyTorch has %v: %.3g units, %v allowed", name, arg, i, g, w, ratio, pytorchTolerance)
+			if !(ratio <= pytorchTolerance(name)) {
+				return ratio, fmt.Errorf("%s: %s[%d] = %v, PyTorch has %v: %.3g units, %v allowed", name, arg, i, g, w, ratio, pytorchTolerance(name))
 			}
 			worst = max(worst, ratio)
 		}
