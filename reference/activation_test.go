@@ -83,3 +83,29 @@ var _ = derivative(func(s source) (all []differentiable) {
 	}
 	return all
 })
+
+func TestSpecialsOfActivationGrad(t *testing.T) {
+	inf, nan := math.Inf(1), math.NaN()
+	one := func(f func(x, dy float64) float64) func(x, dy float64) []float64 {
+		return func(x, dy float64) []float64 { return []float64{f(x, dy)} }
+	}
+	checkSpecials(t, []special{
+		{"relu at 0", one(ReLUGrad)(0, 3), []float64{0}},
+		{"relu at -0", one(ReLUGrad)(math.Copysign(0, -1), 3), []float64{0}},
+		{"relu below 0, NaN upstream", one(ReLUGrad)(-1, nan), []float64{0}},
+		{"relu above 0, Inf upstream", one(ReLUGrad)(1, inf), []float64{inf}},
+		{"relu at NaN", one(ReLUGrad)(nan, 3), []float64{nan}},
+		{"gelu at -Inf", one(GELUGrad)(-inf, 3), []float64{0}},
+		{"gelu at +Inf", one(GELUGrad)(inf, 3), []float64{3}},
+		{"gelu at NaN", one(GELUGrad)(nan, 3), []float64{nan}},
+		{"gelu at 0", one(GELUGrad)(0, 3), []float64{1.5}},
+		{"gelu at the largest number", one(GELUGrad)(math.MaxFloat64, 3), []float64{3}},
+		{"gelu at its negative", one(GELUGrad)(-math.MaxFloat64, 3), []float64{0}},
+		{"tanh form at -Inf", one(GELUTanhGrad)(-inf, 3), []float64{0}},
+		{"tanh form at +Inf", one(GELUTanhGrad)(inf, 3), []float64{3}},
+		{"tanh form at NaN", one(GELUTanhGrad)(nan, 3), []float64{nan}},
+		{"tanh form at 0", one(GELUTanhGrad)(0, 3), []float64{1.5}},
+		{"tanh form at the largest number", one(GELUTanhGrad)(math.MaxFloat64, 3), []float64{3}},
+		{"tanh form at its negative", one(GELUTanhGrad)(-math.MaxFloat64, 3), []float64{0}},
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"testing"
 
 	"pgregory.net/rapid"
 )
@@ -179,5 +180,18 @@ func rowOf(f func(float64) float64) func([]float64) []float64 {
 			y[i] = f(v)
 		}
 		return y
+	}
+}
+
+// special is a result where an input is special, and what it must be.
+type special struct {
+	name      string
+	got, want []float64
+}
+
+func checkSpecials(t *testing.T, of []special) {
+	t.Helper()
+	for _, tt := range of {
+		t.Run(tt.name, func(t *testing.T) { within(t, tt.got, tt.want, 4) })
 	}
 }

@@ -2,6 +2,7 @@ package reference
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -75,4 +76,30 @@ func layerNormOf(s source) differentiable {
 			dx, dgamma, dbeta := LayerNormRowsGrad(x, gamma, eps, Matrix{4, 6, dy})
 			return [][]float64{dx.Data, dgamma, dbeta}
 		}}
+}
+
+// Without eps a shift and a scaling of a row change nothing: its gradient is orthogonal to ones and to the row.
+func TestLayerNormGradAlgebra(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawSource(t)
+		n := 4 + s.IntN(18)
+		x, dy, gamma := s.vector(n), s.vector(n), s.vector(n)
+		axpy(dy, 1, filled(n, 0.1)) // so that nothing is all but 0
+		dx, _, _ := LayerNormGrad(x, gamma, 0, dy)
+		xhat := LayerNorm(x, filled(n, 1), filled(n, 0), 0)
+		products := make([]float64, n)
+		for i := range dx {
+			products[i] = dx[i] * xhat[i]
+		}
+		vanishes(t, "LayerNormGrad", dx, 1e5)
+		vanishes(t, "LayerNormGrad times xhat", products, 1e5)
+	})
+}
+
+func TestSpecialsOfLayerNormGrad(t *testing.T) {
+	nan := math.NaN()
+	dx, dgamma, dbeta := LayerNormGrad([]float64{5, 5}, []float64{2, 2}, 0.25, []float64{3, 1})
+	sameBits(t, slices.Concat(dx, dgamma, dbeta), []float64{4, -4, 0, 0, 3, 1})
+	m, dgamma, dbeta := LayerNormRowsGrad(Matrix{2, 2, []float64{1, nan, 5, 5}}, []float64{2, 2}, 0.25, Matrix{2, 2, []float64{1, 1, 3, 1}})
+	sameBits(t, slices.Concat(m.Data, dgamma, dbeta), []float64{nan, nan, 4, -4, nan, nan, 4, 2})
 }

@@ -117,3 +117,34 @@ func lossOf(s source, r Reduction) differentiable {
 	return differentiable{"Reduce " + string(r), [][]float64{losses}, eval,
 		func(dy []float64) [][]float64 { return [][]float64{ReduceGrad(dy, targets, -1, r)} }}
 }
+
+func TestCrossEntropyGradAlgebra(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawSource(t)
+		n := 2 + s.IntN(20)
+		x := s.vector(n)
+		dx := CrossEntropyGrad(x, n/2, 1.7)
+		// A shift of the logits changes nothing, so their gradients sum to 0.
+		if sum, _ := sumOf(dx); !(math.Abs(sum) <= 0x1p-53*64*float64(n)*2.7) {
+			t.Fatalf("the gradient sums to %v", sum)
+		}
+		// LogSoftmax of a target is the loss with its sign turned.
+		oneHot := make([]float64, n)
+		oneHot[n/2] = -1.7
+		within(t, LogSoftmaxGrad(x, oneHot), dx, 64)
+	})
+}
+
+func TestSpecialsOfLossGrad(t *testing.T) {
+	inf, nan := math.Inf(1), math.NaN()
+	checkSpecials(t, []special{
+		{"cross-entropy of equal logits", CrossEntropyGrad([]float64{7, 7}, 1, 3), []float64{1.5, -1.5}},
+		{"cross-entropy, confident", CrossEntropyGrad([]float64{0, -700}, 0, 1), []float64{-math.Exp(-700), math.Exp(-700)}},
+		{"cross-entropy with a target of -Inf", CrossEntropyGrad([]float64{0, -inf}, 1, 2), []float64{2, -2}},
+		{"cross-entropy with +Inf", CrossEntropyGrad([]float64{0, inf}, 1, 2), []float64{nan, nan}},
+		{"mean of nothing", ReduceGrad([]float64{3}, []int{-1, -1}, -1, ReduceMean), []float64{0, 0}},
+		{"none, NaN upstream of an ignored target", ReduceGrad([]float64{3, nan}, []int{2, -1}, -1, ReduceNone), []float64{3, 0}},
+		{"mean", ReduceGrad([]float64{3}, []int{0, -1, 4}, -1, ReduceMean), []float64{1.5, 0, 1.5}},
+		{"sum", ReduceGrad([]float64{3}, []int{0, -1, 4}, -1, ReduceSum), []float64{3, 0, 3}},
+	})
+}

@@ -42,3 +42,12 @@ func TestVisible(t *testing.T) {
 		})
 	}
 }
+
+func TestSpecialsOfCapGrad(t *testing.T) {
+	inf := math.Inf(1)
+	checkSpecials(t, []special{
+		{"soft cap at Inf", []float64{Mask{Softcap: 2}.CapGrad(inf, 3)}, []float64{0}},
+		{"soft cap at 0", []float64{Mask{Softcap: 2}.CapGrad(0, 3)}, []float64{3}},
+		{"no soft cap", []float64{Mask{}.CapGrad(inf, 3)}, []float64{3}},
+	})
+}

@@ -89,3 +89,31 @@ func TestSoftmaxAlgebra(t *testing.T) {
 var _ = derivative(func(s source) []differentiable {
 	return []differentiable{rowDerivative(s, "Softmax", Softmax, SoftmaxGrad), rowDerivative(s, "LogSoftmax", LogSoftmax, LogSoftmaxGrad)}
 })
+
+// A shift of a row changes no softmax, so its gradients sum to 0.
+func TestSoftmaxGradAlgebra(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawSource(t)
+		n := 2 + s.IntN(20)
+		x, dy := s.vector(n), s.vector(n)
+		axpy(dy, 1, filled(n, 0.1)) // so that nothing is all but 0
+		size := 1 + maximum(rowOf(math.Abs)(dy))
+		for name, dx := range map[string][]float64{"Softmax": SoftmaxGrad(x, dy), "LogSoftmax": LogSoftmaxGrad(x, dy)} {
+			if sum, _ := sumOf(dx); !(math.Abs(sum) <= 0x1p-53*64*float64(n)*size) {
+				t.Fatalf("%s: the gradient sums to %v", name, sum)
+			}
+		}
+	})
+}
+
+func TestSpecialsOfSoftmaxGrad(t *testing.T) {
+	inf, nan := math.Inf(1), math.NaN()
+	checkSpecials(t, []special{
+		{"softmax of one element", SoftmaxGrad([]float64{7}, []float64{3}), []float64{0}},
+		{"softmax with a NaN", SoftmaxGrad([]float64{7, nan}, []float64{3, 1}), []float64{nan, nan}},
+		{"softmax with -Inf", SoftmaxGrad([]float64{7, -inf}, []float64{3, 1}), []float64{0, 0}},
+		{"softmax of equal elements", SoftmaxGrad([]float64{7, 7}, []float64{3, 1}), []float64{.5, -.5}},
+		{"log-softmax of equal elements", LogSoftmaxGrad([]float64{7, 7}, []float64{3, 1}), []float64{1, -1}},
+		{"log-softmax with underflow", LogSoftmaxGrad([]float64{0, -1000}, []float64{3, 1}), []float64{-1, 1}},
+	})
+}
