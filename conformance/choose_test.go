@@ -69,7 +69,7 @@ func TestBoundsThatSayNothing(t *testing.T) {
 	} {
 		e := vector.Expect{Name: "y", Shape: []int{len(tt.want)}, Want: tt.want, In: make([]float64, len(tt.want))}
 		for range tt.want {
-			e.Acc = append(e.Acc, tt.bound/(lambda*u))
+			e.Acc = append(e.Acc, tt.bound/(2*u))
 		}
 		c := opCase{Case: &vector.Case{Compare: vector.Bound, Steps: []vector.Step{{Dst: []vector.Expect{e}}}}}
 		if err := c.applies(tensors{}, f32Formats); (err == nil) != tt.ok {

@@ -9,10 +9,6 @@ import (
 	"github.com/assaykit/assay/conformance/vector"
 )
 
-// lambda is the factor on the first-order bound: it covers the second order and the tail of the rounding errors. The correct variants
-// of package mutant stay below 0.7 of the bound in float32 and 0.95 in bfloat16, and every planted bug there is outside it.
-const lambda = 2
-
 // tolerance says how far each element of one result may be from what is wanted.
 type tolerance struct {
 	expect  *vector.Expect
@@ -30,21 +26,7 @@ func (t tolerance) bound(i int) float64 {
 	case vector.Finite:
 		return math.Inf(1)
 	}
-	return boundOf(want, t.expect.Acc[i], t.expect.In[i], t.expect.Eta, t.formats)
-}
-
-// boundOf returns the bound that an element's gauges give in two formats (SPEC.md, appendix A):
-//
-//	lambda (u_acc acc + u_sto (|want| + in)) + eta * smallest normal
-//
-// where in, the effect of rounding inputs and stored intermediates, counts only in formats narrower than float32, in which the inputs are
-// given.
-func boundOf(want, acc, in, eta float64, f op.Formats) float64 {
-	g := math.Abs(want)
-	if f.Storage.UnitRoundoff() > op.Float32Format.UnitRoundoff() {
-		g += in
-	}
-	return lambda*(f.Accumulate.UnitRoundoff()*acc+f.Storage.UnitRoundoff()*g) + eta*f.Storage.SmallestNormal()
+	return t.formats.Bound(want, op.Gauge{Acc: t.expect.Acc[i], In: t.expect.In[i], Eta: t.expect.Eta}, op.Stored)
 }
 
 // compareElement holds element i to what is wanted. ratio is |got - want| / bound, 0 for a perfect match and +Inf where the kinds differ; why

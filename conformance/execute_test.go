@@ -177,7 +177,7 @@ func TestErrorsOfOpen(t *testing.T) {
 	says(t, two, refuse(op.ErrIndex), "BUF-6 ACT-1] step 0: Open: unexpected error")
 	two.Steps[0].Error = "index"
 	says(t, two, refuse(op.ErrIndex), "BUF-6 ACT-1] step 0: Open: unexpected error")
-	for kind, sentinel := range kinds {
+	for kind, sentinel := range vector.ErrorKinds {
 		one.Steps[0].Error = kind
 		want := ""
 		if kind != "shape" && kind != "attributes" && kind != "index" { // of numbers, positions and capacities Open knows nothing

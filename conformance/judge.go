@@ -56,19 +56,13 @@ func (c opCase) unexpected(step int, where string, err error) *Failure {
 	return f
 }
 
-// kinds maps the kinds of error that a step may want to the sentinels of the boundary.
-var kinds = map[string]error{
-	"index": op.ErrIndex, "position": op.ErrPosition, "capacity": op.ErrCapacity, "shape": op.ErrShape, "attributes": op.ErrAttrs,
-	"number": op.ErrNumber,
-}
-
 // rightKind reports an error that says of itself that it is of another kind than the step wants. One that wraps no sentinel passes.
 func (c opCase) rightKind(step int, err error) error {
 	want := c.Steps[step].Error
-	if errors.Is(err, kinds[want]) {
+	if errors.Is(err, vector.ErrorKinds[want]) {
 		return nil
 	}
-	for _, sentinel := range kinds {
+	for _, sentinel := range vector.ErrorKinds {
 		if errors.Is(err, sentinel) {
 			return &Failure{Case: c.ID, Clauses: c.Clauses, Step: step, Detail: fmt.Sprintf("want an error about the %s, got: %v", want, err)}
 		}

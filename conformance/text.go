@@ -17,16 +17,19 @@ type group struct {
 	ops  []string
 }
 
-// groups hold every op once.
-var groups = []group{
-	{"products, rows, lookups", []string{"matmul", "linear", "softmax", "log_softmax", "cross_entropy", "relu", "gelu", "layernorm",
-		"embedding", "learned_positions", "sinusoidal_positions"}},
-	{"attention", []string{"attention", "attention.scores", "attention.cached", "mha"}},
-	{"layers, models", []string{"ffn", "block", "gpt", "gpt.loss", "gpt.cached"}},
-	{"gradients", op.Names("gradients")},
-	{"training", op.Names("training")},
-	{"decoding", op.Names("decoding")},
-	{"text", op.Names("text")},
+// groups are those of the op table.
+func groups() []group {
+	var all []group
+	for _, g := range op.Groups {
+		of := group{name: g.Name}
+		for _, row := range op.Table() {
+			if row.Group == g.Name {
+				of.ops = append(of.ops, row.Name)
+			}
+		}
+		all = append(all, of)
+	}
+	return all
 }
 
 // shownFailures is how many failures WriteText prints unless verbose.
@@ -59,8 +62,8 @@ func (r *Report) WriteText(w io.Writer, verbose bool) error {
 	default:
 		p.line("NOT COVERED %d clauses: %s … (--verbose shows all)", n, strings.Join(r.Clauses.Missing[:8], " "))
 	}
-	rows := groups
-	if verbose || len(r.Worst) <= len(groups) {
+	rows := groups()
+	if verbose || len(r.Worst) <= len(rows) {
 		rows = nil
 		for _, o := range r.Worst {
 			rows = append(rows, group{o.Op, []string{o.Op}})

@@ -274,8 +274,9 @@ func (d *decoder) inputs(ins []Input, role op.Role, prefix string) error {
 
 func (d *decoder) results(s *Step, prefix string) error {
 	if s.Error != "" {
-		if !slices.Contains(ErrorKinds, s.Error) || len(s.Dst)+len(s.Or) != 0 {
-			return fmt.Errorf("expects error %q and %d results: want one of %q and no results", s.Error, len(s.Dst)+len(s.Or), ErrorKinds)
+		if s.Fails() == nil || len(s.Dst)+len(s.Or) != 0 {
+			return fmt.Errorf("expects error %q and %d results: want one of %q and no results", s.Error, len(s.Dst)+len(s.Or),
+				slices.Sorted(maps.Keys(ErrorKinds)))
 		}
 		return nil
 	}

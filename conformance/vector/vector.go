@@ -90,18 +90,15 @@ type Step struct {
 	Error string `json:"error,omitempty"`
 }
 
-// ErrorKinds are the values that Step.Error may have. An error of the boundary's sentinels must be of the wanted kind; one that wraps none
-// of them is accepted.
-var ErrorKinds = []string{"index", "position", "capacity", "shape", "attributes", "number"}
-
-// sentinels are what errors of each kind wrap.
-var sentinels = map[string]error{
+// ErrorKinds are the values that Step.Error may have, each with the sentinel that such an error wraps. An error of the boundary's sentinels
+// must be of the wanted kind; one that wraps none of them is accepted.
+var ErrorKinds = map[string]error{
 	"index": op.ErrIndex, "position": op.ErrPosition, "capacity": op.ErrCapacity, "shape": op.ErrShape, "attributes": op.ErrAttrs,
 	"number": op.ErrNumber,
 }
 
 // Fails returns the sentinel of package op for the error that the step must give; nil where it must succeed.
-func (s *Step) Fails() error { return sentinels[s.Error] }
+func (s *Step) Fails() error { return ErrorKinds[s.Error] }
 
 // Input is a tensor given to an op. The zero DType marks an absent optional argument.
 type Input struct {
