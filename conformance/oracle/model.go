@@ -33,36 +33,39 @@ func cutModel(u Use, wanted [][]int) ([]piece, error) {
 		}
 		return of(sequence)
 	}
-	// The smaller vocabulary, by ascending id.
-	var ids []int
+	at := make([]int, len(wanted[0]))
+	small, keep := CutVocabulary(u, gridOf(wanted[0], vocab).cols)
+	for n, i := range wanted[0] {
+		column, _ := slices.BinarySearch(keep, i%vocab)
+		at[n] = i/vocab*len(keep) + column
+	}
+	return []piece{{small, [][]int{at}}}, nil
+}
+
+// CutVocabulary returns the use of a model, gpt or gpt.cached, whose vocabulary has only these columns and the ids that occur, and which those
+// are, ascending: column i of its logits is column keep[i] of the whole model's, bit for bit.
+func CutVocabulary(u Use, columns []int) (small Use, keep []int) {
+	keep = slices.Clone(columns)
 	for _, s := range u.Steps {
 		for _, id := range s.Src[0].I64 {
-			ids = append(ids, int(id))
+			keep = append(keep, int(id))
 		}
 	}
-	keep := ascending(slices.Concat(ids, gridOf(wanted[0], vocab).cols))
-	place := func(id int) int {
-		i, _ := slices.BinarySearch(keep, id)
-		return i
-	}
+	keep = ascending(keep)
 	u.Spec.Const = slices.Clone(u.Spec.Const)
 	u.Spec.Const[0] = gather(u.Spec.Const[0], keep, nil)
 	if out := len(u.Spec.Const) - 1; u.Spec.Const[out].Present() {
 		u.Spec.Const[out] = gather(u.Spec.Const[out], nil, keep)
 	}
-	steps := slices.Clone(u.Steps)
-	for i, s := range steps {
+	u.Steps = slices.Clone(u.Steps)
+	for i, s := range u.Steps {
 		renamed := op.New(op.I64, s.Src[0].Shape...)
 		for t, id := range s.Src[0].I64 {
-			renamed.I64[t] = int64(place(int(id)))
+			place, _ := slices.BinarySearch(keep, int(id))
+			renamed.I64[t] = int64(place)
 		}
-		steps[i].Src = slices.Clone(s.Src)
-		steps[i].Src[0] = renamed
+		u.Steps[i].Src = slices.Clone(s.Src)
+		u.Steps[i].Src[0] = renamed
 	}
-	u.Steps = steps
-	at := make([]int, len(wanted[0]))
-	for n, i := range wanted[0] {
-		at[n] = i/vocab*len(keep) + place(i%vocab)
-	}
-	return []piece{{u, [][]int{at}}}, nil
+	return u, keep
 }
