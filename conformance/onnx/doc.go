@@ -19,16 +19,14 @@
 //
 // ONNX compares with rtol = 1e-3. Here the bound follows from the arithmetic, as in SPEC.md, appendix A:
 //
-//	|got - want| <= 2 (u_w + u_i) (G + |want|) + 2 u_s G_in + 2 smallest normals
+//	|got - want| <= 2 ((u_acc + u_w) G + (u_sto + u_w) |want| + u_sto G_in) + 2 smallest normals
 //
-// The stored results are NumPy's and have roundings of their own, so there are two roundoffs: u_w, that of the format the data is stored
-// in, 2^-24 for float32, 2^-11 for float16; and u_i, the larger of the implementation's storage and accumulation formats. G is measured
-// as for composites (SPEC.md A.9): the translation is evaluated 32 times with the float64 reference, where each result y of an op is
-// perturbed by 2^-30 xi (Acc + |y|), Acc its gauge (SPEC.md A.2 to A.8, A.11) and xi standard normal; G is 2^30 times the root mean
-// square of the deviation from the exact evaluation. G_in is the same with perturbed inputs, and counts only where the data is float64
-// and the implementation narrower, with u_s the roundoff of its storage. Integers are compared exactly, NaN and infinities by kind.
+// The stored results are NumPy's and have roundings of their own, so the roundoff u_w of the format that the data is stored in, 2^-24 for
+// float32, 2^-11 for float16, stands beside those of the formats that the implementation declares. The gauges are those of the translation
+// as a composite, propagated through its ops (SPEC.md A.9). G_in, of rounding the inputs, counts only where the implementation stores
+// in a narrower format than the data's. Integers are compared exactly, NaN and infinities by kind.
 //
-// Correct implementations reach at most a quarter of it. What it catches, and these vectors still miss, of errors planted in the reference:
+// Correct implementations reach at most 0.27 of it. What it catches, and these vectors still miss, of errors planted in the reference:
 //
 //	Attention           1e-5 added to the denominator    33 of 43 cases catch it (ONNX's own tolerance: none)
 //	                    1e-6 added to the denominator     5 of 43
