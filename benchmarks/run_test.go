@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/perf/benchfmt"
 
-	"github.com/assaykit/assay/benchmarks/gate"
+	"github.com/assaykit/assay/gate"
 	"github.com/assaykit/assay/conformance/op"
 )
 

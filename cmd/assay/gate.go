@@ -17,9 +17,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/assaykit/assay/benchmarks/gate"
-	"github.com/assaykit/assay/benchmarks/gate/live"
-	"github.com/assaykit/assay/benchmarks/gate/selftest"
+	"github.com/assaykit/assay/gate"
+	"github.com/assaykit/assay/gate/live"
+	"github.com/assaykit/assay/gate/selftest"
 )
 
 // gateFlags are the flags of assay gate. The live ones need --base.

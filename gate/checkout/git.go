@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/assaykit/assay/benchmarks/gate/internal/child"
+	"github.com/assaykit/assay/gate/internal/child"
 )
 
 // oldest is the first version of git whose commands are all known here.

@@ -12,8 +12,8 @@ import (
 
 	"golang.org/x/perf/benchmath"
 
-	"github.com/assaykit/assay/benchmarks/gate"
-	"github.com/assaykit/assay/benchmarks/gate/paired"
+	"github.com/assaykit/assay/gate"
+	"github.com/assaykit/assay/gate/paired"
 )
 
 // conclude adds the rows of all benchmarks to the report.

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/perf/benchfmt"
 	"golang.org/x/perf/benchunit"
 
-	"github.com/assaykit/assay/benchmarks/gate/checkout"
-	"github.com/assaykit/assay/benchmarks/gate/internal/child"
+	"github.com/assaykit/assay/gate/checkout"
+	"github.com/assaykit/assay/gate/internal/child"
 )
 
 // runner runs test binaries and reads what they print. The units that they declare accumulate.

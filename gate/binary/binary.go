@@ -27,7 +27,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/assaykit/assay/benchmarks/gate/internal/child"
+	"github.com/assaykit/assay/gate/internal/child"
 )
 
 // Settings is what the user asks of the builds.

@@ -17,9 +17,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/assaykit/assay/benchmarks/gate"
-	"github.com/assaykit/assay/benchmarks/gate/binary"
-	"github.com/assaykit/assay/benchmarks/gate/checkout"
+	"github.com/assaykit/assay/gate"
+	"github.com/assaykit/assay/gate/binary"
+	"github.com/assaykit/assay/gate/checkout"
 )
 
 // slice is how long one process times its benchmark. Of shorter ones much is the start of the process; longer ones are more often disturbed, where

@@ -24,9 +24,9 @@ import (
 
 	"gonum.org/v1/gonum/stat/distuv"
 
-	"github.com/assaykit/assay/benchmarks/gate"
-	"github.com/assaykit/assay/benchmarks/gate/checkout"
-	"github.com/assaykit/assay/benchmarks/gate/live"
+	"github.com/assaykit/assay/gate"
+	"github.com/assaykit/assay/gate/checkout"
+	"github.com/assaykit/assay/gate/live"
 )
 
 // Slowdowns are planted in each run of the second kind.

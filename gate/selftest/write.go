@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/assaykit/assay/benchmarks/gate/checkout"
-	"github.com/assaykit/assay/benchmarks/gate/internal/child"
+	"github.com/assaykit/assay/gate/checkout"
+	"github.com/assaykit/assay/gate/internal/child"
 )
 
 // Write makes dir a git repository with two commits of package suite: as it is, and with kernels slowed (slow is parallel to kernels; nil slows

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/assaykit/assay/benchmarks/gate"
+	"github.com/assaykit/assay/gate"
 )
 
 // TestNewRate holds Clopper and Pearson's interval by its definition: at a bound, the outcome or one beyond it has a probability of 2.5 %.

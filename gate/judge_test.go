@@ -10,7 +10,7 @@ import (
 	"golang.org/x/perf/benchmath"
 	"gonum.org/v1/gonum/stat/distuv"
 
-	"github.com/assaykit/assay/benchmarks/gate/paired"
+	"github.com/assaykit/assay/gate/paired"
 )
 
 // simulate returns rows of n runs of OLD and m of NEW with lognormal noise; row 0 of NEW is slower by the factor slowdown.

@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/assaykit/assay/benchmarks/gate"
-	"github.com/assaykit/assay/benchmarks/gate/paired"
+	"github.com/assaykit/assay/gate"
+	"github.com/assaykit/assay/gate/paired"
 )
 
 // The module that is measured, at its base.

@@ -39,10 +39,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/assaykit/assay/benchmarks/gate"
-	gobinary "github.com/assaykit/assay/benchmarks/gate/binary"
-	"github.com/assaykit/assay/benchmarks/gate/checkout"
-	"github.com/assaykit/assay/benchmarks/gate/paired"
+	"github.com/assaykit/assay/gate"
+	gobinary "github.com/assaykit/assay/gate/binary"
+	"github.com/assaykit/assay/gate/checkout"
+	"github.com/assaykit/assay/gate/paired"
 )
 
 // Options configures Run. Start from Defaults.

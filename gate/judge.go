@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/perf/benchmath"
 
-	"github.com/assaykit/assay/benchmarks/gate/paired"
+	"github.com/assaykit/assay/gate/paired"
 )
 
 const (
