@@ -20,7 +20,7 @@ func BenchmarkOp(b *testing.B) {
 		b.Fatal(err)
 	}
 	for _, w := range workloads {
-		var p *prepared // made once, for all contenders, if one is selected
+		var p *bench // made once, for all contenders, if one is selected
 		for _, c := range Contenders() {
 			impl := c.New()
 			if !c.takes(w, impl) {
@@ -29,7 +29,7 @@ func BenchmarkOp(b *testing.B) {
 			_, name, _ := strings.Cut(benchName(w, c), "/")
 			b.Run(name, func(b *testing.B) {
 				if p == nil {
-					if p, err = prepare(w); err != nil {
+					if p, err = newBench(w); err != nil {
 						b.Fatal(err)
 					}
 				}
@@ -39,7 +39,7 @@ func BenchmarkOp(b *testing.B) {
 	}
 }
 
-func benchmark(b *testing.B, p *prepared, impl op.Implementation) {
+func benchmark(b *testing.B, p *bench, impl op.Implementation) {
 	s, err := p.open(impl)
 	if err != nil { // ErrUnsupported too: a contender that offers the op must not drop out unseen
 		b.Fatal(err)

@@ -72,9 +72,9 @@ func Run(ctx context.Context, w io.Writer, opt Options) error {
 
 // measure measures one workload and returns how many results it wrote.
 func (opt Options) measure(ctx context.Context, w io.Writer, load Workload) (n int, err error) {
-	var p *prepared
+	var p *bench
 	var names []string
-	var sessions []*session
+	var sessions []*entrant
 	defer func() {
 		for _, s := range sessions {
 			err = errors.Join(err, s.close())
@@ -90,7 +90,7 @@ func (opt Options) measure(ctx context.Context, w io.Writer, load Workload) (n i
 			continue
 		}
 		if p == nil {
-			if p, err = prepare(load); err != nil {
+			if p, err = newBench(load); err != nil {
 				return 0, err
 			}
 		}
@@ -137,7 +137,7 @@ func procs() string {
 }
 
 // measure times as many steps as fill the time. It ends early, with an error, once ctx is done.
-func (s *session) measure(ctx context.Context, benchTime time.Duration) (testing.BenchmarkResult, error) {
+func (s *entrant) measure(ctx context.Context, benchTime time.Duration) (testing.BenchmarkResult, error) {
 	for n := 1; ; {
 		r, err := s.timed(ctx, n)
 		if err != nil || r.T >= benchTime || n >= 1e9 {
@@ -150,7 +150,7 @@ func (s *session) measure(ctx context.Context, benchTime time.Duration) (testing
 }
 
 // timed times n steps.
-func (s *session) timed(ctx context.Context, n int) (testing.BenchmarkResult, error) {
+func (s *entrant) timed(ctx context.Context, n int) (testing.BenchmarkResult, error) {
 	if err := ctx.Err(); err != nil {
 		return testing.BenchmarkResult{}, err
 	}
@@ -173,7 +173,7 @@ func (s *session) timed(ctx context.Context, n int) (testing.BenchmarkResult, er
 }
 
 // report gives the rates of n steps.
-func (s *session) report(elapsed time.Duration, n int, metric func(float64, string)) {
+func (s *entrant) report(elapsed time.Duration, n int, metric func(float64, string)) {
 	perSecond := float64(n) / elapsed.Seconds()
 	metric(s.flops*perSecond/1e9, "GFLOP/s")
 	metric(s.bytes*perSecond/1e9, "GB/s")

@@ -35,7 +35,7 @@ func testWorkloads() []Workload {
 func TestContenders(t *testing.T) {
 	for _, w := range testWorkloads() {
 		t.Run(w.Name, func(t *testing.T) {
-			p, err := prepare(w)
+			p, err := newBench(w)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -53,7 +53,7 @@ func TestContenders(t *testing.T) {
 }
 
 // play opens a session, takes some steps and verifies it, as a measurement does.
-func play(p *prepared, impl op.Implementation) error {
+func play(p *bench, impl op.Implementation) error {
 	s, err := p.open(impl)
 	if err != nil {
 		return err
@@ -248,13 +248,13 @@ var plantedKernels = []plantedKernel{
 	}},
 }
 
-func mustPrepare(t *testing.T, name string) *prepared {
+func mustPrepare(t *testing.T, name string) *bench {
 	t.Helper()
 	w, err := Workloads("^" + name + "$")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := prepare(w[0])
+	p, err := newBench(w[0])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ type shadow struct {
 }
 
 // reopen gives the session a kernel that has taken no step.
-func (s *session) reopen(spec op.Spec) error {
+func (s *entrant) reopen(spec op.Spec) error {
 	if err := closeKernel(s.kernel); err != nil {
 		return err
 	}
@@ -28,7 +28,7 @@ func (s *session) reopen(spec op.Spec) error {
 }
 
 // follow begins a session of a stateful op, whose kernel and shadow have taken no step.
-func (s *session) follow(spec op.Spec, storage op.DType) error {
+func (s *entrant) follow(spec op.Spec, storage op.DType) error {
 	err := s.reopen(spec)
 	if err != nil {
 		return err
@@ -43,7 +43,7 @@ func (s *session) follow(spec op.Spec, storage op.DType) error {
 
 // verifyState holds the results after timing to the shadow's, bit for bit: the last one; and then, after the contents of the sets were
 // exchanged between the timed kernel's buffers, one for each set, each of which must differ from the one before it.
-func (s *session) verifyState() error {
+func (s *entrant) verifyState() error {
 	if s.taken > 0 {
 		if err := s.compare(); err != nil {
 			return err
@@ -67,7 +67,7 @@ func (s *session) verifyState() error {
 }
 
 // compare lets the shadow catch up, and compares the results of the last step.
-func (s *session) compare() error {
+func (s *entrant) compare() error {
 	for ; s.shadow.taken < s.taken; s.shadow.taken++ { // the contents of the sets have not moved since the last comparison
 		if err := s.shadow.kernel.Run(s.shadow.dst, s.shadow.src[(s.shadow.taken+s.moved)%sets]); err != nil {
 			return err

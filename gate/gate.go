@@ -218,7 +218,7 @@ func Compare(old, new Source, opt Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := judge(trials, opt); err != nil {
+	if err := decide(trials, opt); err != nil {
 		return nil, err
 	}
 	for _, t := range trials {
@@ -280,10 +280,10 @@ func (r *Report) MarshalJSON() ([]byte, error) {
 	}, r.ExitCode()})
 }
 
-// Number is a float64 whose infinities are strings in JSON.
-type Number float64
+// Figure is a float64 whose infinities are strings in JSON.
+type Figure float64
 
-func (x Number) MarshalJSON() ([]byte, error) {
+func (x Figure) MarshalJSON() ([]byte, error) {
 	if v := float64(x); math.IsInf(v, 0) {
 		return strconv.AppendQuote(nil, strconv.FormatFloat(v, 'g', -1, 64)), nil
 	}
@@ -291,20 +291,20 @@ func (x Number) MarshalJSON() ([]byte, error) {
 }
 
 type jsonInterval struct {
-	Center Number `json:"center"`
-	Lo     Number `json:"lo"`
-	Hi     Number `json:"hi"`
+	Center Figure `json:"center"`
+	Lo     Figure `json:"lo"`
+	Hi     Figure `json:"hi"`
 }
 
 func (v Interval) MarshalJSON() ([]byte, error) {
-	return json.Marshal(jsonInterval{Number(v.Center), Number(v.Lo), Number(v.Hi)})
+	return json.Marshal(jsonInterval{Figure(v.Center), Figure(v.Lo), Figure(v.Hi)})
 }
 
 func (s Side) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		jsonInterval
 		Runs int `json:"runs"`
-	}{jsonInterval{Number(s.Center), Number(s.Lo), Number(s.Hi)}, s.Runs})
+	}{jsonInterval{Figure(s.Center), Figure(s.Lo), Figure(s.Hi)}, s.Runs})
 }
 
 // MarshalJSON leaves out the numbers of a row of the same code, which has none.
@@ -321,6 +321,6 @@ func (r Row) MarshalJSON() ([]byte, error) {
 	type row Row // without this method
 	return json.Marshal(struct {
 		row
-		Resolution Number `json:"resolution"` // hides the embedded field
-	}{row(r), Number(r.Resolution)})
+		Resolution Figure `json:"resolution"` // hides the embedded field
+	}{row(r), Figure(r.Resolution)})
 }

@@ -29,7 +29,7 @@ func JudgeRuns(rows []Runs, opt Options) ([]Row, error) {
 		}
 		trials = append(trials, t)
 	}
-	if err := judge(trials, opt); err != nil {
+	if err := decide(trials, opt); err != nil {
 		return nil, err
 	}
 	judged := make([]Row, len(trials))

@@ -8,8 +8,8 @@ import (
 	"github.com/assaykit/assay/conformance/op"
 )
 
-// A source gives the logits that follow sequences. It holds a number of them, batch item by batch item.
-type source interface {
+// A scorer gives the logits that follow sequences. It holds a number of them, batch item by batch item.
+type scorer interface {
 	// step makes sequence i the old sequence parents[i] and its next token, and evaluates the logits that follow.
 	step(parents, tokens []int64)
 	// logits returns those of all sequences, [len(parents), V].
@@ -96,7 +96,7 @@ func (r *ranked) take(x []float32, n int) bool {
 func (r *ranked) log(i int) float64 { return float64(r.x[r.tokens[i]]) - r.m - r.logS }
 
 // run searches from batch sequences that the source holds, each of no new token.
-func (s *beamSearch) run(name string, from source, batch, vocab int) error {
+func (s *beamSearch) run(name string, from scorer, batch, vocab int) error {
 	s.vocab = vocab
 	s.items = slices.Grow(s.items[:0], batch)[:batch]
 	for b := range s.items {

@@ -95,7 +95,7 @@ func TestPyTorch(t *testing.T) {
 	for name, cases := range readPyTorch(t) {
 		for _, c := range cases {
 			t.Run(name+"/"+c.Name, func(t *testing.T) {
-				worst, err := c.judge(refimpl.New(), name)
+				worst, err := c.holds(refimpl.New(), name)
 				if err != nil {
 					t.Error(err)
 				}
@@ -164,7 +164,7 @@ func TestPyTorchSeesErrors(t *testing.T) {
 			if of == name {
 				c.Grads = nil
 			}
-			if _, err := c.judge(refimpl.With(f), of); err != nil {
+			if _, err := c.holds(refimpl.With(f), of); err != nil {
 				seen++
 			}
 		}
@@ -229,8 +229,8 @@ func hash(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// judge compares all that PyTorch computed for a case, and returns the largest difference.
-func (c *pytorchCase) judge(impl op.Implementation, name string) (worst float64, err error) {
+// holds compares all that PyTorch computed for a case, and returns the largest difference.
+func (c *pytorchCase) holds(impl op.Implementation, name string) (worst float64, err error) {
 	spec := op.Spec{Op: name, Attrs: c.Attrs}
 	if spec.Const, err = c.constants(name); err != nil {
 		return 0, err

@@ -84,8 +84,8 @@ func attentionTest(queries, keys int, want []float32, optional []message, attrs 
 	return n
 }
 
-// suite holds translations to results that are plain to see. ONNX's own tests do so in breadth: TestNodeTests.
-func suite() map[string]nodeTest {
+// nodeTests holds translations to results that are plain to see. ONNX's own tests do so in breadth: TestNodeTests.
+func nodeTests() map[string]nodeTest {
 	causal := intAttr("is_causal", 1)
 	bools := func(x ...byte) message { return tensorProto(boolType, 1, int64(len(x))).sub(9, x) }
 	return map[string]nodeTest{
@@ -116,7 +116,7 @@ func suite() map[string]nodeTest {
 
 func suiteFS() fstest.MapFS {
 	fsys := fstest.MapFS{}
-	for name, n := range suite() {
+	for name, n := range nodeTests() {
 		n.write(fsys, "test_"+name)
 	}
 	return fsys
@@ -140,15 +140,15 @@ func TestTranslations(t *testing.T) {
 	for _, f := range r.Failures {
 		t.Errorf("%s: %s", f.Name, f.Detail)
 	}
-	if r.Passed != len(suite()) || len(r.Unsupported) > 0 {
-		t.Errorf("%d of %d pass, unsupported: %v", r.Passed, len(suite()), r.Unsupported)
+	if r.Passed != len(nodeTests()) || len(r.Unsupported) > 0 {
+		t.Errorf("%d of %d pass, unsupported: %v", r.Passed, len(nodeTests()), r.Unsupported)
 	}
 }
 
 // Each result, off by one part in a million, fails.
 func TestWrongResultsFail(t *testing.T) {
 	fsys := suiteFS()
-	for name, n := range suite() {
+	for name, n := range nodeTests() {
 		for i, m := range n.outputs {
 			wrong, err := decodeTensor(m)
 			if err != nil {
@@ -245,7 +245,7 @@ func TestContradictionsAreNotVerdicts(t *testing.T) {
 
 // Every prefix of every file, and every file with one byte changed, is an error, a verdict or unsupported: never a panic.
 func TestDamagedFiles(t *testing.T) {
-	for name, n := range suite() {
+	for name, n := range nodeTests() {
 		files := fstest.MapFS{}
 		n.write(files, "test_x")
 		for file, content := range files {
@@ -284,7 +284,7 @@ func survive(t *testing.T, name string, fsys fstest.MapFS) {
 }
 
 func FuzzCase(f *testing.F) {
-	for _, n := range suite() {
+	for _, n := range nodeTests() {
 		in := func(i int) []byte {
 			if i < len(n.inputs) {
 				return n.inputs[i]

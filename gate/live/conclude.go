@@ -17,7 +17,7 @@ import (
 )
 
 // conclude adds the rows of all benchmarks to the report.
-func (s *suite) conclude(timed []*benchmark, results [][]paired.Result) error {
+func (s *comparison) conclude(timed []*benchmark, results [][]paired.Result) error {
 	for i, b := range timed {
 		spread, links := b.layout()
 		for k, u := range b.timed {
@@ -62,11 +62,11 @@ func (s *suite) conclude(timed []*benchmark, results [][]paired.Result) error {
 	return nil
 }
 
-func (s *suite) row(b *benchmark, u unit) gate.Row {
+func (s *comparison) row(b *benchmark, u unit) gate.Row {
 	return gate.Row{Name: b.name, Unit: u.name, Config: b.config, Better: u.better, File: b.top.File, Line: b.top.Line}
 }
 
-func (s *suite) summary(b *benchmark, u unit) (old, new gate.Side) {
+func (s *comparison) summary(b *benchmark, u unit) (old, new gate.Side) {
 	for side, into := range []*gate.Side{&old, &new} {
 		var x []float64
 		for _, r := range b.runs[side] {
@@ -162,7 +162,7 @@ func (o Options) clear() error {
 }
 
 // keep writes what was measured as two files of benchmark results, if that is wanted and anything was.
-func (s *suite) keep() error {
+func (s *comparison) keep() error {
 	if s.Samples == "" || !slices.ContainsFunc(s.benchmarks, func(b *benchmark) bool { return len(b.runs[base]) > 0 }) {
 		return nil
 	}
@@ -180,7 +180,7 @@ func (s *suite) keep() error {
 }
 
 // samples is a side's slices in Go's benchmark format.
-func (s *suite) samples(side int) string {
+func (s *comparison) samples(side int) string {
 	var b strings.Builder
 	shown := map[string]string{}
 	for _, u := range s.declarations() {
@@ -201,7 +201,7 @@ func (s *suite) samples(side int) string {
 }
 
 // declarations are the unit lines of what was measured.
-func (s *suite) declarations() []string {
+func (s *comparison) declarations() []string {
 	var lines []string
 	for _, u := range s.runner.format.Units() {
 		lines = append(lines, fmt.Sprintf("Unit %s %s=%s", u.OrigUnit, u.Key, u.Value))

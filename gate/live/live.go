@@ -105,7 +105,7 @@ func Run(ctx context.Context, opt Options) (report *gate.Report, err error) {
 	if err := s.find(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.judge(ctx); err != nil {
+	if err := s.compare(ctx); err != nil {
 		return nil, err
 	}
 	s.report.Seconds = time.Since(start).Seconds()
@@ -113,7 +113,7 @@ func Run(ctx context.Context, opt Options) (report *gate.Report, err error) {
 }
 
 // open checks the options and opens both sides. The pair is the caller's to close.
-func open(ctx context.Context, opt Options) (*suite, error) {
+func open(ctx context.Context, opt Options) (*comparison, error) {
 	if opt.Log == nil {
 		opt.Log = func(string, ...any) {}
 	}
@@ -141,7 +141,7 @@ func open(ctx context.Context, opt Options) (*suite, error) {
 		return nil, err
 	}
 	opt.Log("base %s, head %s", pair.Base.Name, pair.Head.Name)
-	s := &suite{Options: opt, pair: pair, selected: selected, deadline: deadline}
+	s := &comparison{Options: opt, pair: pair, selected: selected, deadline: deadline}
 	s.report = &gate.Report{
 		Old: pair.Base.Name, New: pair.Head.Name, Alpha: opt.Alpha, Slack: opt.Slack, Limit: cmp.Or(opt.Require, opt.Resolution),
 		RequireResolution: opt.Require != 0, Rows: []gate.Row{}, Added: []string{}, Removed: []string{}, Notes: append([]string{}, pair.Notes...),
@@ -160,7 +160,7 @@ func open(ctx context.Context, opt Options) (*suite, error) {
 }
 
 // untimed measures a benchmark that reports nothing that rests on time, often enough to tell what jitters.
-func (s *suite) untimed(ctx context.Context, b *benchmark) error {
+func (s *comparison) untimed(ctx context.Context, b *benchmark) error {
 	const runs = 10 // 1/C(20, 10) is below any level that comes to be
 	for range runs {
 		for side := range b.runs {
@@ -174,8 +174,8 @@ func (s *suite) untimed(ctx context.Context, b *benchmark) error {
 	return nil
 }
 
-// judge measures what find found and adds the rows to the report.
-func (s *suite) judge(ctx context.Context) error {
+// compare measures what find found and adds the rows to the report.
+func (s *comparison) compare(ctx context.Context) error {
 	var items []paired.Item
 	var timed []*benchmark
 	for _, b := range s.benchmarks {
@@ -191,7 +191,7 @@ func (s *suite) judge(ctx context.Context) error {
 	if len(items) > 0 {
 		s.Log("measuring %d benchmarks; layout seed %d", len(items), s.Seed)
 		s.report.Notes = append(s.report.Notes, fmt.Sprintf("layouts and orders are those of seed %d", s.Seed))
-		src := &source{suite: s, benchmarks: timed}
+		src := &quads{comparison: s, benchmarks: timed}
 		design := paired.Design{Alpha: (1 - ofAllocations) * s.Alpha, Slack: s.Slack, Limit: s.report.Limit, Seed: uint64(s.Seed)}
 		var err error
 		if results, err = design.Run(ctx, src, items); err != nil {

@@ -259,7 +259,7 @@ func TestUnits(t *testing.T) {
 		{"no direction", "", []map[string]float64{{"sec/op": 1, "odd/op": 2}, {"sec/op": 2, "odd/op": 2}}, `"Unit odd/op better=higher"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := &suite{runner: &runner{}}
+			s := &comparison{runner: &runner{}}
 			if _, err := s.runner.read([]byte(test.declared+"\n"), "test"); err != nil {
 				t.Fatal(err)
 			}
@@ -285,7 +285,7 @@ func TestUnits(t *testing.T) {
 // TestLogRatio holds the ratio of values that may be 0.
 func TestLogRatio(t *testing.T) {
 	for _, test := range [][3]float64{{1, 1, 0}, {2, 4, math.Ln2}, {0, 0, 0}, {0, 1, 20}, {1, 0, -20}} {
-		if got := logRatio(test[0], test[1]); math.Abs(got-test[2]) > 1e-12 {
+		if got := boundedLogRatio(test[0], test[1]); math.Abs(got-test[2]) > 1e-12 {
 			t.Errorf("log ratio of %v to %v is %v, want %v", test[1], test[0], got, test[2])
 		}
 	}
@@ -423,7 +423,7 @@ func TestQuad(t *testing.T) {
 	if err := s.find(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	src := &source{suite: s, benchmarks: s.benchmarks}
+	src := &quads{comparison: s, benchmarks: s.benchmarks}
 	if err := src.Prepare(t.Context(), []int{0, 1}, []int{0}); err != nil {
 		t.Fatal(err)
 	}

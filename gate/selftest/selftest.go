@@ -1,7 +1,7 @@
 // Package selftest measures how often the gate is wrong, on the machine where it runs: false alarms on code that is the same but for its layout, and
 // slowdowns of known size that it finds.
 //
-// Each run is a repository of its own with two commits of package suite, judged by package live as any other module. In the head of every run a
+// Each run is a repository of its own with two commits of package kernels, judged by package live as any other module. In the head of every run a
 // function is added that nothing but an init function uses, of another size each time: that moves everything, so that base and head never have the
 // same layout.
 //
@@ -87,7 +87,7 @@ type Result struct {
 	Alarms  Rate                   `json:"alarms"`     // A/A runs with a regression
 	Rows    Rate                   `json:"alarm_rows"` // rows of both kinds of runs, not slowed, called regressions
 	Found   []Found                `json:"found"`
-	Finds   map[string]gate.Number `json:"resolution"` // benchmark: median resolution in the A/A runs
+	Finds   map[string]gate.Figure `json:"resolution"` // benchmark: median resolution in the A/A runs
 	Layout  map[string]int         `json:"layout"`     // benchmark: A/A runs in which it was layout-sensitive
 	Seconds float64                `json:"seconds"`
 	PerRun  float64                `json:"run_seconds"` // mean of the A/A runs
@@ -95,8 +95,8 @@ type Result struct {
 	Pairs map[string][]float64 `json:"-"` // benchmark: the paired log ratios of the A/A runs
 }
 
-//go:embed suite/suite.go suite/suite_test.go
-var suite embed.FS
+//go:embed kernels/kernels.go kernels/kernels_test.go
+var sources embed.FS
 
 // kernels are the constants in which slowdowns are planted, and the benchmarks that show them.
 var kernels = []struct{ benchmark, constant string }{
@@ -238,10 +238,10 @@ func (t *tally) soFar() (text string) {
 
 // result makes rates of the counts.
 func (t *tally) result(took time.Duration) *Result {
-	r := &Result{Runs: t.runs, Limit: t.Limit, Alarms: NewRate(t.alarms, t.runs), Rows: NewRate(t.rows, t.clean), Finds: map[string]gate.Number{}, Layout: t.layout,
+	r := &Result{Runs: t.runs, Limit: t.Limit, Alarms: NewRate(t.alarms, t.runs), Rows: NewRate(t.rows, t.clean), Finds: map[string]gate.Figure{}, Layout: t.layout,
 		Pairs: t.pairs, Seconds: took.Seconds(), PerRun: t.seconds / float64(t.runs)}
 	for name, x := range t.finds {
-		r.Finds[name] = gate.Number(slices.Sorted(slices.Values(x))[len(x)/2])
+		r.Finds[name] = gate.Figure(slices.Sorted(slices.Values(x))[len(x)/2])
 	}
 	for _, size := range Slowdowns {
 		d := t.found[size]

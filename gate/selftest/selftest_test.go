@@ -80,7 +80,7 @@ func TestWrite(t *testing.T) {
 		if err := Write(t.Context(), dir, slow, 3); err != nil {
 			t.Fatal(err)
 		}
-		cmd := exec.Command("git", "diff", "HEAD~1", "--", "suite.go")
+		cmd := exec.Command("git", "diff", "HEAD~1", "--", "kernels.go")
 		cmd.Dir = dir
 		diff, err := cmd.Output()
 		if err != nil {
@@ -135,7 +135,7 @@ func TestResult(t *testing.T) {
 	if err != nil || !strings.Contains(string(data), `"Stream":"+Inf"`) {
 		t.Errorf("%s, %v", data, err)
 	}
-	if r.Finds["Sort"] != gate.Number(0.04) {
+	if r.Finds["Sort"] != gate.Figure(0.04) {
 		t.Errorf("median %v", r.Finds["Sort"])
 	}
 }

@@ -11,12 +11,12 @@ import (
 	"github.com/assaykit/assay/gate/internal/child"
 )
 
-// Write makes dir a git repository with two commits of package suite: as it is, and with kernels slowed (slow is parallel to kernels; nil slows
+// Write makes dir a git repository with two commits of package kernels: as it is, and with kernels slowed (slow is parallel to kernels; nil slows
 // none) and an unrelated function added, of a size that depends on variant.
 func Write(ctx context.Context, dir string, slow []float64, variant int) error {
-	files := map[string]string{"go.mod": "module example.com/suite\n\ngo 1.24\n"}
-	for _, name := range []string{"suite.go", "suite_test.go"} {
-		data, err := suite.ReadFile("suite/" + name)
+	files := map[string]string{"go.mod": "module example.com/kernels\n\ngo 1.24\n"}
+	for _, name := range []string{"kernels.go", "kernels_test.go"} {
+		data, err := sources.ReadFile("kernels/" + name)
 		if err != nil {
 			return err
 		}
@@ -25,7 +25,7 @@ func Write(ctx context.Context, dir string, slow []float64, variant int) error {
 	if err := commit(ctx, dir, files, "base"); err != nil {
 		return err
 	}
-	code := files["suite.go"]
+	code := files["kernels.go"]
 	for i, s := range slow {
 		if s == 0 {
 			continue
@@ -33,17 +33,17 @@ func Write(ctx context.Context, dir string, slow []float64, variant int) error {
 		from := kernels[i].constant + strings.Repeat(" ", len("softmaxReps")-len(kernels[i].constant)) + " = 100"
 		to := strings.Replace(from, "100", fmt.Sprintf("%.0f", 100*(1+s)), 1)
 		if strings.Count(code, from) != 1 {
-			return fmt.Errorf("self-test: %q is not in the suite once", from)
+			return fmt.Errorf("self-test: %q is not in the kernels once", from)
 		}
 		code = strings.Replace(code, from, to, 1)
 	}
-	return commit(ctx, dir, map[string]string{"suite.go": code, "unrelated.go": unrelated(variant)}, "head")
+	return commit(ctx, dir, map[string]string{"kernels.go": code, "unrelated.go": unrelated(variant)}, "head")
 }
 
 // unrelated is a file whose function runs once, before any benchmark.
 func unrelated(variant int) string {
 	var b strings.Builder
-	b.WriteString("package suite\n\nvar unrelated []int\n\nfunc init() {\n")
+	b.WriteString("package kernels\n\nvar unrelated []int\n\nfunc init() {\n")
 	for i := range 5 + 7*variant {
 		fmt.Fprintf(&b, "\tunrelated = append(unrelated, len(unrelated)*%d)\n", i+3)
 	}

@@ -91,7 +91,7 @@ func run(arguments []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	r := judge(chosen, units, equivalent, stderr)
+	r := tally(chosen, units, equivalent, stderr)
 	r.Total = len(mutants)
 	r.Stale = stale(equivalent, mutants)
 	if *asJSON {
@@ -140,8 +140,8 @@ func choose(mutants []mutant, n int, seed uint64) []mutant {
 	return chosen
 }
 
-// judge runs the tests on each mutant.
-func judge(mutants []mutant, units []unit, equivalent []entry, progress io.Writer) *report {
+// tally runs the tests on each mutant.
+func tally(mutants []mutant, units []unit, equivalent []entry, progress io.Writer) *report {
 	r := &report{}
 	h := hunter{units: units, killer: map[string][]string{}}
 	last := time.Now()

@@ -60,7 +60,7 @@ func TestToy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := judge(mutants, units, nil, io.Discard)
+	r := tally(mutants, units, nil, io.Discard)
 	var got strings.Builder
 	for _, v := range r.Verdicts {
 		mark := " "
@@ -86,11 +86,11 @@ func TestToy(t *testing.T) {
 	survivors := slices.DeleteFunc(slices.Clone(mutants), func(m mutant) bool {
 		return !slices.ContainsFunc(entries, func(e entry) bool { return e.site == m.site() })
 	})
-	if r = judge(survivors, units, entries, io.Discard); !r.good() {
+	if r = tally(survivors, units, entries, io.Discard); !r.good() {
 		t.Error("a run whose survivors are listed counts as bad")
 	}
 	killed := entry{mutants[0].site(), "wrong"}
-	if r = judge(mutants[:1], units, []entry{killed}, io.Discard); r.good() {
+	if r = tally(mutants[:1], units, []entry{killed}, io.Discard); r.good() {
 		t.Error("an entry that is killed counts as good")
 	}
 	killed.Code = "no such code"

@@ -116,13 +116,13 @@ func TestScene(t *testing.T) {
 	}
 	o := &outcome{exit: 1, output: "one two", summary: "three", uploaded: dir}
 	good := scene{exit: 1, prints: []string{"two", "three"}, not: []string{"four"}, keeps: []string{"kept"}}
-	if err := good.judge(o); err != nil {
+	if err := good.holds(o); err != nil {
 		t.Error(err)
 	}
 	for name, bad := range map[string]scene{
 		"status": {exit: 0}, "missing": {exit: 1, prints: []string{"four"}}, "present": {exit: 1, not: []string{"three"}}, "no file": {exit: 1, keeps: []string{"base.txt"}},
 	} {
-		if err := bad.judge(o); !errors.Is(err, errOutcome) {
+		if err := bad.holds(o); !errors.Is(err, errOutcome) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

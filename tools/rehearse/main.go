@@ -123,7 +123,7 @@ func (s *stage) play(ctx context.Context, workspace repository, c scene) error {
 		return err
 	}
 	s.assay = filepath.Join(r.temp, "assay", "bin", "assay")
-	err = c.judge(o)
+	err = c.holds(o)
 	fmt.Fprintf(s.log, "exit %d, %.0f s: %s\n", o.exit, time.Since(start).Seconds(), verdict(err))
 	return err
 }
@@ -135,7 +135,7 @@ func verdict(err error) string {
 	return "as it must be"
 }
 
-func (c scene) judge(o *outcome) error {
+func (c scene) holds(o *outcome) error {
 	var wrong []string
 	if o.exit != c.exit {
 		wrong = append(wrong, fmt.Sprintf("exit %d, want %d", o.exit, c.exit))

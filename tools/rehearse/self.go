@@ -161,7 +161,7 @@ func (s *stage) measure(ctx context.Context, origin repository, c scene) error {
 			fmt.Fprintf(s.log, "exit %d, %.0f s: once more\n", code, took)
 			continue
 		}
-		err = c.judge(&outcome{exit: cmd.ProcessState.ExitCode(), output: output.String()})
+		err = c.holds(&outcome{exit: cmd.ProcessState.ExitCode(), output: output.String()})
 		fmt.Fprintf(s.log, "exit %d, %.0f s: %s\n", cmd.ProcessState.ExitCode(), took, verdict(err))
 		return err
 	}

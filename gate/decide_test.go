@@ -80,7 +80,7 @@ func TestPlanted(t *testing.T) {
 	found, wrong, pass := 0, 0, 0
 	for range suites {
 		trials := simulate(rng, 20, 10, 10, 0.01, 1.1)
-		if err := judge(trials, opt); err != nil {
+		if err := decide(trials, opt); err != nil {
 			t.Fatal(err)
 		}
 		for i, tr := range trials {
@@ -185,10 +185,10 @@ func TestDirection(t *testing.T) {
 			lower.runs[s], higher.runs[s] = append(lower.runs[s], x), append(higher.runs[s], 1/x)
 		}
 	}
-	if err := judge([]*trial{lower}, Defaults()); err != nil {
+	if err := decide([]*trial{lower}, Defaults()); err != nil {
 		t.Fatal(err)
 	}
-	if err := judge([]*trial{higher}, Defaults()); err != nil {
+	if err := decide([]*trial{higher}, Defaults()); err != nil {
 		t.Fatal(err)
 	}
 	a, b := lower.row, higher.row

@@ -41,8 +41,8 @@ func (c Contender) takes(w Workload, impl op.Implementation) bool {
 // sets is how many sets of inputs a measurement rotates through.
 const sets = 3
 
-// prepared is a workload with its numbers, its cost and what its results must be: everything that contenders share.
-type prepared struct {
+// bench is a workload with its numbers, its cost and what its results must be: everything that contenders share.
+type bench struct {
 	Workload
 	spec         op.Spec
 	context      []op.Tensor // nil where there is none
@@ -51,8 +51,8 @@ type prepared struct {
 	flops, bytes float64
 }
 
-func prepare(w Workload) (*prepared, error) {
-	p := &prepared{Workload: w, spec: w.Spec()}
+func newBench(w Workload) (*bench, error) {
+	p := &bench{Workload: w, spec: w.Spec()}
 	if w.Context != nil {
 		p.context = w.Context()
 	}
@@ -73,9 +73,9 @@ func prepare(w Workload) (*prepared, error) {
 	return p, nil
 }
 
-// session is one kernel on one workload. Its buffers are its own.
-type session struct {
-	*prepared
+// entrant is one kernel on one workload. Its buffers are its own.
+type entrant struct {
+	*bench
 	kernel  op.Kernel
 	formats op.Formats
 	src     [sets][]op.Tensor
@@ -90,8 +90,8 @@ type session struct {
 
 // open opens a kernel, fills its cache, and verifies its results on every set of inputs. Its error wraps ErrWrong where they are wrong,
 // op.ErrUnsupported where the implementation does not offer the op.
-func (p *prepared) open(impl op.Implementation) (*session, error) {
-	s := &session{prepared: p, formats: op.FormatsOf(impl)}
+func (p *bench) open(impl op.Implementation) (*entrant, error) {
+	s := &entrant{bench: p, formats: op.FormatsOf(impl)}
 	storage := s.formats.Storage
 	if storage.UnitRoundoff() > op.Float32Format.UnitRoundoff() {
 		return nil, op.Unsupported(p.spec.Op, "benchmarks have inputs in float32, which "+string(storage)+" storage would round")
@@ -109,7 +109,7 @@ func (p *prepared) open(impl op.Implementation) (*session, error) {
 	return s, nil
 }
 
-func (s *session) begin(spec op.Spec, storage op.DType) (err error) {
+func (s *entrant) begin(spec op.Spec, storage op.DType) (err error) {
 	if s.context != nil {
 		if err := fillCache(s.kernel, spec, clone(s.context, storage), storage); err != nil {
 			return err
@@ -162,7 +162,7 @@ func clone(ts []op.Tensor, d op.DType) []op.Tensor {
 }
 
 // step is what is timed: one Run, on each set of inputs in turn.
-func (s *session) step(i int) error {
+func (s *entrant) step(i int) error {
 	if s.Stateful { // a state is what all steps made it, so they are counted
 		i = s.taken
 		s.taken++
@@ -171,7 +171,7 @@ func (s *session) step(i int) error {
 }
 
 // runFresh is step into destinations that hold nothing but NaN, and integers that no result has.
-func (s *session) runFresh(i int) error {
+func (s *entrant) runFresh(i int) error {
 	for _, t := range s.dst {
 		for j := range t.F32 {
 			t.F32[j] = float32(math.NaN())
@@ -189,7 +189,7 @@ func (s *session) runFresh(i int) error {
 // verify holds the results after timing to those before, bit for bit: first as in timing, each written over that of another set, so that a
 // kernel which computes only into a fresh destination leaves the wrong one; then into a destination of NaN, after the contents of the
 // sets were exchanged between their buffers, so that a kernel which knows its inputs by their address gives another set's result.
-func (s *session) verify() error {
+func (s *entrant) verify() error {
 	if s.Stateful {
 		return s.verifyState()
 	}
@@ -209,7 +209,7 @@ func (s *session) verify() error {
 }
 
 // again runs set i once more and holds the result to the first.
-func (s *session) again(run func(i int) error, i int) error {
+func (s *entrant) again(run func(i int) error, i int) error {
 	if err := run(i); err != nil {
 		return err
 	}
@@ -224,7 +224,7 @@ func (s *session) again(run func(i int) error, i int) error {
 }
 
 // exchange moves the contents of each set's buffers to those of the set before it.
-func (s *session) exchange() {
+func (s *entrant) exchange() {
 	first := clone(s.src[0], 0)
 	for i := range sets {
 		from := first
@@ -240,7 +240,7 @@ func (s *session) exchange() {
 	}
 }
 
-func (s *session) close() error {
+func (s *entrant) close() error {
 	return errors.Join(closeKernel(s.kernel), closeKernel(s.shadow.kernel))
 }
 

@@ -1,6 +1,6 @@
-// Package suite is the code on which the gate tests itself: six kernels that load a processor in different ways. An operation is a hundred
+// Package kernels is the code on which the gate tests itself: six kernels that load a processor in different ways. An operation is a hundred
 // repetitions of a kernel's work, so that repeating it 105 times is a slowdown by 5 % and nothing else.
-package suite
+package kernels
 
 import (
 	"math"

@@ -34,8 +34,8 @@ type trial struct {
 	fast   float64              // p against "not faster by more than the slack"
 }
 
-// judge fills in the row of each trial, or refuses if there is a row that could not be found to have regressed.
-func judge(trials []*trial, opt Options) error {
+// decide fills in the row of each trial, or refuses if there is a row that could not be found to have regressed.
+func decide(trials []*trial, opt Options) error {
 	var tested []*trial
 	for _, t := range trials {
 		if t.row.Exact {

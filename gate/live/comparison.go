@@ -67,8 +67,8 @@ type unit struct {
 	declared bool    // assume=exact
 }
 
-// suite is a run in progress.
-type suite struct {
+// comparison is a run in progress.
+type comparison struct {
 	Options
 	pair       *checkout.Pair
 	builder    *binary.Builder
@@ -82,7 +82,7 @@ type suite struct {
 }
 
 // find decides what is measured: packages whose code differs, benchmarks that both sides have, iterations and units.
-func (s *suite) find(ctx context.Context) error {
+func (s *comparison) find(ctx context.Context) error {
 	pkgs, err := s.packages(ctx)
 	if err != nil {
 		return err
@@ -119,7 +119,7 @@ func (s *suite) find(ctx context.Context) error {
 }
 
 // complete refuses a head that lacks what the base has.
-func (s *suite) complete() error {
+func (s *comparison) complete() error {
 	if len(s.report.Removed) > 0 && !s.AllowRemoved {
 		return fmt.Errorf("the head lacks benchmarks that the base has: %s: restore them, or accept it with --allow-removed", list(s.report.Removed))
 	}
@@ -127,7 +127,7 @@ func (s *suite) complete() error {
 }
 
 // packages matches the packages of both sides and reports those of equal code. It returns the others.
-func (s *suite) packages(ctx context.Context) ([]*pkg, error) {
+func (s *comparison) packages(ctx context.Context) ([]*pkg, error) {
 	patterns := s.Packages
 	if len(patterns) == 0 {
 		patterns = []string{"./..."}
@@ -203,7 +203,7 @@ func (s *suite) packages(ctx context.Context) ([]*pkg, error) {
 
 // data tells whether a file changed that is not compiled and that the package's benchmarks may read: in its directory, or below it in directories
 // that are no packages of their own. Of testdata, Builder.Same knows.
-func (s *suite) data(p *pkg, files []string) bool {
+func (s *comparison) data(p *pkg, files []string) bool {
 	within, err := filepath.Rel(s.pair.Head.Root, p.sides[head].Dir)
 	if err != nil {
 		return true
@@ -223,7 +223,7 @@ func (s *suite) data(p *pkg, files []string) bool {
 }
 
 // each calls f for 0 ... n-1, as many at a time as there are processors.
-func (s *suite) each(ctx context.Context, n int, f func(ctx context.Context, i int) error) error {
+func (s *comparison) each(ctx context.Context, n int, f func(ctx context.Context, i int) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range n {
@@ -233,7 +233,7 @@ func (s *suite) each(ctx context.Context, n int, f func(ctx context.Context, i i
 }
 
 // link makes the binaries of packages at seeds, which are counted from Options.Seed.
-func (s *suite) link(ctx context.Context, pkgs []*pkg, seeds []int) error {
+func (s *comparison) link(ctx context.Context, pkgs []*pkg, seeds []int) error {
 	type job struct {
 		p          *pkg
 		seed, side int
@@ -280,12 +280,12 @@ func (p *pkg) unlink() error {
 }
 
 // limit is how long a process may take that is expected to take d.
-func (s *suite) limit(d time.Duration) time.Duration {
+func (s *comparison) limit(d time.Duration) time.Duration {
 	return max(time.Minute, 100*d, time.Until(s.deadline))
 }
 
 // discover runs each selected benchmark of a package once on each side.
-func (s *suite) discover(ctx context.Context, p *pkg) error {
+func (s *comparison) discover(ctx context.Context, p *pkg) error {
 	s.Log("discovering the benchmarks of %s", p.sides[head].ImportPath)
 	var found [2]map[string]result
 	var order []string
@@ -343,7 +343,7 @@ func (s *suite) discover(ctx context.Context, p *pkg) error {
 
 // silent notes the selected functions of a package that have no result on either side, as those that skip, and refuses if there is no other. It returns
 // those that have one, of each side.
-func (s *suite) silent(p *pkg, found [2]map[string]result) (loud [2]map[string]bool, err error) {
+func (s *comparison) silent(p *pkg, found [2]map[string]result) (loud [2]map[string]bool, err error) {
 	for side, results := range found {
 		loud[side] = map[string]bool{}
 		for name := range results {
@@ -363,7 +363,7 @@ func (s *suite) silent(p *pkg, found [2]map[string]result) (loud [2]map[string]b
 }
 
 // changed returns the benchmark functions whose own source differs, of those that both sides have.
-func (s *suite) changed() []string {
+func (s *comparison) changed() []string {
 	var names []string
 	for _, b := range s.benchmarks {
 		old := b.pkg.sides[base].Benchmarks[b.top.Name]
@@ -376,7 +376,7 @@ func (s *suite) changed() []string {
 }
 
 // calibrate chooses the iterations of a slice, measures what a quad costs, and sorts the units.
-func (s *suite) calibrate(ctx context.Context, b *benchmark) error {
+func (s *comparison) calibrate(ctx context.Context, b *benchmark) error {
 	bin := b.pkg.binaries[-1]
 	run := func(side int, benchtime string) (result, error) {
 		return s.runner.one(ctx, bin[side], b.pkg.sides[side].Dir, b, benchtime, s.limit(slice))
@@ -426,7 +426,7 @@ func iterations(r result, factor float64) int {
 }
 
 // units sorts the units that a benchmark reports into those judged by pairs, those judged otherwise, and those that follow from the time.
-func (s *suite) units(b *benchmark, seen []map[string]float64) error {
+func (s *comparison) units(b *benchmark, seen []map[string]float64) error {
 	names := slices.Sorted(maps.Keys(seen[len(seen)-1]))
 	for _, values := range seen[1:] { // the first, of one iteration, may lack some
 		names = slices.DeleteFunc(names, func(name string) bool { _, ok := values[name]; return !ok })

@@ -157,7 +157,7 @@ func TestTextIsStable(t *testing.T) {
 	}
 	directive := regexp.MustCompile("(?m)^//go:.*\n") // the printed file has no comments
 	texts := func(file *ast.File) map[string][]string {
-		var s source
+		var s declarations
 		s.add(file)
 		if s.err != nil {
 			t.Fatal(s.err)

@@ -20,7 +20,7 @@ import (
 // benchmarks returns the benchmarks of a package.
 func (t *tree) benchmarks(l listed) (map[string]Benchmark, error) {
 	fset := token.NewFileSet()
-	var src source
+	var src declarations
 	found := map[string]Benchmark{}
 	for _, name := range slices.Concat(l.TestGoFiles, l.XTestGoFiles) {
 		path := filepath.Join(l.Dir, name)
@@ -90,8 +90,8 @@ func isBenchmark(f *ast.FuncDecl) bool {
 	return false
 }
 
-// source is what the test files of a package declare.
-type source struct {
+// declarations is what the test files of a package declare.
+type declarations struct {
 	decls map[string][]*decl // by name; a method under its own and its receiver's
 	err   error
 }
@@ -103,7 +103,7 @@ type decl struct {
 	embeds bool
 }
 
-func (s *source) add(file *ast.File) {
+func (s *declarations) add(file *ast.File) {
 	for _, d := range file.Decls {
 		switch d := d.(type) {
 		case *ast.FuncDecl:
@@ -179,7 +179,7 @@ func specDoc(spec ast.Spec) *ast.CommentGroup {
 }
 
 // declare adds a declaration and takes its comments away.
-func (s *source) declare(file *ast.File, names []string, node ast.Node, docs ...*ast.CommentGroup) {
+func (s *declarations) declare(file *ast.File, names []string, node ast.Node, docs ...*ast.CommentGroup) {
 	var d decl
 	var text bytes.Buffer
 	for _, doc := range docs {
@@ -245,7 +245,7 @@ func imports(spec *ast.ImportSpec, names map[string]bool) bool {
 }
 
 // reach returns what the names declare and whatever that mentions, in an order that does not depend on that of the files.
-func (s *source) reach(names ...string) []*decl {
+func (s *declarations) reach(names ...string) []*decl {
 	var reached []*decl
 	seen := map[*decl]bool{}
 	for len(names) > 0 {

@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// source is the suite as package paired sees it.
-type source struct {
-	*suite
+// quads is the comparison as package paired sees it: what can be measured, four slices at a time.
+type quads struct {
+	*comparison
 	benchmarks []*benchmark
 	told       time.Time
 }
 
-func (s *source) Left() time.Duration { return time.Until(s.deadline) }
+func (s *quads) Left() time.Duration { return time.Until(s.deadline) }
 
 // Link is what linking the items' packages at a seed takes, by the links made so far and how many of them went on at a time.
-func (s *source) Link(items []int) time.Duration {
+func (s *quads) Link(items []int) time.Duration {
 	cost := 0.0
 	for _, p := range s.packagesOf(items) {
 		cost += float64(p.linking) / float64(max(1, p.links))
@@ -27,7 +27,7 @@ func (s *source) Link(items []int) time.Duration {
 }
 
 // packagesOf returns the packages of the items.
-func (s *source) packagesOf(items []int) (pkgs []*pkg) {
+func (s *quads) packagesOf(items []int) (pkgs []*pkg) {
 	for _, i := range items {
 		if p := s.benchmarks[i].pkg; !slices.Contains(pkgs, p) {
 			pkgs = append(pkgs, p)
@@ -37,7 +37,7 @@ func (s *source) packagesOf(items []int) (pkgs []*pkg) {
 }
 
 // Prepare links the packages of the items at the seeds and removes what was linked before.
-func (s *source) Prepare(ctx context.Context, seeds, items []int) error {
+func (s *quads) Prepare(ctx context.Context, seeds, items []int) error {
 	for _, b := range s.benchmarks {
 		if err := b.pkg.unlink(); err != nil {
 			return err
@@ -47,7 +47,7 @@ func (s *source) Prepare(ctx context.Context, seeds, items []int) error {
 }
 
 // Quad runs base head head base, or head base base head, and again if that was disturbed.
-func (s *source) Quad(ctx context.Context, stage, item, seed int, reverse bool) ([]float64, error) {
+func (s *quads) Quad(ctx context.Context, stage, item, seed int, reverse bool) ([]float64, error) {
 	b := s.benchmarks[item]
 	s.progress(stage, seed, b)
 	order := [4]int{base, head, head, base}
@@ -75,7 +75,7 @@ func (s *source) Quad(ctx context.Context, stage, item, seed int, reverse bool) 
 		if reverse {
 			sign = -sign
 		}
-		d[row] = sign * (logRatio(x[0], x[1]) + logRatio(x[3], x[2])) / 2
+		d[row] = sign * (boundedLogRatio(x[0], x[1]) + boundedLogRatio(x[3], x[2])) / 2
 	}
 	var x [4]float64
 	for k := range first {
@@ -119,7 +119,7 @@ func (b *benchmark) settle(measure func() ([4]result, error), more func() bool) 
 }
 
 // four runs the slices of a quad.
-func (s *source) four(ctx context.Context, b *benchmark, seed int, order [4]int) (quad [4]result, err error) {
+func (s *quads) four(ctx context.Context, b *benchmark, seed int, order [4]int) (quad [4]result, err error) {
 	for k, side := range order {
 		quad[k], err = s.runner.one(ctx, b.pkg.binaries[seed][side], b.pkg.sides[side].Dir, b, fmt.Sprintf("%dx", b.n), s.limit(b.cost))
 		if err != nil {
@@ -131,7 +131,7 @@ func (s *source) four(ctx context.Context, b *benchmark, seed int, order [4]int)
 
 // disagreement is the larger of the two distances, as log ratios, between the slices of a side, outer and inner.
 func disagreement(quad [4]result, unit string) float64 {
-	return max(math.Abs(logRatio(quad[0].values[unit], quad[3].values[unit])), math.Abs(logRatio(quad[1].values[unit], quad[2].values[unit])))
+	return max(math.Abs(boundedLogRatio(quad[0].values[unit], quad[3].values[unit])), math.Abs(boundedLogRatio(quad[1].values[unit], quad[2].values[unit])))
 }
 
 // calm is the largest disagreement of a quad that is kept at once: twice the lower quartile of those seen. On a shared machine half of all quads
@@ -146,8 +146,8 @@ func (b *benchmark) calm() float64 {
 	return max(least, times*sorted[len(sorted)/4])
 }
 
-// logRatio is log(new/old), where 0 is as good as 1e-9 of the other.
-func logRatio(old, new float64) float64 {
+// boundedLogRatio is log(new/old), where 0 is as good as 1e-9 of the other.
+func boundedLogRatio(old, new float64) float64 {
 	const most = 20
 	switch {
 	case old == new:
@@ -161,7 +161,7 @@ func logRatio(old, new float64) float64 {
 }
 
 // progress tells every ten seconds where the measurement is.
-func (s *source) progress(stage, seed int, b *benchmark) {
+func (s *quads) progress(stage, seed int, b *benchmark) {
 	const every = 10 * time.Second
 	if now := time.Now(); now.Sub(s.told) >= every {
 		s.told = now
