@@ -216,7 +216,7 @@ func staged(from, to string) func(*plain) {
 	}
 }
 
-var scoreBugs = []bug{
+var attentionScoresBugs = []bug{
 	{"attention-scores-unscaled", "attention.scores", "ATT-10", "Gives the products as they are.", "", scoring(func(dot, _, softcap, bias float32) float32 {
 		return score(dot, 1, softcap, bias)
 	})},
@@ -246,7 +246,7 @@ var scoreBugs = []bug{
 	{"attention-scores-denominator-1e-5", "attention.scores", "ATT-5", "Adds 1e-5 to the denominator.", "", plusConstant(1e-5)},
 }
 
-var cacheBugs = []bug{
+var attentionCachedBugs = []bug{
 	{"attention-cached-rewind-ignored", "attention.cached", "KV-3", "Appends at the end, whatever pos is.", "", func(p *plain) {
 		p.kept = func(_, length int) int { return length }
 	}},

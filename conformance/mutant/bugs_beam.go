@@ -17,7 +17,7 @@ func penalty(f func(sum float32, n, prompt int, a op.BeamAttrs) float32) func(*p
 	return func(p *plain) { p.penalised = f }
 }
 
-var beamBugs = []bug{
+var beamSearchBugs = []bug{
 	{"beam-search-logits-summed", "beam_search", "DEC-15", "Sums logits, not the logarithms of probabilities.", "", func(p *plain) {
 		p.logProb = func(x, _, _ float32) float32 { return x }
 	}},
@@ -157,7 +157,9 @@ var beamBugs = []bug{
 	{"beam-search-state-clamped", "beam_search", "DEC-25", "Clamps states to the table.", "", func(p *plain) {
 		p.state = func(index int64, states int) (int, error) { return int(min(max(index, 0), int64(states-1))), nil }
 	}},
+}
 
+var gptGenerateBugs = []bug{
 	{"gpt-generate-last-token-only", "gpt.generate", "DEC-26", "Looks at the last token only, without those before it.", "", func(p *plain) {
 		p.context = func(prompt, tokens []int64) []int64 {
 			all := slices.Concat(prompt, tokens)

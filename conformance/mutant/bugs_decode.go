@@ -23,7 +23,7 @@ func lastFirst(row []float32, left []int) []int {
 // ofNumbers takes what it is given for numbers: NaN is no error.
 func ofNumbers([]float32) error { return nil }
 
-var decodeBugs = []bug{
+var greedyBugs = []bug{
 	{"greedy-last-of-ties", "greedy", "DEC-4", "Chooses the last of equal logits: >= for >.", "", func(p *plain) { p.ranked = lastFirst }},
 	{"greedy-magnitude", "greedy", "DEC-4", "Chooses the largest magnitude.", "", func(p *plain) {
 		p.ranked = func(row []float32, left []int) []int {
@@ -49,7 +49,9 @@ var decodeBugs = []bug{
 		}
 		p.selectable = func(float32) bool { return true }
 	}},
+}
 
+var distributionBugs = []bug{
 	{"distribution-nan-row", "distribution", "DEC-1", "Gives a row of NaN for one that holds a NaN.", "transformers #21435", func(p *plain) { p.usable = ofNumbers }},
 	{"distribution-hidden-kept", "distribution", "DEC-2", "Gives tokens at -Inf a probability of 1e-9.", "", func(p *plain) {
 		p.selectable = func(float32) bool { return true }
@@ -197,7 +199,9 @@ var decodeBugs = []bug{
 	{"distribution-temperature-magnitude", "distribution", "DEC-11", "Takes the magnitude of a negative temperature.", "", func(p *plain) {
 		p.attributes = func(a []byte) []byte { return bytes.ReplaceAll(a, []byte(`"temperature":-`), []byte(`"temperature":`)) }
 	}},
+}
 
+var sampleBugs = []bug{
 	{"sample-at-least", "sample", "DEC-12", "Takes the first sum that is at least u: >= for >.", "", func(p *plain) {
 		p.inverse = func(probs []float32, u float32) int {
 			var sum float32

@@ -30,7 +30,7 @@ func withoutNaN(x float32) float32 {
 	return x
 }
 
-var gradBugs = []bug{
+var matmulGradBugs = []bug{
 	{"matmul-grad-transpose-ignored", "matmul.grad", "GRAD-3", "Stores the gradient of a transposed operand as if it were not transposed.", "", func(p *plain) {
 		p.stored = func(m matrix, _ bool) matrix { return m }
 	}},
@@ -52,7 +52,9 @@ var gradBugs = []bug{
 		}
 	}},
 	{"matmul-grad-bfloat16-operands", "matmul.grad", "GRAD-3", "Rounds its operands to bfloat16 and does not declare it.", "", operands(8)},
+}
 
+var linearGradBugs = []bug{
 	{"linear-grad-weights-untransposed", "linear.grad", "GRAD-4", "Multiplies dy by W in place of its transpose.", "", func(p *plain) {
 		p.towards = func(w matrix) matrix { return transposed(matrix{w.cols, w.rows, w.data}) }
 	}},
@@ -85,7 +87,9 @@ var gradBugs = []bug{
 		}
 	})},
 	{"linear-grad-bfloat16-sums", "linear.grad", "GRAD-4", "Accumulates in bfloat16 and does not declare it.", "", func(p *plain) { p.dot = narrow(8) }},
+}
 
+var softmaxGradBugs = []bug{
 	{"softmax-grad-second-term-missing", "softmax.grad", "GRAD-5", "Does not subtract the row's mean of dy.", "", jacobian(func(dx, p, dy []float32) {
 		for i := range dx {
 			dx[i] = p[i] * dy[i]
@@ -123,6 +127,9 @@ var gradBugs = []bug{
 			}
 		}
 	}},
+}
+
+var logSoftmaxGradBugs = []bug{
 	{"log-softmax-grad-second-term-missing", "log_softmax.grad", "GRAD-6", "Passes dy on.", "", func(p *plain) {
 		p.logSoftmaxGrad = func(dx, _, dy []float32) { copy(dx, dy) }
 	}},
@@ -149,7 +156,9 @@ var gradBugs = []bug{
 			}
 		}
 	}},
+}
 
+var reluGradBugs = []bug{
 	{"relu-grad-one-at-zero", "relu.grad", "GRAD-8", "Passes the gradient on at 0: x >= 0.", "", func(p *plain) {
 		p.reluGrad = func(x, dy float32) float32 {
 			if x == 0 {
@@ -177,6 +186,9 @@ var gradBugs = []bug{
 	{"relu-grad-guided", "relu.grad", "GRAD-8", "Passes positive gradients only.", "guided backpropagation", func(p *plain) {
 		p.reluGrad = func(x, dy float32) float32 { return reluGrad(x, max(0, dy)) }
 	}},
+}
+
+var geluGradBugs = []bug{
 	{"gelu-grad-density-missing", "gelu.grad", "GRAD-9", "Leaves x phi(x) out.", "", func(p *plain) {
 		p.geluErfSlope = func(x float32) float32 { return 0.5 * (1 + float32(math.Erf(float64(x/math.Sqrt2)))) }
 	}},
@@ -215,7 +227,9 @@ var gradBugs = []bug{
 			return 0.5*(1+tanh) + 0.5*x*(1-tanh*tanh)*root*(1+3*0.044715*x*x)
 		}
 	}},
+}
 
+var layernormGradBugs = []bug{
 	{"layernorm-grad-mean-term-missing", "layernorm.grad", "GRAD-12", "Takes the mean for a constant: does not subtract the mean of g.", "", func(p *plain) {
 		p.normGrad = func(dx, g, xhat []float32, sigma float32) {
 			along := p.dot(g, xhat) / float32(len(g))
@@ -277,7 +291,9 @@ var gradBugs = []bug{
 			return sums
 		}
 	}},
+}
 
+var embeddingGradBugs = []bug{
 	{"embedding-grad-overwrites", "embedding.grad", "GRAD-15", "Writes the gradient of a repeated id over that of its first use.", "", func(p *plain) {
 		p.scatter = func(dtable matrix, rows []int, dy matrix) {
 			for t, row := range rows {

@@ -35,7 +35,7 @@ func amended(f func(p *plain, g *blockGrads)) func(*plain) {
 
 func zeros(x []float32) []float32 { return make([]float32, len(x)) }
 
-var gradLayerBugs = []bug{
+var attentionGradBugs = []bug{
 	{"attention-grad-second-term-missing", "attention.grad", "GRAD-17", "Leaves sum p dp out of the softmax gradient.", "", func(p *plain) {
 		p.delta = func(_, _ []float32, _ func() float32) float32 { return 0 }
 	}},
@@ -107,7 +107,9 @@ var gradLayerBugs = []bug{
 	{"attention-grad-softcap-of-capped", "attention.grad", "GRAD-17", "Forms the derivative of the soft cap at the capped score.", "", func(p *plain) {
 		p.capSlope = func(scaled, softcap float32) float32 { return capSlope(capped(scaled, softcap), softcap) }
 	}},
+}
 
+var mhaGradBugs = []bug{
 	{"mha-grad-key-path-missing", "mha.grad", "GRAD-22", "Leaves the path through the keys out of dx.", "", func(p *plain) {
 		p.paths = func(q, _, v matrix) matrix { return p.add(q, v) }
 	}},
@@ -130,7 +132,9 @@ var gradLayerBugs = []bug{
 		}
 	})},
 	{"mha-grad-output-weights-transposed", "mha.grad", "GRAD-22", "Stores dwo as [d, HD].", "", amended(func(_ *plain, g *blockGrads) { g.wo = transposed(g.wo) })},
+}
 
+var ffnGradBugs = []bug{
 	{"ffn-grad-slope-at-result", "ffn.grad", "GRAD-24", "Takes the slope of the activation at its result.", "", func(p *plain) {
 		p.slopeAt = func(_, after float32) float32 { return after }
 	}},
@@ -152,7 +156,9 @@ var gradLayerBugs = []bug{
 			g.w1.data = zeros(g.w1.data)
 		}
 	})},
+}
 
+var blockGradBugs = []bug{
 	{"block-grad-first-skip-missing", "block.grad", "GRAD-25", "Passes nothing on beside attention.", "", wired("pre", func(p *plain, x, dy matrix, s sublayers, g gradSublayers) matrix {
 		normed := s.ln1(x)
 		a := p.add(x, s.attn(normed))
@@ -197,7 +203,7 @@ var gradLayerBugs = []bug{
 	{"block-grad-window-ignored", "block.grad", "GRAD-25", "Ignores the window in the backward pass.", "", backwards(func(s *setting) { s.window = 0 })},
 }
 
-var gradLossBugs = []bug{
+var crossEntropyGradBugs = []bug{
 	{"cross-entropy-grad-target-missing", "cross_entropy.grad", "GRAD-26", "Does not subtract 1 at the target.", "", func(p *plain) {
 		p.lossGrad = func(dx, probs []float32, _ int, dloss float32) {
 			for j := range dx {
@@ -276,7 +282,9 @@ var gradLossBugs = []bug{
 	{"cross-entropy-grad-no-maximum", "cross_entropy.grad", "GRAD-26", "Does not subtract the maximum when it computes p again.", "", func(p *plain) {
 		p.rowMax = func([]float32) float32 { return 0 }
 	}},
+}
 
+var gptLossGradBugs = []bug{
 	{"gpt-loss-grad-tied-output-missing", "gpt.loss.grad", "GRAD-31", "Leaves the use of the tied weights as output matrix out.", "", func(p *plain) {
 		p.tie = func(embedding, _ matrix) matrix { return embedding }
 	}},

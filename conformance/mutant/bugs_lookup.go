@@ -2,7 +2,7 @@ package mutant
 
 import "math"
 
-var lookupBugs = []bug{
+var embeddingBugs = []bug{
 	{"embedding-off-by-one", "embedding", "EMB-1", "Counts ids from 1.", "", func(p *plain) {
 		p.tokenRow = func(id int64, vocab int) (int, error) {
 			row, err := tokenRow(id, vocab)
@@ -30,7 +30,9 @@ var lookupBugs = []bug{
 			}
 		}
 	}},
+}
 
+var sinusoidalPositionsBugs = []bug{
 	{"sinusoidal-halves", "sinusoidal_positions", "PE-1", "Puts all sines before all cosines.", "fairseq", func(p *plain) {
 		p.sinusoid = func(pos float64, c, d int, angle func(float64, int, int) float64) float32 {
 			return sinusoid(pos, c%(d/2)*2+c/(d/2), d, angle)
@@ -60,6 +62,9 @@ var lookupBugs = []bug{
 	{"sinusoidal-negative-position", "sinusoidal_positions", "PE-5", "Accepts negative positions.", "", func(p *plain) {
 		p.positionRow = func(pos, _ int64) (int, error) { return int(pos), nil }
 	}},
+}
+
+var learnedPositionsBugs = []bug{
 	{"learned-positions-clamp", "learned_positions", "PE-5", "Clamps a position to the context.", "", func(p *plain) {
 		p.positionRow = func(pos, limit int64) (int, error) { return int(min(max(pos, 0), limit-1)), nil }
 	}},
@@ -79,7 +84,7 @@ var lookupBugs = []bug{
 	}},
 }
 
-var lossBugs = []bug{
+var crossEntropyBugs = []bug{
 	{"cross-entropy-maximum-added-back", "cross_entropy", "XE-2", "Forms (log S + m) - x_t, which loses the loss beside a large m.", "", func(p *plain) {
 		p.logProb = func(x, m, s float32) float32 { return x - (log32(s) + m) }
 	}},

@@ -1,6 +1,6 @@
 package mutant
 
-var modelBugs = []bug{
+var mhaBugs = []bug{
 	{"mha-heads-interleaved", "mha", "MHA-2", "Deals columns to heads in turn.", "", func(p *plain) {
 		p.headColumn = func(h, c, heads, _ int) int { return c*heads + h }
 	}},
@@ -40,7 +40,9 @@ var modelBugs = []bug{
 	{"mha-heads-modulo", "mha", "MHA-4", "Deals query heads to KV heads in turn: h mod G.", "", func(p *plain) {
 		p.kvHead = func(h, _, kvHeads int) int { return h % kvHeads }
 	}},
+}
 
+var ffnBugs = []bug{
 	{"ffn-tanh-for-erf", "ffn", "FFN-2", "Computes the tanh form of GELU for the erf form.", "", func(p *plain) { p.geluErf = geluTanh }},
 	{"ffn-erf-for-tanh", "ffn", "FFN-2", "Computes the erf form of GELU for the tanh form.", "", func(p *plain) { p.geluTanh = geluErf }},
 	{"ffn-activation-ignored", "ffn", "FFN-2", "Computes GELU where ReLU is wanted.", "", func(p *plain) {
@@ -53,7 +55,9 @@ var modelBugs = []bug{
 	}},
 	{"ffn-first-bias-missing", "ffn", "FFN-1", "Does not add b1.", "", func(p *plain) { p.amendFFN = func(w *feedForward) { w.b1 = nil } }},
 	{"ffn-second-bias-missing", "ffn", "FFN-1", "Does not add b2.", "", func(p *plain) { p.amendFFN = func(w *feedForward) { w.b2 = nil } }},
+}
 
+var blockBugs = []bug{
 	{"block-pre-for-post", "block", "BLK-2", "Is pre-norm where post-norm is wanted.", "", func(p *plain) {
 		p.wire = func(_ string, x matrix, s sublayers) matrix { return p.residual("pre", x, s) }
 	}},
@@ -105,7 +109,9 @@ var modelBugs = []bug{
 		p.amendBlock = func(w *blockWeights) { w.window = 0 }
 	}},
 	{"block-tanh-for-erf", "block", "BLK-4", "Computes the tanh form of GELU for the erf form.", "", func(p *plain) { p.geluErf = geluTanh }},
+}
 
+var gptBugs = []bug{
 	{"gpt-positions-from-one", "gpt", "GPT-3", "Counts positions from 1.", "", func(p *plain) {
 		p.firstPos = func(pos int) int { return pos + 1 }
 	}},
@@ -172,7 +178,9 @@ var modelBugs = []bug{
 	{"gpt-id-clamped", "gpt", "GPT-7", "Clamps ids to the vocabulary.", "", func(p *plain) {
 		p.tokenRow = func(id int64, vocab int) (int, error) { return int(min(max(id, 0), int64(vocab-1))), nil }
 	}},
+}
 
+var gptCachedBugs = []bug{
 	{"gpt-cached-positions-restart", "gpt.cached", "GPT-9", "Counts positions from 0 in each step.", "", func(p *plain) {
 		p.firstPos = func(int) int { return 0 }
 	}},
@@ -197,7 +205,9 @@ var modelBugs = []bug{
 	{"gpt-cached-failed-step-clears", "gpt.cached", "GPT-10", "Clears its entries in a step that fails.", "", func(p *plain) {
 		p.failed = func(c *cache, _ []item) { clearItems(c.items) }
 	}},
+}
 
+var gptLossBugs = []bug{
 	{"gpt-loss-targets-shifted", "gpt.loss", "GPT-8", "Shifts targets that are the next tokens already.", "", func(p *plain) {
 		p.lossTargets = func(targets []int64, seqLen int) []int64 {
 			shifted := append([]int64(nil), targets...)

@@ -21,7 +21,7 @@ func exp2Unshifted(x, m float32) float32 {
 	return float32(math.Exp2(float64(float32(float64(x)*float64(float32(math.Log2E)) - float64(shift)))))
 }
 
-var matrixBugs = []bug{
+var matmulBugs = []bug{
 	{"matmul-odd-k", "matmul", "MM-1", "Drops the last term where K is odd.", "", func(p *plain) {
 		p.dot = func(x, y []float32) float32 { return forward(x[:len(x)&^1], y) }
 	}},
@@ -74,7 +74,9 @@ var matrixBugs = []bug{
 	{"matmul-bfloat16-result", "matmul", "MM-1", "Stores its result in bfloat16 and does not declare it.", "", func(p *plain) {
 		p.store = func(x float32) float32 { return significant(x, 8) }
 	}},
+}
 
+var linearBugs = []bug{
 	{"linear-bias-missing", "linear", "LIN-2", "Does not add the bias.", "", func(p *plain) { p.addBias = func(_, _ []float32, _ int) {} }},
 	{"linear-bias-twice", "linear", "LIN-2", "Adds the bias twice: in the product and behind it.", "", func(p *plain) {
 		p.addBias = func(y, b []float32, row int) { addBias(y, b, row); addBias(y, b, row) }
@@ -91,7 +93,7 @@ var matrixBugs = []bug{
 	}},
 }
 
-var rowBugs = []bug{
+var softmaxBugs = []bug{
 	{"softmax-denominator-1e-6", "softmax", "SM-5", "Adds 1e-6 to the denominator.", "", plusConstant(1e-6)},
 	{"softmax-denominator-1e-5", "softmax", "SM-5", "Adds 1e-5 to the denominator.", "", plusConstant(1e-5)},
 	{"softmax-no-maximum", "softmax", "SM-2", "Does not subtract the maximum.", "transformers #11267", func(p *plain) {
@@ -144,6 +146,9 @@ var rowBugs = []bug{
 			return expDiff(x, m)
 		}
 	}},
+}
+
+var logSoftmaxBugs = []bug{
 	{"log-softmax-of-softmax", "log_softmax", "SM-6", "Takes the logarithm of softmax, which underflows.", "", func(p *plain) {
 		p.logProb = func(x, m, s float32) float32 { return log32(exp32(x-m) / s) }
 	}},
@@ -154,7 +159,9 @@ var rowBugs = []bug{
 	{"log-softmax-hidden-finite", "log_softmax", "SM-7", "Gives the largest negative number in place of -Inf.", "", func(p *plain) {
 		p.logProb = func(x, m, s float32) float32 { return max(logProb(x, m, s), -math.MaxFloat32) }
 	}},
+}
 
+var reluBugs = []bug{
 	{"relu-leaky", "relu", "ACT-1", "Multiplies negative elements by 0.01.", "", func(p *plain) {
 		p.relu = func(x float32) float32 { return max(x, 0.01*x) }
 	}},
@@ -169,6 +176,9 @@ var rowBugs = []bug{
 	{"relu-six", "relu", "ACT-1", "Is clipped at 6.", "", func(p *plain) {
 		p.relu = func(x float32) float32 { return min(relu(x), 6) }
 	}},
+}
+
+var geluBugs = []bug{
 	{"gelu-tanh-for-erf", "gelu", "ACT-2", "Computes the tanh form where the erf form is wanted.", "", func(p *plain) { p.geluErf = geluTanh }},
 	{"gelu-erf-for-tanh", "gelu", "ACT-3", "Computes the erf form where the tanh form is wanted.", "", func(p *plain) { p.geluTanh = geluErf }},
 	{"gelu-sigmoid", "gelu", "ACT-2", "Computes x sigmoid(1.702 x).", "", func(p *plain) {
@@ -190,7 +200,9 @@ var rowBugs = []bug{
 			return geluErf(x)
 		}
 	}},
+}
 
+var layernormBugs = []bug{
 	{"layernorm-eps-outside-root", "layernorm", "LN-3", "Adds eps to the standard deviation.", "", func(p *plain) {
 		p.normalize = func(d, variance, eps float32) float32 { return d / (sqrt32(variance) + eps) }
 	}},

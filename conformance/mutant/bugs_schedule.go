@@ -6,7 +6,7 @@ import (
 	"github.com/assaykit/assay/conformance/op"
 )
 
-var scheduleBugs = []bug{
+var learningRateBugs = []bug{
 	{"learning-rate-from-one", "learning_rate", "LR-1", "Counts steps from 1.", "", func(p *plain) {
 		p.stepOf = func(t int64) (int64, error) {
 			t, err := stepOf(t)
@@ -124,7 +124,7 @@ func clippedApart(p *plain, grads [][]float32, maxNorm float32) {
 	}
 }
 
-var trainerBugs = []bug{
+var gptTrainBugs = []bug{
 	{"gpt-train-mean-of-means", "gpt.train", "TRAIN-1", "Averages the means of micro-batches.", "", func(p *plain) {
 		p.targetWeight = func(_, micros, inMicro, _ int) float32 { return 1 / float32(max(1, inMicro)) / float32(micros) }
 	}},

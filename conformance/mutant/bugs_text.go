@@ -21,7 +21,7 @@ func tables(check func(bytes []int64, merges [][2]int64) error) func(*plain) {
 	return func(p *plain) { p.checkTables = check }
 }
 
-var textBugs = []bug{
+var textCleanBugs = []bug{
 	{"text-clean-byte-wraps", "text.clean", "TXT-1", "Takes elements of the text modulo 256.", "", func(p *plain) {
 		p.byteOf = func(x int64) (byte, error) { return byte(x), nil }
 	}},
@@ -133,7 +133,9 @@ var textBugs = []bug{
 	{"text-clean-counts-exchanged", "text.clean", "TXT-9", "Exchanges the counts of controls and of line ends.", "", func(p *plain) {
 		p.counted = func(n *cleanCounts) { n.controls, n.lineEndings = n.lineEndings, n.controls }
 	}},
+}
 
+var textEncodeBugs = []bug{
 	{"text-encode-merges-by-frequency", "text.encode", "TXT-11", "Merges the most frequent pair first, not that of the lowest rank.", "", func(p *plain) {
 		p.bestPair = func(ids []int64, ranks map[[2]int64]int) (at, rank int) {
 			counts := map[[2]int64]int{}
@@ -256,7 +258,9 @@ var textBugs = []bug{
 			return kindOf(r)
 		}
 	}},
+}
 
+var textDecodeBugs = []bug{
 	{"text-decode-invalid-replaced", "text.decode", "TXT-13", "Replaces bytes that are not UTF-8.", "", func(p *plain) {
 		p.idText = func(id int64, texts [][]byte) ([]byte, error) {
 			text, err := idText(id, texts)
@@ -276,7 +280,9 @@ var textBugs = []bug{
 		p.checkRoom = func(length, capacity int) error { return checkRoom(length+1, capacity) }
 	}},
 	{"text-decode-padded-with-zero", "text.decode", "TXT-1", "Fills the rest of its result with 0.", "", func(p *plain) { p.filler = 0 }},
+}
 
+var textSplitBugs = []bug{
 	{"text-split-first-validates", "text.split", "TXT-15", "Takes the first ids to validate with.", "", func(p *plain) {
 		p.parted = func(ids []int64, train int) (first, last []int64) {
 			validation := len(ids) - train
@@ -299,7 +305,9 @@ var textBugs = []bug{
 	{"text-split-overlaps", "text.split", "TXT-15", "Begins to validate one id early.", "", func(p *plain) {
 		p.parted = func(ids []int64, train int) (first, last []int64) { return ids[:train], ids[train-1:] }
 	}},
+}
 
+var textPackBugs = []bug{
 	{"text-pack-double-end", "text.pack", "TXT-16", "Ends a document twice and the last not at all.", "", func(p *plain) {
 		p.wrapped = func(k int, document []int64, start *int64, end int64) []int64 {
 			if k == 0 {
@@ -347,7 +355,9 @@ var textBugs = []bug{
 	{"text-pack-end-inside", "text.pack", "TXT-17", "Takes documents that hold end or start.", "", func(p *plain) {
 		p.document = func([]int64, *int64, int64) error { return nil }
 	}},
+}
 
+var textBatchesBugs = []bug{
 	{"text-batches-not-shifted", "text.batches", "TXT-18", "Gives x for y.", "", func(p *plain) { p.target = func(at int) int { return at } }},
 	{"text-batches-shifted-twice", "text.batches", "TXT-18", "Shifts y by two.", "", func(p *plain) { p.target = func(at int) int { return at + 2 } }},
 	{"text-batches-start-in-windows", "text.batches", "TXT-18", "Counts starts in windows.", "", func(p *plain) {

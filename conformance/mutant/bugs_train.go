@@ -27,7 +27,7 @@ func scheduled(f func(a *op.ScheduleAttrs)) func(p *plain) {
 	}
 }
 
-var trainBugs = []bug{
+var initBugs = []bug{
 	{"init-fans-exchanged", "init", "INIT-2", "Reads the fans of weights stored [out, in].", "", func(p *plain) {
 		p.fans = func(in, out int) (float64, float64) { return float64(out), float64(in) }
 	}},
@@ -96,7 +96,9 @@ var trainBugs = []bug{
 	{"init-draw-wraps", "init", "INIT-7", "Takes a draw modulo 2^32.", "", func(p *plain) {
 		p.draw = func(bits int64) (float64, error) { return draw(bits & (1<<32 - 1)) }
 	}},
+}
 
+var adamBugs = []bug{
 	{"adam-eps-under-root", "adam", "OPT-2", "Adds eps under the root.", "", func(p *plain) {
 		p.adamMove = func(m, v, lr, eps float32, c coefficients) float32 {
 			return lr * (m / c.correction1) / sqrt32(v/c.correction2+eps)
@@ -207,7 +209,9 @@ var trainBugs = []bug{
 	{"adam-nan-skipped", "adam", "OPT-9", "Takes a NaN in the gradient for 0.", "", func(p *plain) {
 		p.moments = func(m, v, g float32, c coefficients) (float32, float32) { return moments(m, v, withoutNaN(g), c) }
 	}},
+}
 
+var sgdBugs = []bug{
 	{"sgd-decay-ignored", "sgd", "OPT-10", "Ignores weight decay.", "", func(p *plain) {
 		p.decay = func(a decayed) (float32, float32) { return a.grad, 0 }
 	}},
@@ -264,7 +268,9 @@ var trainBugs = []bug{
 			return sgdMove(v, g, a)
 		}
 	}},
+}
 
+var clipNormBugs = []bug{
 	{"clip-norm-sum-of-magnitudes", "clip_norm", "CLIP-1", "Has the sum of magnitudes for the norm.", "", func(p *plain) {
 		p.norm = func(g []float32) float32 {
 			abs := make([]float32, len(g))
@@ -316,6 +322,9 @@ var trainBugs = []bug{
 			return p.euclidean(clean)
 		}
 	}},
+}
+
+var clipValueBugs = []bug{
 	{"clip-value-one-sided", "clip_value", "CLIP-5", "Clips from above only.", "", func(p *plain) {
 		p.clipped = func(g, limit float32) float32 { return min(g, limit) }
 	}},

@@ -50,9 +50,18 @@ func Catalogue() []Mutant {
 			}, buffers})
 		}
 	}
-	add(false, matrixBugs, rowBugs, lookupBugs, attentionBugs, scoreBugs, cacheBugs, modelBugs, lossBugs)
+	add(false,
+		matmulBugs, linearBugs, softmaxBugs, logSoftmaxBugs, reluBugs, geluBugs, layernormBugs, embeddingBugs, sinusoidalPositionsBugs,
+		learnedPositionsBugs, attentionBugs, attentionScoresBugs, attentionCachedBugs, mhaBugs, ffnBugs, blockBugs, gptBugs, gptCachedBugs,
+		gptLossBugs, crossEntropyBugs,
+	)
 	add(true, bufferBugs)
-	add(false, gradBugs, gradLayerBugs, gradLossBugs, trainBugs, scheduleBugs, trainerBugs, decodeBugs, beamBugs, textBugs)
+	add(false,
+		matmulGradBugs, linearGradBugs, softmaxGradBugs, logSoftmaxGradBugs, reluGradBugs, geluGradBugs, layernormGradBugs, embeddingGradBugs,
+		attentionGradBugs, mhaGradBugs, ffnGradBugs, blockGradBugs, crossEntropyGradBugs, gptLossGradBugs, initBugs, adamBugs, sgdBugs,
+		clipNormBugs, clipValueBugs, learningRateBugs, gptTrainBugs, greedyBugs, distributionBugs, sampleBugs, beamSearchBugs, gptGenerateBugs,
+		textCleanBugs, textEncodeBugs, textDecodeBugs, textSplitBugs, textPackBugs, textBatchesBugs,
+	)
 	return mutants
 }
 
