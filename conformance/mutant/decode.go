@@ -21,9 +21,6 @@ type decodingParts struct {
 	greedyProbs func(probs []float32, row []float32, ranked []int)
 	uniform24   func(bits int64) (float32, error)
 	inverse     func(probs []float32, u float32) int
-
-	searchParts
-	generationParts
 }
 
 func (p *plain) setDecoding() {
@@ -34,8 +31,6 @@ func (p *plain) setDecoding() {
 		greedyProbs: func(probs, _ []float32, ranked []int) { probs[ranked[0]] = 1 },
 		uniform24:   uniform24, inverse: inverse,
 	}
-	p.setSearch()
-	p.setGeneration()
 }
 
 func (p *plain) decodingOps() []op.Implementation {

@@ -9,45 +9,6 @@ import (
 
 // Gradients. Each function is given what its forward function was given, and dy, the gradient with respect to its result.
 
-// gradientParts are the decisions in which gradients go wrong.
-type gradientParts struct {
-	stored     func(m matrix, transpose bool) matrix // the gradient of an operand as the operand is stored
-	towards    func(w matrix) matrix                 // the columns of W^T, for dx = dy W^T
-	weightGrad func(x, dy matrix) matrix
-	biasGrad   func(dy matrix) []float32
-
-	softmaxGrad    func(dx, p, dy []float32)
-	logSoftmaxGrad func(dx, p, dy []float32)
-
-	reluGrad                    func(x, dy float32) float32
-	geluErfSlope, geluTanhSlope func(x float32) float32
-	gradSigma                   func(variance, eps float32) float32
-	normGrad                    func(dx, g, xhat []float32, sigma float32)
-	scaledGrad                  func(dy, gamma float32) float32
-	gammaGrad, betaGrad         func(dy, x, xhat matrix) []float32
-	scatter                     func(dtable matrix, rows []int, dy matrix)
-	lossGrad                    func(dx, p []float32, class int, dloss float32)
-	ignoredGrad                 func(dx, logits []float32, dloss float32)
-	upstream                    func(dloss []float32, row, counted, all int, reduction string) float32
-	layerGradientParts
-}
-
-func (p *plain) setGradients() {
-	p.gradientParts = gradientParts{
-		stored: left, towards: func(w matrix) matrix { return w },
-		weightGrad: p.weightSums, biasGrad: func(dy matrix) []float32 { return p.columnSums(dy) },
-		softmaxGrad: p.softmaxJacobian, logSoftmaxGrad: p.logSoftmaxJacobian,
-		reluGrad: reluGrad, geluErfSlope: geluErfSlope, geluTanhSlope: geluTanhSlope,
-		gradSigma: func(variance, eps float32) float32 { return sqrt32(variance + eps) }, normGrad: p.normJacobian,
-		scaledGrad: func(dy, gamma float32) float32 { return float32(dy * gamma) },
-		gammaGrad:  func(dy, _, xhat matrix) []float32 { return p.columnDots(dy, xhat) },
-		betaGrad:   func(dy, _, _ matrix) []float32 { return p.columnSums(dy) },
-		scatter:    p.scatterAdd,
-		lossGrad:   lossGrad, ignoredGrad: func(dx, _ []float32, _ float32) { clear(dx) }, upstream: upstream,
-	}
-	p.setLayerGradients()
-}
-
 func (p *plain) gradientOps() []op.Implementation {
 	return []op.Implementation{
 		op.MatMulGrad(p.matmulGradOp), op.LinearGrad(p.linearGradOp), op.SoftmaxGrad(p.softmaxGradOp), op.LogSoftmaxGrad(p.logSoftmaxGradOp),

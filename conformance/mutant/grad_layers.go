@@ -8,44 +8,6 @@ import (
 
 // Gradients of attention and of layers. What the forward pass computed on the way is computed again.
 
-// layerGradientParts are the decisions in which these go wrong.
-type layerGradientParts struct {
-	backward   func(s setting) setting                                 // what the backward pass of attention takes the forward's setting for
-	delta      func(probs, dp []float32, doutO func() float32) float32 // sum p dp, which is dout . out
-	capSlope   func(scaled, softcap float32) float32
-	scaleGrads func(scale float32) (dq, dk float32)
-	addHead    func(dst, part matrix)
-	emptyGrad  func(dq []float32)
-	seenBy     func(queries []int, q matrix) []int // the queries that a key's gradient sums over
-
-	paths      func(q, k, v matrix) matrix // where the gradient of a layer's input comes from
-	amendGrads func(g *blockGrads)
-	slopeAt    func(before, after float32) float32 // where the activation's slope is taken
-	hidden2    func(before, after matrix) matrix   // what the second layer of the feed-forward was given
-	wireGrad   func(norm string, x, dy matrix, s sublayers, g gradSublayers) matrix
-
-	tie           func(embedding, output matrix) matrix
-	embeddingPart func(scale float32) float32
-	positionRows  func(dy matrix, seqLen int) matrix // sums over sequences
-	positionPart  func(scale float32) float32
-	gradTargets   func(targets []int64) []int64
-}
-
-func (p *plain) setLayerGradients() {
-	p.layerGradientParts = layerGradientParts{
-		backward: func(s setting) setting { return s }, delta: func(probs, dp []float32, _ func() float32) float32 { return p.dot(probs, dp) },
-		capSlope: capSlope, scaleGrads: func(scale float32) (dq, dk float32) { return scale, scale }, addHead: addHead,
-		emptyGrad: func(dq []float32) { clear(dq) }, seenBy: func(queries []int, _ matrix) []int { return queries },
-
-		paths: func(q, k, v matrix) matrix { return p.add(p.add(q, k), v) }, amendGrads: func(*blockGrads) {},
-		slopeAt: func(before, _ float32) float32 { return before }, hidden2: func(_, after matrix) matrix { return after },
-		wireGrad: p.residualGrad,
-
-		tie: p.add, embeddingPart: func(scale float32) float32 { return scale }, positionPart: func(float32) float32 { return 1 },
-		positionRows: p.positionSums, gradTargets: func(targets []int64) []int64 { return targets },
-	}
-}
-
 func (p *plain) attentionGradOp(a op.AttentionGradArgs) error {
 	d := a.Dims()
 	s := setting{a.Causal, a.Window, p.scale(a.Scale, scaling{d.HeadDim, d.ValueDim, d.Heads}), a.Softcap, a.Mask}

@@ -17,39 +17,202 @@ type plain struct {
 	sum   func(x []float32) float32
 	store func(x float32) float32 // rounding of what one primitive hands to the next
 
-	// Matrix product and linear layer.
-	left, right func(m matrix, transpose bool) matrix
-	batchItem   func(i int) int       // the item of b that item i of a meets
-	tileRows    func(rows int) int    // how many rows of the product are written
-	weights     func(w matrix) matrix // the columns of weights stored [in, out]
-	addBias     func(y, b []float32, row int)
+	matmulParts
+	linearParts
+	softmaxParts
+	activationParts
+	layerNormParts
+	embeddingParts
+	positionParts
+	attentionParts
+	cacheParts
+	mhaParts
+	ffnParts
+	blockParts
+	modelParts
+	lossParts
+	initParts
+	optimizerParts
+	clipParts
+	scheduleParts
+	trainerParts
+	decodingParts
+	searchParts
+	generationParts
+	textParts
+	codecParts
+	batchParts
 
-	// Softmax and what is made of it: exp(x - m) / denominator(sum).
+	attributes func(a []byte) []byte // as they are understood
+
+	// around wraps each kernel, for bugs that are not in the mathematics.
+	around func(k op.Kernel) op.Kernel
+}
+
+// correct returns the implementation without a bug, which sums from the first term to the last.
+func correct() *plain {
+	p := &plain{
+		formats: op.Formats{Storage: op.Float32Format, Accumulate: op.Float32Format},
+		offers:  op.Names(),
+
+		dot: forward, store: func(x float32) float32 { return x },
+
+		attributes: func(a []byte) []byte { return a }, around: func(k op.Kernel) op.Kernel { return k },
+	}
+	p.sum = func(x []float32) float32 { return p.dot(x, ones(len(x))) }
+	p.setMatmul()
+	p.setLinear()
+	p.setSoftmax()
+	p.setActivation()
+	p.setLayerNorm()
+	p.setEmbedding()
+	p.setPosition()
+	p.setAttention()
+	p.setCache()
+	p.setMHA()
+	p.setFFN()
+	p.setBlock()
+	p.setModel()
+	p.setLoss()
+	p.setInit()
+	p.setOptimizer()
+	p.setClip()
+	p.setSchedule()
+	p.setTrainer()
+	p.setDecoding()
+	p.setSearch()
+	p.setGeneration()
+	p.setText()
+	p.setCodec()
+	p.setBatches()
+	return p
+}
+
+// matmulParts are the decisions in which a matrix product goes wrong.
+type matmulParts struct {
+	left, right func(m matrix, transpose bool) matrix
+	batchItem   func(i int) int    // the item of b that item i of a meets
+	tileRows    func(rows int) int // how many rows of the product are written
+
+	stored func(m matrix, transpose bool) matrix // the gradient of an operand as the operand is stored
+}
+
+func (p *plain) setMatmul() {
+	p.matmulParts = matmulParts{
+		left: left, right: right, batchItem: func(i int) int { return i }, tileRows: func(rows int) int { return rows },
+		stored: left,
+	}
+}
+
+// linearParts are the decisions in which a linear layer goes wrong.
+type linearParts struct {
+	weights func(w matrix) matrix // the columns of weights stored [in, out]
+	addBias func(y, b []float32, row int)
+
+	towards    func(w matrix) matrix // the columns of W^T, for dx = dy W^T
+	weightGrad func(x, dy matrix) matrix
+	biasGrad   func(dy matrix) []float32
+}
+
+func (p *plain) setLinear() {
+	p.linearParts = linearParts{
+		weights: transposed, addBias: addBias,
+		towards:    func(w matrix) matrix { return w },
+		weightGrad: p.weightSums, biasGrad: func(dy matrix) []float32 { return p.columnSums(dy) },
+	}
+}
+
+// softmaxParts are the decisions in which softmax and what is made of it go wrong: exp(x - m) / denominator(sum).
+type softmaxParts struct {
 	rowMax      func(x []float32) float32
 	expDiff     func(x, m float32) float32
 	denominator func(sum float32) float32
 	divide      func(x []float32, s float32)
 	logProb     func(x, m, s float32) float32 // log of exp(x - m) / s
 
-	// Activations.
-	relu, geluErf, geluTanh func(x float32) float32
-	activation              func(name string) string
+	softmaxGrad    func(dx, p, dy []float32)
+	logSoftmaxGrad func(dx, p, dy []float32)
+}
 
-	// Layer normalization.
+func (p *plain) setSoftmax() {
+	p.softmaxParts = softmaxParts{
+		rowMax: rowMax, expDiff: expDiff, denominator: func(sum float32) float32 { return sum }, divide: divide, logProb: logProb,
+		softmaxGrad: p.softmaxJacobian, logSoftmaxGrad: p.logSoftmaxJacobian,
+	}
+}
+
+// activationParts are the decisions in which activations go wrong.
+type activationParts struct {
+	relu, geluErf, geluTanh func(x float32) float32
+
+	reluGrad                    func(x, dy float32) float32
+	geluErfSlope, geluTanhSlope func(x float32) float32
+}
+
+func (p *plain) setActivation() {
+	p.activationParts = activationParts{
+		relu: relu, geluErf: geluErf, geluTanh: geluTanh,
+		reluGrad: reluGrad, geluErfSlope: geluErfSlope, geluTanhSlope: geluTanhSlope,
+	}
+}
+
+// layerNormParts are the decisions in which layer normalization goes wrong.
+type layerNormParts struct {
 	mean      func(x []float32) float32
 	variance  func(x []float32, mean float32) float32
 	normalize func(d, variance, eps float32) float32
 	affine    func(z, gamma, beta float32) float32
 
-	// Lookups.
-	tokenRow    func(id int64, vocab int) (int, error)
-	copyRow     func(dst, table []float32, row int)
+	gradSigma           func(variance, eps float32) float32
+	normGrad            func(dx, g, xhat []float32, sigma float32)
+	scaledGrad          func(dy, gamma float32) float32
+	gammaGrad, betaGrad func(dy, x, xhat matrix) []float32
+}
+
+func (p *plain) setLayerNorm() {
+	p.layerNormParts = layerNormParts{
+		mean:      func(x []float32) float32 { return p.sum(x) / float32(len(x)) },
+		variance:  p.meanSquare,
+		normalize: normalize, affine: affine,
+		gradSigma: func(variance, eps float32) float32 { return sqrt32(variance + eps) }, normGrad: p.normJacobian,
+		scaledGrad: func(dy, gamma float32) float32 { return float32(dy * gamma) },
+		gammaGrad:  func(dy, _, xhat matrix) []float32 { return p.columnDots(dy, xhat) },
+		betaGrad:   func(dy, _, _ matrix) []float32 { return p.columnSums(dy) },
+	}
+}
+
+// embeddingParts are the decisions in which lookups in a table go wrong.
+type embeddingParts struct {
+	tokenRow func(id int64, vocab int) (int, error)
+	copyRow  func(dst, table []float32, row int)
+
+	scatter func(dtable matrix, rows []int, dy matrix)
+}
+
+func (p *plain) setEmbedding() {
+	p.embeddingParts = embeddingParts{
+		tokenRow: tokenRow, copyRow: copyRow,
+		scatter: p.scatterAdd,
+	}
+}
+
+// positionParts are the decisions in which positions go wrong.
+type positionParts struct {
 	position    func(pos int64, row int) int64
 	positionRow func(pos, limit int64) (int, error)
 	angle       func(pos float64, pair, d int) float64
 	sinusoid    func(pos float64, c, d int, angle func(pos float64, pair, d int) float64) float32
+}
 
-	// Attention.
+func (p *plain) setPosition() {
+	p.positionParts = positionParts{
+		position: func(pos int64, _ int) int64 { return pos }, positionRow: positionRow,
+		angle: angle, sinusoid: sinusoid,
+	}
+}
+
+// attentionParts are the decisions in which attention goes wrong.
+type attentionParts struct {
 	scale     func(attr *float64, s scaling) float64
 	kvHead    func(h, heads, kvHeads int) int
 	visible   func(i, j, tq, tk int, causal bool, window int) bool
@@ -70,7 +233,32 @@ type plain struct {
 	stage       func(name string) string
 	hiddenScore func(stage string) float32
 
-	// Cache.
+	backward   func(s setting) setting                                 // what the backward pass of attention takes the forward's setting for
+	delta      func(probs, dp []float32, doutO func() float32) float32 // sum p dp, which is dout . out
+	capSlope   func(scaled, softcap float32) float32
+	scaleGrads func(scale float32) (dq, dk float32)
+	addHead    func(dst, part matrix)
+	emptyGrad  func(dq []float32)
+	seenBy     func(queries []int, q matrix) []int // the queries that a key's gradient sums over
+}
+
+func (p *plain) setAttention() {
+	p.attentionParts = attentionParts{
+		scale: attentionScale, kvHead: kvHead, visible: visible, maskPlane: maskPlane, boolMask: boolMask, floatMask: floatMask, score: score,
+		hidden: func() (float32, bool) { return 0, false }, attend: p.attendRow, weigh: func(w, v []float32) float32 { return p.dot(w, v) },
+		probs: func([]float32) {}, emptyRow: func(out []float32) { clear(out) },
+		tiles: func(keys int) int { return keys }, rescale: rescale, blockMax: func(old, tile float32) float32 { return max(old, tile) },
+
+		stage: func(name string) string { return name }, hiddenScore: hiddenScore,
+
+		backward: func(s setting) setting { return s }, delta: func(probs, dp []float32, _ func() float32) float32 { return p.dot(probs, dp) },
+		capSlope: capSlope, scaleGrads: func(scale float32) (dq, dk float32) { return scale, scale }, addHead: addHead,
+		emptyGrad: func(dq []float32) { clear(dq) }, seenBy: func(queries []int, _ matrix) []int { return queries },
+	}
+}
+
+// cacheParts are the decisions in which a cache goes wrong.
+type cacheParts struct {
 	newCache  func(capacity int) *cache
 	checkStep func(c *cache, pos int64, count int) error
 	beamRow   func(index int64, batch int) (int, error)
@@ -80,88 +268,111 @@ type plain struct {
 	live      func(end, stored int) int
 	held      func(x []float32) []float32 // memory for the first entries of a cache
 	failed    func(c *cache, reordered []item)
-
-	// Layers and models.
-	headColumn func(h, c, heads, headDim int) int
-	amendMHA   func(w *projections, s *setting)
-	amendFFN   func(w *feedForward)
-	amendBlock func(w *blockWeights)
-	amendGPT   func(m *model)
-	wire       func(norm string, x matrix, s sublayers) matrix
-	embed      func(token, position, scale float32) float32
-	firstPos   func(pos int) int
-	window     func(windows []int, layer int) int
-
-	// Cross-entropy.
-	ignored     func(target int64, ignoreIndex int) bool
-	classOf     func(target int64, classes int) (int, error)
-	ignoredLoss func(logits []float32) float32
-	meanOf      func(total float32, counted, all int) float32
-	lossTargets func(targets []int64, seqLen int) []int64
-
-	gradientParts
-	trainingParts
-	decodingParts
-	textParts
-
-	attributes func(a []byte) []byte // as they are understood
-
-	// around wraps each kernel, for bugs that are not in the mathematics.
-	around func(k op.Kernel) op.Kernel
 }
 
-// correct returns the implementation without a bug, which sums from the first term to the last.
-func correct() *plain {
-	p := &plain{
-		formats: op.Formats{Storage: op.Float32Format, Accumulate: op.Float32Format},
-		offers:  op.Names(),
-
-		dot: forward, store: func(x float32) float32 { return x },
-
-		left: left, right: right, batchItem: func(i int) int { return i }, tileRows: func(rows int) int { return rows },
-		weights: transposed, addBias: addBias,
-
-		rowMax: rowMax, expDiff: expDiff, denominator: func(sum float32) float32 { return sum }, divide: divide, logProb: logProb,
-
-		relu: relu, geluErf: geluErf, geluTanh: geluTanh, activation: func(name string) string { return name },
-
-		normalize: normalize, affine: affine,
-
-		tokenRow: tokenRow, copyRow: copyRow, position: func(pos int64, _ int) int64 { return pos }, positionRow: positionRow,
-		angle: angle, sinusoid: sinusoid,
-
-		scale: attentionScale, kvHead: kvHead, visible: visible, maskPlane: maskPlane, boolMask: boolMask, floatMask: floatMask, score: score,
-		hidden: func() (float32, bool) { return 0, false }, probs: func([]float32) {}, emptyRow: func(out []float32) { clear(out) },
-		tiles: func(keys int) int { return keys }, rescale: rescale, blockMax: func(old, tile float32) float32 { return max(old, tile) },
-
-		stage: func(name string) string { return name }, hiddenScore: hiddenScore,
-
+func (p *plain) setCache() {
+	p.cacheParts = cacheParts{
 		newCache: func(capacity int) *cache { return &cache{capacity: capacity} }, checkStep: checkStep, beamRow: beamRow, reorder: reorder,
 		newRow: func(b int, _ []int) int { return b }, kept: func(pos, _ int) int { return pos }, live: func(end, _ int) int { return end },
 		held:   slices.Clone[[]float32],
 		failed: func(*cache, []item) {},
-
-		headColumn: func(h, c, _, headDim int) int { return h*headDim + c },
-		amendMHA:   func(*projections, *setting) {}, amendFFN: func(*feedForward) {}, amendBlock: func(*blockWeights) {}, amendGPT: func(*model) {},
-		embed: embed, firstPos: func(pos int) int { return pos }, window: layerWindow,
-
-		ignored: func(target int64, ignoreIndex int) bool { return target == int64(ignoreIndex) }, classOf: classOf,
-		ignoredLoss: func([]float32) float32 { return 0 }, meanOf: meanOf, lossTargets: func(targets []int64, _ int) []int64 { return targets },
-
-		attributes: func(a []byte) []byte { return a }, around: func(k op.Kernel) op.Kernel { return k },
 	}
-	// The parts that are made of other parts.
-	p.sum = func(x []float32) float32 { return p.dot(x, ones(len(x))) }
-	p.mean = func(x []float32) float32 { return p.sum(x) / float32(len(x)) }
-	p.variance = p.meanSquare
-	p.attend = p.attendRow
-	p.weigh = func(w, v []float32) float32 { return p.dot(w, v) }
-	p.wire = p.residual
-	p.setGradients()
-	p.setTraining()
-	p.setDecoding()
-	p.setText()
-	return p
+}
+
+// mhaParts are the decisions in which multi-head attention goes wrong.
+type mhaParts struct {
+	headColumn func(h, c, heads, headDim int) int
+	amendMHA   func(w *projections, s *setting)
+
+	paths func(q, k, v matrix) matrix // where the gradient of a layer's input comes from
+}
+
+func (p *plain) setMHA() {
+	p.mhaParts = mhaParts{
+		headColumn: func(h, c, _, headDim int) int { return h*headDim + c },
+		amendMHA:   func(*projections, *setting) {},
+		paths:      func(q, k, v matrix) matrix { return p.add(p.add(q, k), v) },
+	}
+}
+
+// ffnParts are the decisions in which a feed-forward layer goes wrong.
+type ffnParts struct {
+	activation func(name string) string
+	amendFFN   func(w *feedForward)
+
+	slopeAt func(before, after float32) float32 // where the activation's slope is taken
+	hidden2 func(before, after matrix) matrix   // what the second layer of the feed-forward was given
+}
+
+func (p *plain) setFFN() {
+	p.ffnParts = ffnParts{
+		activation: func(name string) string { return name },
+		amendFFN:   func(*feedForward) {},
+		slopeAt:    func(before, _ float32) float32 { return before }, hidden2: func(_, after matrix) matrix { return after },
+	}
+}
+
+// blockParts are the decisions in which a block goes wrong.
+type blockParts struct {
+	amendBlock func(w *blockWeights)
+	wire       func(norm string, x matrix, s sublayers) matrix
+
+	amendGrads func(g *blockGrads)
+	wireGrad   func(norm string, x, dy matrix, s sublayers, g gradSublayers) matrix
+}
+
+func (p *plain) setBlock() {
+	p.blockParts = blockParts{
+		amendBlock: func(*blockWeights) {},
+		wire:       p.residual,
+		amendGrads: func(*blockGrads) {},
+		wireGrad:   p.residualGrad,
+	}
+}
+
+// modelParts are the decisions in which a model goes wrong.
+type modelParts struct {
+	amendGPT    func(m *model)
+	embed       func(token, position, scale float32) float32
+	firstPos    func(pos int) int
+	window      func(windows []int, layer int) int
+	lossTargets func(targets []int64, seqLen int) []int64
+
+	tie           func(embedding, output matrix) matrix
+	embeddingPart func(scale float32) float32
+	positionRows  func(dy matrix, seqLen int) matrix // sums over sequences
+	positionPart  func(scale float32) float32
+	gradTargets   func(targets []int64) []int64
+}
+
+func (p *plain) setModel() {
+	p.modelParts = modelParts{
+		amendGPT: func(*model) {},
+		embed:    embed, firstPos: func(pos int) int { return pos }, window: layerWindow,
+		lossTargets: func(targets []int64, _ int) []int64 { return targets },
+		tie:         p.add, embeddingPart: func(scale float32) float32 { return scale }, positionPart: func(float32) float32 { return 1 },
+		positionRows: p.positionSums, gradTargets: func(targets []int64) []int64 { return targets },
+	}
+}
+
+// lossParts are the decisions in which cross-entropy goes wrong.
+type lossParts struct {
+	ignored     func(target int64, ignoreIndex int) bool
+	classOf     func(target int64, classes int) (int, error)
+	ignoredLoss func(logits []float32) float32
+	meanOf      func(total float32, counted, all int) float32
+
+	lossGrad    func(dx, p []float32, class int, dloss float32)
+	ignoredGrad func(dx, logits []float32, dloss float32)
+	upstream    func(dloss []float32, row, counted, all int, reduction string) float32
+}
+
+func (p *plain) setLoss() {
+	p.lossParts = lossParts{
+		ignored: func(target int64, ignoreIndex int) bool { return target == int64(ignoreIndex) }, classOf: classOf,
+		ignoredLoss: func([]float32) float32 { return 0 }, meanOf: meanOf,
+		lossGrad: lossGrad, ignoredGrad: func(dx, _ []float32, _ float32) { clear(dx) }, upstream: upstream,
+	}
 }
 
 func (p *plain) implementation() op.Implementation {

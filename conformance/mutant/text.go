@@ -27,9 +27,6 @@ type textParts struct {
 	doubled func(line, previous []byte) bool            // an empty line that whitespace removes
 	known   func(seen [][]byte, paragraph []byte) bool
 	counted func(n *cleanCounts)
-
-	codecParts
-	batchParts
 }
 
 func (p *plain) setText() {
@@ -45,8 +42,6 @@ func (p *plain) setText() {
 		},
 		counted: func(*cleanCounts) {},
 	}
-	p.setCodec()
-	p.setBatches()
 }
 
 func (p *plain) textOps() []op.Implementation {

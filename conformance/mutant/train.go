@@ -8,9 +8,8 @@ import (
 	"github.com/assaykit/assay/conformance/op"
 )
 
-// trainingParts are the decisions in which initialization, optimizers, clipping, schedules and training steps go wrong.
-type trainingParts struct {
-	// Initialization, in float64.
+// initParts are the decisions in which initialization goes wrong, in float64.
+type initParts struct {
 	fans       func(in, out int) (fanIn, fanOut float64)
 	deviation  func(a op.InitAttrs, fanIn, fanOut float64) float64
 	layersRoot func(layers int) float64
@@ -18,8 +17,19 @@ type trainingParts struct {
 	uniform    func(u, sigma float64) float64
 	normal     func(u1, u2, sigma float64) float64
 	weight     func(w float64) float32
+}
 
-	// Optimizers, element by element.
+func (p *plain) setInit() {
+	p.initParts = initParts{
+		fans:      func(in, out int) (float64, float64) { return float64(in), float64(out) },
+		deviation: deviation, layersRoot: func(layers int) float64 { return math.Sqrt(2 * float64(layers)) }, draw: draw,
+		uniform: func(u, sigma float64) float64 { return math.Sqrt(3) * sigma * (2*u - 1) }, normal: boxMuller,
+		weight: func(w float64) float32 { return float32(w) },
+	}
+}
+
+// optimizerParts are the decisions in which optimizers go wrong, element by element.
+type optimizerParts struct {
 	coefficients  func(beta1, beta2 float64, t int) coefficients
 	firstStep     func(step, runs int) int // t
 	startMoments  func(m, v []float32) ([]float32, []float32)
@@ -29,14 +39,33 @@ type trainingParts struct {
 	decay         func(a decayed) (grad, shrink float32)
 	velocity      func(v, g float32, first bool, a op.SGDAttrs) float32
 	sgdMove       func(v, g float32, a op.SGDAttrs) float32
+}
 
-	// Clipping.
+func (p *plain) setOptimizer() {
+	p.optimizerParts = optimizerParts{
+		coefficients: coefficientsOf, firstStep: func(step, runs int) int { return step + runs }, moments: moments, adamMove: adamMove, decay: decay,
+		startMoments: func(m, v []float32) ([]float32, []float32) { return m, v }, startVelocity: slices.Clone[[]float32],
+		velocity: velocity, sgdMove: sgdMove,
+	}
+}
+
+// clipParts are the decisions in which clipping goes wrong.
+type clipParts struct {
 	norm       func(g []float32) float32
 	clipFactor func(norm, maxNorm, eps float32) float32
 	clipped    func(g, limit float32) float32
 	acceptNorm func(norm float32) bool
+}
 
-	// Schedules, in float64.
+func (p *plain) setClip() {
+	p.clipParts = clipParts{
+		norm: p.euclidean, clipFactor: clipFactor, clipped: func(g, limit float32) float32 { return max(-limit, min(g, limit)) },
+		acceptNorm: func(norm float32) bool { return norm-norm == 0 },
+	}
+}
+
+// scheduleParts are the decisions in which schedules go wrong, in float64.
+type scheduleParts struct {
 	stepOf   func(t int64) (int64, error)
 	warmup   func(t int64, a op.ScheduleAttrs) float64
 	progress func(t int64, a op.ScheduleAttrs) float64
@@ -45,30 +74,15 @@ type trainingParts struct {
 	floored  func(rate float64, a op.ScheduleAttrs) float64
 	rootRate func(t int64, a op.ScheduleAttrs) float64
 	rate     func(x float64) float32
-
-	trainerParts
 }
 
-func (p *plain) setTraining() {
-	p.trainingParts = trainingParts{
-		fans:      func(in, out int) (float64, float64) { return float64(in), float64(out) },
-		deviation: deviation, layersRoot: func(layers int) float64 { return math.Sqrt(2 * float64(layers)) }, draw: draw,
-		uniform: func(u, sigma float64) float64 { return math.Sqrt(3) * sigma * (2*u - 1) }, normal: boxMuller,
-		weight: func(w float64) float32 { return float32(w) },
-
-		coefficients: coefficientsOf, firstStep: func(step, runs int) int { return step + runs }, moments: moments, adamMove: adamMove, decay: decay,
-		startMoments: func(m, v []float32) ([]float32, []float32) { return m, v }, startVelocity: slices.Clone[[]float32],
-		velocity: velocity, sgdMove: sgdMove,
-
-		norm: p.euclidean, clipFactor: clipFactor, clipped: func(g, limit float32) float32 { return max(-limit, min(g, limit)) },
-		acceptNorm: func(norm float32) bool { return norm-norm == 0 },
-
+func (p *plain) setSchedule() {
+	p.scheduleParts = scheduleParts{
 		stepOf: stepOf, warmup: warmup, progress: progress, cosine: cosine, gammaPow: gammaPow,
 		floored:  func(rate float64, a op.ScheduleAttrs) float64 { return max(a.MinLR, rate) },
 		rootRate: func(t int64, a op.ScheduleAttrs) float64 { return a.LR * math.Sqrt(float64(a.Warmup)/(float64(t)+1)) },
 		rate:     func(x float64) float32 { return float32(x) },
 	}
-	p.setTrainer()
 }
 
 func (p *plain) trainingOps() []op.Implementation {
