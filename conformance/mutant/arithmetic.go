@@ -1,6 +1,8 @@
 package mutant
 
-import "math"
+import (
+	"math"
+)
 
 // Sums. Each function returns sum x_i y_i; a plain sum is the same with y_i = 1, where the product is exact. Products are rounded by the
 // conversion, which keeps the compiler from fusing them with the addition.
@@ -94,11 +96,25 @@ func ones(n int) []float32 {
 	return y
 }
 
-func exp32(x float32) float32  { return float32(math.Exp(float64(x))) }
-func log32(x float32) float32  { return float32(math.Log(float64(x))) }
+func exp32(x float32) float32 { return float32(math.Exp(float64(x))) }
+
+func log32(x float32) float32 { return float32(math.Log(float64(x))) }
+
 func tanh32(x float32) float32 { return float32(math.Tanh(float64(x))) }
 
 var (
 	nan = float32(math.NaN())
 	inf = float32(math.Inf(1))
 )
+
+// withoutNaN replaces NaN by 0.
+func withoutNaN(x float32) float32 {
+	if x != x {
+		return 0
+	}
+	return x
+}
+
+func zeros(x []float32) []float32 { return make([]float32, len(x)) }
+
+func sqrt32(x float32) float32 { return float32(math.Sqrt(float64(x))) }

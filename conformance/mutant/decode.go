@@ -2,7 +2,6 @@ package mutant
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/assaykit/assay/conformance/op"
@@ -30,12 +29,6 @@ func (p *plain) setDecoding() {
 		largest:     func(row []float32, left []int) float32 { return rowMax(gather(row, left)) },
 		greedyProbs: func(probs, _ []float32, ranked []int) { probs[ranked[0]] = 1 },
 		uniform24:   uniform24, inverse: inverse,
-	}
-}
-
-func (p *plain) decodingOps() []op.Implementation {
-	return []op.Implementation{
-		op.Greedy(p.greedyOp), op.Distribution(p.distributionOp), op.Sample(p.sampleOp), op.BeamSearch(p.beamSearchOp), op.GPTGenerate(p.openGenerate),
 	}
 }
 
@@ -209,134 +202,3 @@ func inverse(probs []float32, u float32) int {
 	}
 	return last
 }
-
-// generationParts are the decisions in which generation goes wrong.
-type generationParts struct {
-	context     func(prompt, tokens []int64) []int64
-	room        func(prompt, maxNew, context int) error
-	drawAt      func(draws []int64, n, maxNew, item int) int64
-	chosenLog   func(row []float32, token int, a op.SamplingAttrs) float32
-	endedBefore func(prompt []int64, end []int) bool
-	first       func(start int) []int64
-}
-
-func (p *plain) setGeneration() {
-	p.generationParts = generationParts{
-		context: func(prompt, tokens []int64) []int64 { return slices.Concat(prompt, tokens) }, room: room,
-		drawAt:      func(draws []int64, n, maxNew, item int) int64 { return draws[item*maxNew+n] },
-		chosenLog:   func(row []float32, token int, _ op.SamplingAttrs) float32 { return p.logProbs(row)[token] },
-		endedBefore: func([]int64, []int) bool { return false },
-		first:       func(start int) []int64 { return []int64{int64(start)} },
-	}
-}
-
-func room(prompt, maxNew, context int) error {
-	if last := prompt + maxNew - 1; last > context {
-		return fmt.Errorf("%w: a prompt of %d and %d new tokens need %d positions, there are %d", op.ErrPosition, prompt, maxNew, last, context)
-	}
-	return nil
-}
-
-// logProbs is the log-softmax of a row.
-func (p *plain) logProbs(row []float32) []float32 {
-	m, s := p.logSum(row)
-	y := make([]float32, len(row))
-	for i, x := range row {
-		y[i] = p.logProb(x, m, s)
-	}
-	return y
-}
-
-type generator struct {
-	p *plain
-	m model
-}
-
-func (p *plain) openGenerate(a op.GPTGenerateArgs) (op.Runner[op.GPTGenerateArgs], error) {
-	return generator{p, p.model(a.GPTAttrs, a.GPTWeights)}, nil
-}
-
-func (g generator) Run(a op.GPTGenerateArgs) error {
-	batch := a.Tokens.Shape[0]
-	for b := range batch {
-		prompt := []int64(nil)
-		if a.Prompt.Present() {
-			seqLen := a.Prompt.Shape[1]
-			prompt = a.Prompt.I64[b*seqLen : (b+1)*seqLen]
-		} else {
-			prompt = g.p.first(*a.Start)
-		}
-		found, err := g.continuations(prompt, b, a)
-		if err != nil {
-			return fmt.Errorf("gpt.generate: %w", err)
-		}
-		g.p.giveSequences(found, b, a.Tokens, a.Length, a.Score)
-	}
-	return nil
-}
-
-// continuations returns the best continuations of one prompt.
-func (g generator) continuations(prompt []int64, b int, a op.GPTGenerateArgs) ([]sequence, error) {
-	p := g.p
-	if g.m.Positions == "learned" {
-		if err := p.room(len(prompt), a.MaxNew, g.m.wpe.rows); err != nil {
-			return nil, err
-		}
-	}
-	logits := func(tokens []int64) ([]float32, error) {
-		all, err := p.logits(g.m, p.context(prompt, tokens), 1)
-		if err != nil {
-			return nil, err
-		}
-		return all.row(all.rows - 1), nil
-	}
-	if a.Strategy == "beam" {
-		return p.beams(search{logits, a.BeamAttrs, a.End, a.MaxNew, len(prompt)})
-	}
-	s := sequence{ended: p.endedBefore(prompt, a.End)}
-	for n := 0; n < a.MaxNew && !s.ended; n++ {
-		row, err := logits(s.tokens)
-		if err != nil {
-			return nil, err
-		}
-		token, err := g.choose(row, n, b, a)
-		if err != nil {
-			return nil, err
-		}
-		s = p.extended(s, token, p.chosenLog(row, token, a.SamplingAttrs), a.End)
-	}
-	s.score = s.sum
-	return []sequence{s}, nil
-}
-
-func (g generator) choose(row []float32, n, b int, a op.GPTGenerateArgs) (int, error) {
-	if a.Strategy == "sample" {
-		return g.p.sampled(row, a.SamplingAttrs, g.p.drawAt(a.Draws.I64, n, a.MaxNew, b))
-	}
-	left, err := g.p.choices(row)
-	if err != nil {
-		return 0, err
-	}
-	return left[0], nil
-}
-
-// giveSequences writes the results of one batch item, padded.
-func (p *plain) giveSequences(found []sequence, b int, tokens, length, score op.Tensor) {
-	beams, n := tokens.Shape[1], tokens.Shape[2]
-	for k := range beams {
-		s := sequence{score: -inf}
-		if k < len(found) {
-			s = found[k]
-		}
-		at := b*beams + k
-		row := tokens.I64[at*n : (at+1)*n]
-		for i := range row {
-			row[i] = p.padding
-		}
-		copy(row, s.tokens)
-		length.I64[at], score.F32[at] = int64(len(s.tokens)), p.store(s.score)
-	}
-}
-
-// powered is x^y in float64, rounded once.
-func powered(x, y float64) float32 { return float32(math.Pow(x, y)) }

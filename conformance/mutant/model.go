@@ -3,85 +3,34 @@ package mutant
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/assaykit/assay/conformance/op"
 )
 
-func (p *plain) ffnOp(a op.FFNArgs) error {
-	w := feedForward{rowsOf(a.W1), rowsOf(a.W2), a.B1.F32, a.B2.F32, a.Activation}
-	copy(a.Y.F32, p.ffn(rowsOf(a.X), w).data)
-	return nil
+// modelParts are the decisions in which a model goes wrong.
+type modelParts struct {
+	amendGPT    func(m *model)
+	embed       func(token, position, scale float32) float32
+	firstPos    func(pos int) int
+	window      func(windows []int, layer int) int
+	lossTargets func(targets []int64, seqLen int) []int64
+
+	tie           func(embedding, output matrix) matrix
+	embeddingPart func(scale float32) float32
+	positionRows  func(dy matrix, seqLen int) matrix // sums over sequences
+	positionPart  func(scale float32) float32
+	gradTargets   func(targets []int64) []int64
 }
 
-// feedForward are the weights of a feed-forward layer.
-type feedForward struct {
-	w1, w2     matrix
-	b1, b2     []float32
-	activation string
-}
-
-func (p *plain) ffn(x matrix, w feedForward) matrix {
-	p.amendFFN(&w)
-	act := map[string]func(float32) float32{"relu": p.relu, "gelu": p.geluErf, "gelu_tanh": p.geluTanh}[p.activation(w.activation)]
-	h := p.linear(x, w.w1, w.b1)
-	for i := range h.data {
-		h.data[i] = p.store(act(h.data[i]))
+func (p *plain) setModel() {
+	p.modelParts = modelParts{
+		amendGPT: func(*model) {},
+		embed:    embed, firstPos: func(pos int) int { return pos }, window: layerWindow,
+		lossTargets: func(targets []int64, _ int) []int64 { return targets },
+		tie:         p.add, embeddingPart: func(scale float32) float32 { return scale }, positionPart: func(float32) float32 { return 1 },
+		positionRows: p.positionSums, gradTargets: func(targets []int64) []int64 { return targets },
 	}
-	return p.linear(h, w.w2, w.b2)
-}
-
-func (p *plain) blockOp(a op.BlockArgs) error {
-	w := blockWeights{
-		norm: a.Norm, ln1: norm{a.LN1Gamma.F32, a.LN1Beta.F32, a.Eps}, ln2: norm{a.LN2Gamma.F32, a.LN2Beta.F32, a.Eps},
-		attn:   projections{rowsOf(a.Wq), rowsOf(a.Wk), rowsOf(a.Wv), rowsOf(a.Wo), a.Bq.F32, a.Bk.F32, a.Bv.F32, a.Bo.F32, a.Heads, a.KVHeads},
-		ffn:    feedForward{rowsOf(a.W1), rowsOf(a.W2), a.B1.F32, a.B2.F32, a.Activation},
-		causal: a.Causal, window: a.Window,
-	}
-	copy(a.Y.F32, p.block(rowsOf(a.X), a.X.Shape[0], w, nil).data)
-	return nil
-}
-
-// blockWeights are the weights and the attributes of one decoder block.
-type blockWeights struct {
-	norm     string
-	ln1, ln2 norm
-	attn     projections
-	ffn      feedForward
-	causal   bool
-	window   int
-}
-
-// sublayers are the functions that a block connects.
-type sublayers struct{ attn, ffn, ln1, ln2 func(matrix) matrix }
-
-func (p *plain) block(x matrix, batch int, w blockWeights, extend func(k, v []matrix) ([]matrix, []matrix)) matrix {
-	p.amendBlock(&w)
-	headDim := w.attn.wq.cols / w.attn.heads
-	s := setting{causal: w.causal, window: w.window, scale: p.scale(nil, scaling{headDim, headDim, w.attn.heads})}
-	return p.wire(w.norm, x, sublayers{
-		attn: func(x matrix) matrix { return p.mha(x, batch, w.attn, s, extend) },
-		ffn:  func(x matrix) matrix { return p.ffn(x, w.ffn) },
-		ln1:  func(x matrix) matrix { return p.layerNorm(x, w.ln1) },
-		ln2:  func(x matrix) matrix { return p.layerNorm(x, w.ln2) },
-	})
-}
-
-// residual connects the sublayers of a block.
-func (p *plain) residual(norm string, x matrix, s sublayers) matrix {
-	if norm == "post" {
-		a := s.ln1(p.add(x, s.attn(x)))
-		return s.ln2(p.add(a, s.ffn(a)))
-	}
-	a := p.add(x, s.attn(s.ln1(x)))
-	return p.add(a, s.ffn(s.ln2(a)))
-}
-
-func (p *plain) add(x, y matrix) matrix {
-	z := newMatrix(x.rows, x.cols)
-	for i := range z.data {
-		z.data[i] = p.store(x.data[i] + y.data[i])
-	}
-	return z
 }
 
 // model is a decoder: its weights and attributes.
@@ -114,6 +63,29 @@ func layerWindow(windows []int, layer int) int {
 		return 0
 	}
 	return windows[layer%len(windows)]
+}
+
+func (p *plain) gptOp(a op.GPTArgs) error {
+	logits, err := p.whole(a.GPTAttrs, a.GPTWeights, a.IDs)
+	if err != nil {
+		return fmt.Errorf("gpt: %w", err)
+	}
+	copy(a.Logits.F32, logits.data)
+	return nil
+}
+
+// whole returns the logits of whole sequences.
+func (p *plain) whole(a op.GPTAttrs, w op.GPTWeights, ids op.Tensor) (matrix, error) {
+	return p.logits(p.model(a, w), ids.I64, ids.Shape[0])
+}
+
+// logits returns those of whole sequences.
+func (p *plain) logits(m model, ids []int64, batch int) (matrix, error) {
+	items := make([]item, batch)
+	for b := range items {
+		items[b] = make(item, len(m.blocks))
+	}
+	return p.forward(m, ids, items, 0, identity(batch))
 }
 
 // forward returns the logits, [B*T, V], of ids, [B, T], at positions behind the kept entries of the items' caches.
@@ -173,20 +145,6 @@ func (p *plain) embedded(m model, ids []int64, seqLen, kept int) (matrix, error)
 
 func embed(token, position, scale float32) float32 { return float32(token*scale) + position }
 
-// whole returns the logits of whole sequences.
-func (p *plain) whole(a op.GPTAttrs, w op.GPTWeights, ids op.Tensor) (matrix, error) {
-	return p.logits(p.model(a, w), ids.I64, ids.Shape[0])
-}
-
-func (p *plain) gptOp(a op.GPTArgs) error {
-	logits, err := p.whole(a.GPTAttrs, a.GPTWeights, a.IDs)
-	if err != nil {
-		return fmt.Errorf("gpt: %w", err)
-	}
-	copy(a.Logits.F32, logits.data)
-	return nil
-}
-
 func (p *plain) gptLossOp(a op.GPTLossArgs) error {
 	logits, err := p.whole(a.GPTAttrs, a.GPTWeights, a.IDs)
 	if err == nil {
@@ -196,6 +154,109 @@ func (p *plain) gptLossOp(a op.GPTLossArgs) error {
 		return fmt.Errorf("gpt.loss: %w", err)
 	}
 	return nil
+}
+
+func (p *plain) gptLossGradOp(a op.GPTLossGradArgs) error {
+	m := p.model(a.GPTAttrs, a.GPTWeights)
+	g, err := p.modelGrad(m, a.IDs.I64, p.gradTargets(a.Targets.I64), a.IDs.Shape[0], a.DLoss.F32, a.CrossEntropyAttrs)
+	if err != nil {
+		return fmt.Errorf("gpt.loss.grad: %w", err)
+	}
+	dsts := a.GPTGrads.Tensors()
+	for i, x := range g.all() {
+		p.give(dsts[i], x)
+	}
+	return nil
+}
+
+// modelGrads are the gradients of the parameters of a model.
+type modelGrads struct {
+	wte, wpe, wout    matrix
+	blocks            []blockGrads
+	lnfGamma, lnfBeta []float32
+}
+
+// all returns them in the order of the op table, those of the blocks stacked.
+func (g *modelGrads) all() [][]float32 {
+	stacked := make([][]float32, len(g.blocks[0].all()))
+	for l := range g.blocks {
+		for i, x := range g.blocks[l].all() {
+			stacked[i] = append(stacked[i], x...)
+		}
+	}
+	return slices.Concat([][]float32{g.wte.data, g.wpe.data}, stacked, [][]float32{g.lnfGamma, g.lnfBeta, g.wout.data})
+}
+
+// modelGrad is the gradient of the loss with respect to every parameter.
+func (p *plain) modelGrad(m model, ids, targets []int64, batch int, dloss []float32, a op.CrossEntropyAttrs) (*modelGrads, error) {
+	inputs, h, err := p.activations(m, ids, batch)
+	if err != nil {
+		return nil, err
+	}
+	final := h
+	if m.final.gamma != nil {
+		final = p.layerNorm(h, m.final)
+	}
+	out, tied := m.wout, m.wout.rows == 0
+	if tied {
+		out = transposed(m.wte)
+	}
+	dlogits, err := p.crossEntropyGrad(p.linear(final, out, nil), targets, dloss, a)
+	if err != nil {
+		return nil, err
+	}
+	g := &modelGrads{blocks: make([]blockGrads, len(m.blocks))}
+	dh, dout, _ := p.linearGrad(final, out, dlogits, nil)
+	if m.final.gamma != nil {
+		dh, g.lnfGamma, g.lnfBeta = p.layerNormGrad(h, dh, m.final)
+	}
+	for l := len(m.blocks) - 1; l >= 0; l-- {
+		dh = p.blockGrad(inputs[l], dh, batch, m.blocks[l], &g.blocks[l])
+	}
+	scale := float32(1)
+	if m.ScaleEmbedding {
+		scale = float32(math.Sqrt(float64(dh.cols)))
+	}
+	if m.Positions == "learned" {
+		g.wpe = newMatrix(m.wpe.rows, m.wpe.cols)
+		copy(g.wpe.data, p.times(p.positionRows(dh, dh.rows/batch), p.positionPart(scale)).data)
+	}
+	if g.wte, err = p.embeddingGrad(ids, p.times(dh, p.embeddingPart(scale)), m.wte.rows); err != nil {
+		return nil, err
+	}
+	if tied {
+		g.wte = p.tie(g.wte, transposed(dout))
+	} else {
+		g.wout = dout
+	}
+	return g, nil
+}
+
+// activations returns the input of each block, and the result of the last.
+func (p *plain) activations(m model, ids []int64, batch int) (inputs []matrix, h matrix, err error) {
+	if h, err = p.embedded(m, ids, len(ids)/batch, 0); err != nil {
+		return nil, matrix{}, err
+	}
+	for _, w := range m.blocks {
+		inputs = append(inputs, h)
+		h = p.block(h, batch, w, nil)
+	}
+	return inputs, h, nil
+}
+
+// positionSums returns the gradient at each position, summed over the sequences.
+func (p *plain) positionSums(dy matrix, seqLen int) matrix {
+	sums := newMatrix(seqLen, dy.cols)
+	for t := range seqLen {
+		for c := range dy.cols {
+			var terms []float32
+			for row := t; row < dy.rows; row += seqLen {
+				terms = append(terms, dy.row(row)[c])
+			}
+			sums.row(t)[c] = p.store(p.sum(terms))
+		}
+	}
+	return sums
 }
 
 type gptCached struct {

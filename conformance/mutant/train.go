@@ -2,362 +2,292 @@ package mutant
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/assaykit/assay/conformance/op"
 )
 
-// initParts are the decisions in which initialization goes wrong, in float64.
-type initParts struct {
-	fans       func(in, out int) (fanIn, fanOut float64)
-	deviation  func(a op.InitAttrs, fanIn, fanOut float64) float64
-	layersRoot func(layers int) float64
-	draw       func(bits int64) (float64, error) // in [0, 1)
-	uniform    func(u, sigma float64) float64
-	normal     func(u1, u2, sigma float64) float64
-	weight     func(w float64) float32
+// trainerParts are the decisions in which training steps go wrong.
+type trainerParts struct {
+	targetWeight func(micro, micros, inMicro, inBatch int) float32 // of a target's gradient, and of its loss
+	gradNorm     func(grads [][]float32) float32
+	clipAll      func(grads [][]float32, norm, maxNorm float32)
+	stepRate     func(run int) int64 // the step of the schedule
+	adamT        func(run int) int
+	spared       func(group string, noDecay []string) bool
+	shared       func(states []*adam) []*adam // the moments that each parameter uses
+	skip         func(counted int) bool
+	failedStep   func(r *trainer)
 }
 
-func (p *plain) setInit() {
-	p.initParts = initParts{
-		fans:      func(in, out int) (float64, float64) { return float64(in), float64(out) },
-		deviation: deviation, layersRoot: func(layers int) float64 { return math.Sqrt(2 * float64(layers)) }, draw: draw,
-		uniform: func(u, sigma float64) float64 { return math.Sqrt(3) * sigma * (2*u - 1) }, normal: boxMuller,
-		weight: func(w float64) float32 { return float32(w) },
+func (p *plain) setTrainer() {
+	p.trainerParts = trainerParts{
+		targetWeight: func(_, _, _, inBatch int) float32 { return 1 / float32(max(1, inBatch)) },
+		gradNorm:     func(grads [][]float32) float32 { return p.norm(slices.Concat(grads...)) },
+		clipAll:      p.clipJointly,
+		stepRate:     func(run int) int64 { return int64(run) }, adamT: func(run int) int { return run + 1 },
+		spared: slicesContains, shared: func(states []*adam) []*adam { return states },
+		skip: func(int) bool { return false }, failedStep: func(*trainer) {},
 	}
 }
 
-// optimizerParts are the decisions in which optimizers go wrong, element by element.
-type optimizerParts struct {
-	coefficients  func(beta1, beta2 float64, t int) coefficients
-	firstStep     func(step, runs int) int // t
-	startMoments  func(m, v []float32) ([]float32, []float32)
-	startVelocity func(v []float32) []float32
-	moments       func(m, v, g float32, c coefficients) (float32, float32)
-	adamMove      func(m, v, lr, eps float32, c coefficients) float32
-	decay         func(a decayed) (grad, shrink float32)
-	velocity      func(v, g float32, first bool, a op.SGDAttrs) float32
-	sgdMove       func(v, g float32, a op.SGDAttrs) float32
+func slicesContains(group string, noDecay []string) bool { return slices.Contains(noDecay, group) }
+
+// groupOf names the groups of parameters in table order, for weight decay.
+var groupOf = []string{"embeddings", "embeddings", "norms", "norms", "weights", "biases", "weights", "biases", "weights", "biases", "weights", "biases",
+	"norms", "norms", "weights", "biases", "weights", "biases", "norms", "norms", "weights"}
+
+// trainer is the state of a model in training.
+type trainer struct {
+	p      *plain
+	states []*adam // one a parameter, in table order; nil where it is absent
+	runs   int
 }
 
-func (p *plain) setOptimizer() {
-	p.optimizerParts = optimizerParts{
-		coefficients: coefficientsOf, firstStep: func(step, runs int) int { return step + runs }, moments: moments, adamMove: adamMove, decay: decay,
-		startMoments: func(m, v []float32) ([]float32, []float32) { return m, v }, startVelocity: slices.Clone[[]float32],
-		velocity: velocity, sgdMove: sgdMove,
+func (p *plain) openGPTTrain(a op.GPTTrainArgs) (op.Runner[op.GPTTrainArgs], error) {
+	r := &trainer{p: p}
+	for _, t := range a.GPTWeights.Tensors() {
+		var s *adam
+		if t.Present() {
+			s = newAdam(t.F32, nil, nil)
+		}
+		r.states = append(r.states, s)
 	}
+	return r, nil
 }
 
-// clipParts are the decisions in which clipping goes wrong.
-type clipParts struct {
-	norm       func(g []float32) float32
-	clipFactor func(norm, maxNorm, eps float32) float32
-	clipped    func(g, limit float32) float32
-	acceptNorm func(norm float32) bool
-}
-
-func (p *plain) setClip() {
-	p.clipParts = clipParts{
-		norm: p.euclidean, clipFactor: clipFactor, clipped: func(g, limit float32) float32 { return max(-limit, min(g, limit)) },
-		acceptNorm: func(norm float32) bool { return norm-norm == 0 },
+// Run is one step: forward, loss, backward, accumulation, norm and clipping, rate, Adam.
+func (r *trainer) Run(a op.GPTTrainArgs) error {
+	p := r.p
+	weights := a.GPTWeights
+	for i, t := range weightTensors(&weights) {
+		if r.states[i] != nil {
+			t.F32 = r.states[i].param
+		}
 	}
-}
-
-// scheduleParts are the decisions in which schedules go wrong, in float64.
-type scheduleParts struct {
-	stepOf   func(t int64) (int64, error)
-	warmup   func(t int64, a op.ScheduleAttrs) float64
-	progress func(t int64, a op.ScheduleAttrs) float64
-	cosine   func(p float64, a op.ScheduleAttrs) float64
-	gammaPow func(t int64, a op.ScheduleAttrs) float64
-	floored  func(rate float64, a op.ScheduleAttrs) float64
-	rootRate func(t int64, a op.ScheduleAttrs) float64
-	rate     func(x float64) float32
-}
-
-func (p *plain) setSchedule() {
-	p.scheduleParts = scheduleParts{
-		stepOf: stepOf, warmup: warmup, progress: progress, cosine: cosine, gammaPow: gammaPow,
-		floored:  func(rate float64, a op.ScheduleAttrs) float64 { return max(a.MinLR, rate) },
-		rootRate: func(t int64, a op.ScheduleAttrs) float64 { return a.LR * math.Sqrt(float64(a.Warmup)/(float64(t)+1)) },
-		rate:     func(x float64) float32 { return float32(x) },
+	loss, grads, counted, err := p.batchGrad(p.model(a.GPTAttrs, weights), a)
+	var norm float32
+	if err == nil {
+		if norm = p.gradNorm(grads); !p.acceptNorm(norm) {
+			err = fmt.Errorf("%w: the norm of the gradient is %v", op.ErrNumber, norm)
+		}
 	}
+	var rate float32
+	if err == nil {
+		rate, err = p.rateOf(p.stepRate(r.runs), a.ScheduleAttrs)
+	}
+	if err != nil {
+		p.failedStep(r)
+		return fmt.Errorf("gpt.train: %w", err)
+	}
+	a.Loss.F32[0], a.Norm.F32[0], a.LR.F32[0] = p.store(loss), p.store(norm), rate
+	if !p.skip(counted) {
+		if a.MaxNorm > 0 {
+			p.clipAll(grads, norm, float32(a.MaxNorm))
+		}
+		p.update(r, grads, rate, a.GPTTrainAttrs)
+	}
+	news := a.NewGPTWeights.Tensors()
+	for i, s := range r.states {
+		if s != nil {
+			copy(news[i].F32, s.param)
+		}
+	}
+	return nil
 }
 
-func (p *plain) trainingOps() []op.Implementation {
-	return []op.Implementation{
-		op.Init(p.initOp), op.Adam(p.openAdam), op.SGD(p.openSGD), op.ClipNorm(p.clipNormOp), op.ClipValue(p.clipValueOp),
-		op.LearningRate(p.learningRateOp), op.GPTTrain(p.openGPTTrain),
-	}
+// weightTensors returns the parameters in table order, to be changed.
+func weightTensors(w *op.GPTWeights) []*op.Tensor {
+	return []*op.Tensor{&w.Wte, &w.Wpe, &w.LN1Gamma, &w.LN1Beta, &w.Wq, &w.Bq, &w.Wk, &w.Bk, &w.Wv, &w.Bv, &w.Wo, &w.Bo,
+		&w.LN2Gamma, &w.LN2Beta, &w.W1, &w.B1, &w.W2, &w.B2, &w.LNfGamma, &w.LNfBeta, &w.Wout}
 }
 
-func (p *plain) initOp(a op.InitArgs) error {
-	fanIn, fanOut := p.fans(a.W.Shape[0], a.W.Shape[1])
-	sigma := a.Gain * p.deviation(a.InitAttrs, fanIn, fanOut)
-	if a.Layers > 0 {
-		sigma /= p.layersRoot(a.Layers)
+// batchGrad returns the loss and the gradients of a batch, the sums of those of its micro-batches, and how many targets count.
+func (p *plain) batchGrad(m model, a op.GPTTrainArgs) (loss float32, grads [][]float32, counted int, err error) {
+	micros, batch := a.IDs.Shape[0], a.IDs.Shape[1]
+	size := a.IDs.Len() / micros
+	counts := make([]int, micros)
+	for i, target := range a.Targets.I64 {
+		if !p.ignored(target, a.IgnoreIndex) {
+			counts[i/size]++
+			counted++
+		}
 	}
-	per := a.Draws.Len() / a.W.Len()
-	for i := range a.W.F32 {
-		u := make([]float64, per)
-		for j := range u {
-			var err error
-			if u[j], err = p.draw(a.Draws.I64[i*per+j]); err != nil {
-				return fmt.Errorf("init: %w", err)
+	sum := op.CrossEntropyAttrs{IgnoreIndex: a.IgnoreIndex, Reduction: "sum"}
+	for n := range micros {
+		ids, targets := a.IDs.I64[n*size:(n+1)*size], p.gradTargets(a.Targets.I64[n*size:(n+1)*size])
+		weight := p.targetWeight(n, micros, counts[n], counted)
+		var part [1]float32
+		logits, err := p.logits(m, ids, batch)
+		if err == nil {
+			err = p.crossEntropy(part[:], logits, targets, sum)
+		}
+		if err != nil {
+			return 0, nil, 0, err
+		}
+		g, err := p.modelGrad(m, ids, targets, batch, []float32{weight}, sum)
+		if err != nil {
+			return 0, nil, 0, err
+		}
+		loss += part[0] * weight
+		if grads == nil {
+			grads = g.all()
+			continue
+		}
+		for i, x := range g.all() {
+			for j := range x {
+				grads[i][j] = p.store(grads[i][j] + x[j])
 			}
 		}
-		if a.Normal() {
-			a.W.F32[i] = p.store(p.weight(p.normal(u[0], u[1], sigma)))
-		} else {
-			a.W.F32[i] = p.store(p.weight(p.uniform(u[0], sigma)))
+	}
+	return loss, grads, counted, nil
+}
+
+// update takes Adam's step with each parameter.
+func (p *plain) update(r *trainer, grads [][]float32, rate float32, a op.GPTTrainAttrs) {
+	states := p.shared(r.states)
+	for i, s := range states {
+		if s == nil {
+			continue
 		}
+		attrs := op.AdamAttrs{Beta1: a.Beta1, Beta2: a.Beta2, Eps: a.AdamEps, WeightDecay: a.WeightDecay, Decoupled: a.Decoupled}
+		if p.spared(groupOf[i], a.NoDecay) {
+			attrs.WeightDecay = 0
+		}
+		p.adamStep(s, grads[i], rate, attrs, p.adamT(r.runs))
 	}
-	return nil
-}
-
-// deviation is the standard deviation before gain and layers.
-func deviation(a op.InitAttrs, fanIn, fanOut float64) float64 {
-	switch a.Scheme {
-	case "normal":
-		return a.Std
-	case "xavier_uniform", "xavier_normal":
-		return math.Sqrt(2 / (fanIn + fanOut))
-	}
-	fan := fanIn
-	if a.Mode == "fan_out" {
-		fan = fanOut
-	}
-	return math.Sqrt(2/(1+a.A*a.A)) / math.Sqrt(fan)
-}
-
-// draw is the number that 32 random bits stand for: the upper 24 of them.
-func draw(bits int64) (float64, error) {
-	if bits < 0 || bits >= 1<<32 {
-		return 0, fmt.Errorf("%w: draw %d: want 32 bits", op.ErrIndex, bits)
-	}
-	return float64(bits>>8) * 0x1p-24, nil
-}
-
-func boxMuller(u1, u2, sigma float64) float64 {
-	return sigma * math.Sqrt(-2*math.Log(u1+0x1p-24)) * math.Cos(2*math.Pi*u2)
-}
-
-// coefficients of a step of Adam: float64, rounded once.
-type coefficients struct{ beta1, beta2, rest1, rest2, correction1, correction2 float32 }
-
-func coefficientsOf(beta1, beta2 float64, t int) coefficients {
-	return coefficients{float32(beta1), float32(beta2), float32(1 - beta1), float32(1 - beta2),
-		float32(1 - math.Pow(beta1, float64(t))), float32(1 - math.Pow(beta2, float64(t)))}
-}
-
-func moments(m, v, g float32, c coefficients) (float32, float32) {
-	return float32(c.beta1*m) + float32(c.rest1*g), float32(c.beta2*v) + float32(float32(c.rest2*g)*g)
-}
-
-// adamMove is what a parameter loses: lr m_hat / (sqrt(v_hat) + eps). The roots are taken apart, so that v_hat cannot overflow.
-func adamMove(m, v, lr, eps float32, c coefficients) float32 {
-	return lr * ((m / c.correction1) / (sqrt32(v)/sqrt32(c.correction2) + eps))
-}
-
-// decayed is a parameter that decays, its gradient, and how.
-type decayed struct {
-	param, grad, lr, weightDecay float32
-	decoupled                    bool
-}
-
-// decay returns the gradient with coupled decay in it, and what decoupled decay takes from the parameter.
-func decay(a decayed) (grad, shrink float32) {
-	if a.decoupled {
-		return a.grad, float32(a.lr*a.weightDecay) * a.param
-	}
-	return a.grad + float32(a.weightDecay*a.param), 0
-}
-
-// adam is the state of Adam for one tensor.
-type adam struct{ param, m, v []float32 }
-
-func newAdam(param, m, v []float32) *adam {
-	s := &adam{slices.Clone(param), make([]float32, len(param)), make([]float32, len(param))}
-	copy(s.m, m)
-	copy(s.v, v)
-	return s
-}
-
-func (s *adam) len() int {
-	if s == nil {
-		return 0
-	}
-	return len(s.m)
-}
-
-// adamStep is step t on one tensor.
-func (p *plain) adamStep(s *adam, grad []float32, lr float32, a op.AdamAttrs, t int) {
-	c := p.coefficients(a.Beta1, a.Beta2, t)
-	for i := range s.param {
-		g, shrink := p.decay(decayed{s.param[i], grad[i], lr, float32(a.WeightDecay), a.Decoupled})
-		m, v := p.moments(s.m[i], s.v[i], g, c)
-		move := p.adamMove(m, v, lr, float32(a.Eps), c)
-		s.param[i], s.m[i], s.v[i] = p.store(s.param[i]-shrink-move), p.store(m), p.store(v)
-	}
-}
-
-type adamRunner struct {
-	p    *plain
-	s    *adam
-	runs int
-}
-
-func (p *plain) openAdam(a op.AdamArgs) (op.Runner[op.AdamArgs], error) {
-	m, v := p.startMoments(a.M.F32, a.V.F32)
-	return &adamRunner{p: p, s: newAdam(a.Param.F32, m, v)}, nil
-}
-
-func (r *adamRunner) Run(a op.AdamArgs) error {
 	r.runs++
-	r.p.adamStep(r.s, a.Grad.F32, a.LR.F32[0], a.AdamAttrs, r.p.firstStep(a.Step, r.runs))
-	copy(a.NewParam.F32, r.s.param)
-	copy(a.NewM.F32, r.s.m)
-	copy(a.NewV.F32, r.s.v)
-	return nil
 }
 
-type sgdRunner struct {
-	p        *plain
-	param, v []float32 // v is nil before the first step without a given one
+// clippedApart clips each tensor by its own norm.
+func clippedApart(p *plain, grads [][]float32, maxNorm float32) {
+	for _, g := range grads {
+		p.clipJointly([][]float32{g}, p.norm(g), maxNorm)
+	}
 }
 
-func (p *plain) openSGD(a op.SGDArgs) (op.Runner[op.SGDArgs], error) {
-	return &sgdRunner{p: p, param: slices.Clone(a.Param.F32), v: p.startVelocity(a.V.F32)}, nil
-}
-
-func (r *sgdRunner) Run(a op.SGDArgs) error {
-	p, first := r.p, r.v == nil
-	if first {
-		r.v = make([]float32, len(r.param))
-	}
-	for i := range r.param {
-		g, _ := p.decay(decayed{param: r.param[i], grad: a.Grad.F32[i], weightDecay: float32(a.WeightDecay)})
-		v := p.velocity(r.v[i], g, first, a.SGDAttrs)
-		r.param[i], r.v[i] = p.store(r.param[i]-float32(a.LR.F32[0]*p.sgdMove(v, g, a.SGDAttrs))), p.store(v)
-	}
-	copy(a.NewParam.F32, r.param)
-	copy(a.NewV.F32, r.v)
-	return nil
-}
-
-// velocity is g where there is no momentum and in a first step.
-func velocity(v, g float32, first bool, a op.SGDAttrs) float32 {
-	if a.Momentum == 0 || first {
-		return g
-	}
-	return float32(float32(a.Momentum)*v) + float32(float32(1-a.Dampening)*g)
-}
-
-func sgdMove(v, g float32, a op.SGDAttrs) float32 {
-	if a.Nesterov {
-		return g + float32(float32(a.Momentum)*v)
-	}
-	return v
-}
-
-func (p *plain) clipNormOp(a op.ClipNormArgs) error {
-	norm := p.norm(a.G.F32)
-	if !p.acceptNorm(norm) {
-		return fmt.Errorf("clip_norm: %w: the norm is %v", op.ErrNumber, norm)
-	}
-	factor := p.clipFactor(norm, float32(a.MaxNorm), float32(a.Eps))
-	for i, g := range a.G.F32 {
-		a.Y.F32[i] = p.store(g * factor)
-	}
-	a.Norm.F32[0] = p.store(norm)
-	return nil
-}
-
-// euclidean is the norm, of elements divided by the largest: their squares neither overflow nor all underflow.
-func (p *plain) euclidean(g []float32) float32 {
-	var largest float32
-	for _, x := range g {
-		largest = max(largest, x, -x) // NaN where one is
-	}
-	if largest == 0 || largest-largest != 0 {
-		return largest
-	}
-	scaled := make([]float32, len(g))
-	for i, x := range g {
-		scaled[i] = x / largest
-	}
-	return largest * sqrt32(p.dot(scaled, scaled))
-}
-
-func clipFactor(norm, maxNorm, eps float32) float32 { return min(1, maxNorm/(norm+eps)) }
-
-func (p *plain) clipValueOp(a op.ClipValueArgs) error {
-	for i, g := range a.G.F32 {
-		a.Y.F32[i] = p.store(p.clipped(g, float32(a.Limit)))
-	}
-	return nil
-}
-
-func (p *plain) learningRateOp(a op.LearningRateArgs) error {
-	for i, t := range a.T.I64 {
-		rate, err := p.rateOf(t, a.ScheduleAttrs)
-		if err != nil {
-			return fmt.Errorf("learning_rate: %w", err)
+var gptTrainBugs = []bug{
+	{"gpt-train-mean-of-means", "gpt.train", "TRAIN-1", "Averages the means of micro-batches.", "", func(p *plain) {
+		p.targetWeight = func(_, micros, inMicro, _ int) float32 { return 1 / float32(max(1, inMicro)) / float32(micros) }
+	}},
+	{"gpt-train-sum-of-means", "gpt.train", "TRAIN-1", "Adds the means of micro-batches.", "", func(p *plain) {
+		p.targetWeight = func(_, _, inMicro, _ int) float32 { return 1 / float32(max(1, inMicro)) }
+	}},
+	{"gpt-train-last-micro-batch", "gpt.train", "TRAIN-1", "Keeps the gradient of the last micro-batch only.", "", func(p *plain) {
+		p.targetWeight = func(micro, micros, inMicro, _ int) float32 {
+			if micro < micros-1 {
+				return 0
+			}
+			return 1 / float32(max(1, inMicro))
 		}
-		a.LR.F32[i] = rate
-	}
-	return nil
-}
-
-// rateOf is the rate of step t, formed in float64.
-func (p *plain) rateOf(t int64, a op.ScheduleAttrs) (float32, error) {
-	t, err := p.stepOf(t)
-	if err != nil {
-		return 0, err
-	}
-	var rate float64
-	switch {
-	case a.Schedule == "inverse_sqrt" && t < int64(a.Warmup):
-		a.WarmupOffset = 1
-		rate = a.LR * p.warmup(t, a)
-	case t < int64(a.Warmup):
-		rate = a.LR * p.warmup(t, a)
-	case a.Schedule == "cosine", a.Schedule == "warmup_cosine":
-		rate = p.cosine(p.progress(t, a), a)
-	case a.Schedule == "step", a.Schedule == "exponential":
-		rate = p.floored(a.LR*p.gammaPow(t, a), a)
-	case a.Schedule == "inverse_sqrt":
-		rate = p.floored(p.rootRate(t, a), a)
-	default:
-		rate = a.LR
-	}
-	return p.store(p.rate(rate)), nil
-}
-
-func stepOf(t int64) (int64, error) {
-	if t < 0 {
-		return 0, fmt.Errorf("%w: step %d: the first is 0", op.ErrPosition, t)
-	}
-	return t, nil
-}
-
-func warmup(t int64, a op.ScheduleAttrs) float64 {
-	return a.WarmupStart + (1-a.WarmupStart)*float64(t+int64(a.WarmupOffset))/float64(a.Warmup)
-}
-
-// progress is how much of the cosine is behind step t, at most 1.
-func progress(t int64, a op.ScheduleAttrs) float64 {
-	return min(1, float64(t-int64(a.Warmup))/float64(a.Total-a.Warmup))
-}
-
-func cosine(p float64, a op.ScheduleAttrs) float64 {
-	return a.MinLR + (a.LR-a.MinLR)*(1+math.Cos(math.Pi*p))/2
-}
-
-func gammaPow(t int64, a op.ScheduleAttrs) float64 {
-	if a.Schedule == "step" {
-		t /= int64(a.StepSize)
-	}
-	return math.Pow(a.Gamma, float64(t))
+	}},
+	{"gpt-train-tied-output-missing", "gpt.train", "TRAIN-2", "Leaves the use of the tied weights as output matrix out.", "", func(p *plain) {
+		p.tie = func(embedding, _ matrix) matrix { return embedding }
+	}},
+	{"gpt-train-positions-frozen", "gpt.train", "TRAIN-2", "Does not train the positions.", "", func(p *plain) {
+		p.positionRows = func(dy matrix, seqLen int) matrix { return newMatrix(seqLen, dy.cols) }
+	}},
+	{"gpt-train-norm-after-clipping", "gpt.train", "TRAIN-3", "Returns the norm after clipping.", "", running(func(next op.Kernel) kernel {
+		return func(dst, src []op.Tensor) error {
+			err := next.Run(dst, src)
+			if err == nil {
+				dst[1].F32[0] = min(dst[1].F32[0], 1)
+			}
+			return err
+		}
+	})},
+	{"gpt-train-old-parameters", "gpt.train", "TRAIN-3", "Returns the parameters of before the step.", "", func(p *plain) {
+		p.around = func(next op.Kernel) op.Kernel {
+			var previous [][]float32
+			return kernel(func(dst, src []op.Tensor) error {
+				err := next.Run(dst, src)
+				for i := 3; i < len(dst) && err == nil; i++ {
+					now := append([]float32(nil), dst[i].F32...)
+					if n := i - 3; n < len(previous) {
+						copy(dst[i].F32, previous[n])
+						previous[n] = now
+					} else {
+						previous = append(previous, now)
+					}
+				}
+				return err
+			})
+		}
+	}},
+	{"gpt-train-clip-per-tensor", "gpt.train", "TRAIN-4", "Clips each tensor by its own norm.", "", func(p *plain) {
+		p.clipAll = func(grads [][]float32, _, maxNorm float32) { clippedApart(p, grads, maxNorm) }
+	}},
+	{"gpt-train-clip-ignored", "gpt.train", "TRAIN-4", "Does not clip.", "", func(p *plain) {
+		p.clipAll = func([][]float32, float32, float32) {}
+	}},
+	{"gpt-train-norm-of-largest", "gpt.train", "TRAIN-4", "Takes the largest norm of a tensor for that of all.", "", func(p *plain) {
+		p.gradNorm = func(grads [][]float32) float32 {
+			var largest float32
+			for _, g := range grads {
+				largest = max(largest, p.norm(g))
+			}
+			return largest
+		}
+	}},
+	{"gpt-train-rate-of-next", "gpt.train", "TRAIN-5", "Uses the rate of the step after.", "", func(p *plain) {
+		p.stepRate = func(run int) int64 { return int64(run) + 1 }
+	}},
+	{"gpt-train-rate-constant", "gpt.train", "TRAIN-5", "Uses the rate of the first step for all.", "", func(p *plain) {
+		p.stepRate = func(int) int64 { return 0 }
+	}},
+	{"gpt-train-correction-constant", "gpt.train", "TRAIN-6", "Corrects the bias of every step as that of the first.", "", func(p *plain) {
+		p.adamT = func(int) int { return 1 }
+	}},
+	{"gpt-train-moments-restart", "gpt.train", "TRAIN-6", "Forgets the moments after each step.", "", func(p *plain) {
+		p.shared = func(states []*adam) []*adam {
+			for _, s := range states {
+				if s != nil {
+					clear(s.m)
+					clear(s.v)
+				}
+			}
+			return states
+		}
+	}},
+	{"gpt-train-decoupled-ignored", "gpt.train", "TRAIN-6", "Couples weight decay always.", "", func(p *plain) {
+		p.decay = func(a decayed) (float32, float32) { a.decoupled = false; return decay(a) }
+	}},
+	{"gpt-train-decay-of-all", "gpt.train", "TRAIN-7", "Spares no parameter from weight decay.", "", func(p *plain) {
+		p.spared = func(string, []string) bool { return false }
+	}},
+	{"gpt-train-decay-of-norms", "gpt.train", "TRAIN-7", "Spares biases, but not normalizations.", "", func(p *plain) {
+		p.spared = func(group string, noDecay []string) bool { return group != "norms" && slicesContains(group, noDecay) }
+	}},
+	{"gpt-train-embeddings-spared", "gpt.train", "TRAIN-7", "Spares embeddings always.", "", func(p *plain) {
+		p.spared = func(group string, noDecay []string) bool {
+			return group == "embeddings" || slicesContains(group, noDecay)
+		}
+	}},
+	{"gpt-train-no-decay-fixed", "gpt.train", "TRAIN-7", "Spares biases and normalizations whatever the attribute says.", "", func(p *plain) {
+		p.spared = func(group string, _ []string) bool { return group == "biases" || group == "norms" }
+	}},
+	{"gpt-train-empty-batch-skipped", "gpt.train", "TRAIN-8", "Skips the step where all targets are ignored.", "", func(p *plain) {
+		p.skip = func(counted int) bool { return counted == 0 }
+	}},
+	{"gpt-train-mean-of-none", "gpt.train", "TRAIN-8", "Gives 0/0 where all targets are ignored.", "", func(p *plain) {
+		p.targetWeight = func(_, _, _, inBatch int) float32 { return 1 / float32(inBatch) }
+	}},
+	{"gpt-train-norm-not-finite", "gpt.train", "TRAIN-9", "Takes a step with a norm that is not finite.", "", func(p *plain) {
+		p.acceptNorm = func(float32) bool { return true }
+	}},
+	{"gpt-train-id-clamped", "gpt.train", "TRAIN-9", "Clamps ids to the vocabulary.", "", func(p *plain) {
+		p.tokenRow = func(id int64, vocab int) (int, error) { return int(min(max(id, 0), int64(vocab-1))), nil }
+	}},
+	{"gpt-train-failed-step-counts", "gpt.train", "TRAIN-10", "Counts a step that failed.", "", func(p *plain) {
+		p.failedStep = func(r *trainer) { r.runs++ }
+	}},
+	{"gpt-train-failed-step-decays", "gpt.train", "TRAIN-10", "Lets the moments decay in a step that failed.", "", func(p *plain) {
+		p.failedStep = func(r *trainer) {
+			for _, s := range r.states {
+				for i := range s.len() {
+					s.m[i] *= 0.9
+				}
+			}
+		}
+	}},
 }

@@ -7,13 +7,6 @@ import (
 	"github.com/assaykit/assay/conformance/op"
 )
 
-// truncated returns the bug of stages in another order or on other numbers.
-func truncated(f func(p *plain, row []float32, ranked []int, a op.SamplingAttrs) []int) func(*plain) {
-	return func(p *plain) {
-		p.stages = func(row []float32, ranked []int, a op.SamplingAttrs) []int { return f(p, row, ranked, a) }
-	}
-}
-
 // lastFirst sorts like ranked, with equal ones in the opposite order of their indices.
 func lastFirst(row []float32, left []int) []int {
 	slices.Reverse(left)
@@ -49,6 +42,13 @@ var greedyBugs = []bug{
 		}
 		p.selectable = func(float32) bool { return true }
 	}},
+}
+
+// truncated returns the bug of stages in another order or on other numbers.
+func truncated(f func(p *plain, row []float32, ranked []int, a op.SamplingAttrs) []int) func(*plain) {
+	return func(p *plain) {
+		p.stages = func(row []float32, ranked []int, a op.SamplingAttrs) []int { return f(p, row, ranked, a) }
+	}
 }
 
 var distributionBugs = []bug{

@@ -9,11 +9,6 @@ import (
 	"github.com/assaykit/assay/conformance/op"
 )
 
-// running returns the bug of a kernel that does something around the right one. Each kernel is wrapped by a wrapper of its own.
-func running(wrap func(next op.Kernel) kernel) func(*plain) {
-	return func(p *plain) { p.around = func(k op.Kernel) op.Kernel { return wrap(k) } }
-}
-
 // counted is a kernel that is counted while it is open.
 type counted struct {
 	op.Kernel

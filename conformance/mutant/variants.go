@@ -1,6 +1,47 @@
 package mutant
 
-import "math"
+import (
+	"math"
+
+	"github.com/assaykit/assay/conformance/op"
+)
+
+// Variant is a correct evaluation, in float32 or in lower precision that it declares.
+type Variant struct {
+	ID   string
+	Note string // how it differs from the obvious evaluation
+	New  func() op.Implementation
+}
+
+// Variants returns the correct variants.
+func Variants() []Variant {
+	variant := func(id, note string, change func(*plain)) Variant {
+		return Variant{id, note, func() op.Implementation {
+			p := correct()
+			change(p)
+			return op.WithFormats(p, p.formats)
+		}}
+	}
+	return []Variant{
+		variant("forward", "sums from the first term to the last", func(*plain) {}),
+		variant("reversed", "sums from the last term to the first", func(p *plain) { p.dot = reversed }),
+		variant("pairwise", "sums of halves", func(p *plain) { p.dot = pairwise }),
+		variant("blocked", "eight sums, as a vector register holds them", func(p *plain) { p.dot = blocked }),
+		variant("fused", "fused multiply-add", func(p *plain) { p.dot = fused }),
+		variant("float64", "sums in float64, rounded once: better than it declares", func(p *plain) { p.dot = wide }),
+		variant("online", "attention in one pass over tiles of keys, with a running maximum", func(p *plain) { p.attend = p.online }),
+		variant("rearranged", "other forms of the same formulas: exp2, reciprocals, Welford's variance, erfc, dout . out, moments that move", rearrange),
+		variant("bfloat16", "inputs, weights and results in bfloat16, sums in float32", func(p *plain) {
+			p.store = func(x float32) float32 { return significant(x, 8) }
+			p.formats = op.Formats{Storage: op.BFloat16Format, Accumulate: op.Float32Format}
+		}),
+		variant("float16-sums", "products and sums rounded to the precision of float16, in the range of float32, and declared; longer sums stagnate", func(p *plain) {
+			p.dot = narrow(11)
+			p.formats.Accumulate = op.Float16Format
+			p.offers = []string{"matmul", "linear"}
+		}),
+	}
+}
 
 // rearrange puts other forms of the same formulas in place, those that fast kernels use. Each is as accurate as the obvious one.
 func rearrange(p *plain) {

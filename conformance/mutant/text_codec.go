@@ -27,16 +27,6 @@ type codecParts struct {
 	checkRoom    func(length, capacity int) error
 }
 
-// class is what a word of GPT-2's pattern is made of.
-type class int
-
-const (
-	letter class = iota
-	number
-	space
-	other
-)
-
 func (p *plain) setCodec() {
 	p.codecParts = codecParts{
 		checkTables: checkTables, byteIDs: slices.Clone[[]int64], rankOf: rankOf, bestPair: bestPair, replacePair: replacePair, pieces: p.gpt2Pieces,
@@ -46,17 +36,15 @@ func (p *plain) setCodec() {
 	}
 }
 
-func kindOf(r rune) class {
-	switch {
-	case unicode.IsLetter(r):
-		return letter
-	case unicode.In(r, unicode.N):
-		return number
-	case unicode.Is(unicode.White_Space, r):
-		return space
-	}
-	return other
-}
+// class is what a word of GPT-2's pattern is made of.
+type class int
+
+const (
+	letter class = iota
+	number
+	space
+	other
+)
 
 // codec is an opened encoding.
 type codec struct {
@@ -224,6 +212,18 @@ func (p *plain) run(text []byte, kind class) int {
 	return n
 }
 
+func kindOf(r rune) class {
+	switch {
+	case unicode.IsLetter(r):
+		return letter
+	case unicode.In(r, unicode.N):
+		return number
+	case unicode.Is(unicode.White_Space, r):
+		return space
+	}
+	return other
+}
+
 // lookahead leaves the last of several white spaces to what follows.
 func lookahead(spaces []byte, more bool) int {
 	_, last := utf8.DecodeLastRune(spaces)
@@ -273,99 +273,4 @@ func checkRoom(length, capacity int) error {
 		return fmt.Errorf("%w: %d bytes: want at most %d", op.ErrCapacity, length, capacity)
 	}
 	return nil
-}
-
-// batchParts are the decisions in which splitting, packing and batching go wrong.
-type batchParts struct {
-	parted     func(ids []int64, train int) (first, last []int64)
-	wrapped    func(k int, document []int64, start *int64, end int64) []int64
-	lengthsFit func(lengths []int64, ids int) error
-	document   func(ids []int64, start *int64, end int64) error
-	target     func(at int) int // where the id that follows one stands
-	startAt    func(start int64, seq, ids int) (int, error)
-}
-
-func (p *plain) setBatches() {
-	p.batchParts = batchParts{
-		parted:  func(ids []int64, train int) (first, last []int64) { return ids[:train], ids[train:] },
-		wrapped: wrapped, lengthsFit: lengthsFit, document: cleanDocument, target: func(at int) int { return at + 1 }, startAt: startAt,
-	}
-}
-
-func (p *plain) splitOp(a op.TextSplitArgs) error {
-	train, validation := p.parted(a.IDs.I64, a.Train.Len())
-	copy(a.Train.I64, train)
-	copy(a.Validation.I64, validation)
-	return nil
-}
-
-func (p *plain) packOp(a op.TextPackArgs) error {
-	if err := p.lengthsFit(a.Lengths.I64, a.IDs.Len()); err != nil {
-		return fmt.Errorf("text.pack: %w", err)
-	}
-	var packed []int64
-	ids := a.IDs.I64
-	for k, n := range a.Lengths.I64 {
-		n = min(max(n, 0), int64(len(ids)))
-		if err := p.document(ids[:n], a.Start, *a.End); err != nil {
-			return fmt.Errorf("text.pack: document %d: %w", k, err)
-		}
-		packed, ids = append(packed, p.wrapped(k, ids[:n], a.Start, *a.End)...), ids[n:]
-	}
-	p.fillIDs(a.Packed, packed)
-	return nil
-}
-
-// wrapped is a document between start, where it is given, and end.
-func wrapped(_ int, document []int64, start *int64, end int64) []int64 {
-	var out []int64
-	if start != nil {
-		out = append(out, *start)
-	}
-	return append(append(out, document...), end)
-}
-
-func lengthsFit(lengths []int64, ids int) error {
-	left := int64(ids)
-	for k, n := range lengths {
-		if left -= n; n < 0 || left < 0 {
-			return fmt.Errorf("%w: lengths: document %d has %d ids", op.ErrIndex, k, n)
-		}
-	}
-	if left > 0 {
-		return fmt.Errorf("%w: lengths: %d ids are left over", op.ErrIndex, left)
-	}
-	return nil
-}
-
-// cleanDocument wants neither negative ids nor those that stand between documents.
-func cleanDocument(ids []int64, start *int64, end int64) error {
-	for _, id := range ids {
-		if id < 0 || id == end || start != nil && id == *start {
-			return fmt.Errorf("%w: id %d", op.ErrIndex, id)
-		}
-	}
-	return nil
-}
-
-func (p *plain) batchesOp(a op.TextBatchesArgs) error {
-	ids := a.IDs.I64
-	for b, start := range a.Starts.I64 {
-		from, err := p.startAt(start, a.Seq, len(ids))
-		if err != nil {
-			return fmt.Errorf("text.batches: %w", err)
-		}
-		for t := range a.Seq {
-			a.X.I64[b*a.Seq+t] = ids[min(from+t, len(ids)-1)]
-			a.Y.I64[b*a.Seq+t] = ids[min(p.target(from+t), len(ids)-1)]
-		}
-	}
-	return nil
-}
-
-func startAt(start int64, seq, ids int) (int, error) {
-	if start < 0 || start >= int64(ids-seq) {
-		return 0, fmt.Errorf("%w: start %d: want 0 to %d", op.ErrIndex, start, ids-seq-1)
-	}
-	return int(start), nil
 }

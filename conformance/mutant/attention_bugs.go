@@ -1,5 +1,11 @@
 package mutant
 
+import (
+	"slices"
+
+	"github.com/assaykit/assay/conformance/op"
+)
+
 // masking returns the bug of a visibility rule.
 func masking(f func(i, j, tq, tk int, causal bool, window int) bool) func(*plain) {
 	return func(p *plain) { p.visible = f }
@@ -199,6 +205,90 @@ var attentionBugs = []bug{
 	})},
 }
 
+// backwards returns the bug of a backward pass that takes the setting of the forward pass for another.
+func backwards(change func(s *setting)) func(*plain) {
+	return func(p *plain) {
+		p.backward = func(s setting) setting {
+			change(&s)
+			return s
+		}
+	}
+}
+
+var attentionGradBugs = []bug{
+	{"attention-grad-second-term-missing", "attention.grad", "GRAD-17", "Leaves sum p dp out of the softmax gradient.", "", func(p *plain) {
+		p.delta = func(_, _ []float32, _ func() float32) float32 { return 0 }
+	}},
+	{"attention-grad-delta-unweighted", "attention.grad", "GRAD-17", "Subtracts the mean of dp, not weighted by p.", "", func(p *plain) {
+		p.delta = func(_, dp []float32, _ func() float32) float32 { return p.sum(dp) / float32(len(dp)) }
+	}},
+	{"attention-grad-delta-of-tile", "attention.grad", "GRAD-17", "Forms sum p dp over the first 16 keys.", "", func(p *plain) {
+		p.delta = func(probs, dp []float32, _ func() float32) float32 { return p.dot(probs[:min(tile, len(probs))], dp) }
+	}},
+	{"attention-grad-scale-missing", "attention.grad", "GRAD-17", "Does not scale the gradient of the keys.", "", func(p *plain) {
+		p.scaleGrads = func(scale float32) (dq, dk float32) { return scale, 1 }
+	}},
+	{"attention-grad-scale-twice", "attention.grad", "GRAD-17", "Scales the gradient of the queries twice.", "", func(p *plain) {
+		p.scaleGrads = func(scale float32) (dq, dk float32) { return scale * scale, scale }
+	}},
+	{"attention-grad-scale-default", "attention.grad", "GRAD-17", "Ignores the scale attribute.", "", func(p *plain) {
+		p.scale = func(_ *float64, s scaling) float64 { return attentionScale(nil, s) }
+	}},
+	{"attention-grad-sees-future", "attention.grad", "GRAD-19", "Is not causal in the backward pass.", "", backwards(func(s *setting) { s.causal = false })},
+	{"attention-grad-causal-top-left", "attention.grad", "GRAD-19", "Aligns the causal mask with the first key.", "", masking(func(i, j, tq, tk int, causal bool, window int) bool {
+		return (!causal || j <= i) && within(i+tk-tq-j, causal, window)
+	})},
+	{"attention-grad-window-ignored", "attention.grad", "GRAD-19", "Ignores the window in the backward pass.", "", backwards(func(s *setting) { s.window = 0 })},
+	{"attention-grad-mask-ignored", "attention.grad", "GRAD-19", "Ignores the mask in the backward pass.", "", backwards(func(s *setting) { s.mask = op.Tensor{} })},
+	{"attention-grad-hidden-value-leaks", "attention.grad", "GRAD-19", "Gives hidden keys a score of -Inf, and multiplies what they hold by 0.", "", func(p *plain) {
+		p.hidden = func() (float32, bool) { return -inf, true }
+	}},
+	{"attention-grad-heads-overwrite", "attention.grad", "GRAD-18", "Keeps the last of the query heads that share a KV head.", "", func(p *plain) {
+		p.addHead = func(dst, part matrix) { copy(dst.data, part.data) }
+	}},
+	{"attention-grad-heads-modulo", "attention.grad", "GRAD-18", "Deals query heads to KV heads in turn: h mod G.", "", func(p *plain) {
+		p.kvHead = func(h, _, kvHeads int) int { return h % kvHeads }
+	}},
+	{"attention-grad-heads-mean", "attention.grad", "GRAD-18", "Averages over the query heads that share a KV head.", "", func(p *plain) {
+		group := 1
+		p.kvHead = func(h, heads, kvHeads int) int {
+			group = heads / kvHeads
+			return kvHead(h, heads, kvHeads)
+		}
+		p.addHead = func(dst, part matrix) {
+			for i := range dst.data {
+				dst.data[i] += part.data[i] / float32(group)
+			}
+		}
+	}},
+	{"attention-grad-masked-row-nan", "attention.grad", "GRAD-20", "Gives NaN for a query that sees no key.", "", func(p *plain) {
+		p.emptyGrad = func(dq []float32) {
+			for c := range dq {
+				dq[c] = nan
+			}
+		}
+	}},
+	{"attention-grad-masked-row-uniform", "attention.grad", "GRAD-20", "Gives hidden keys a score of -1e9, so that a query that sees none has a gradient.", "", func(p *plain) {
+		p.hidden = func() (float32, bool) { return -1e9, true }
+	}},
+	{"attention-grad-nan-query-skipped", "attention.grad", "GRAD-21", "Leaves queries that hold a NaN out of the gradients of the keys.", "", func(p *plain) {
+		p.seenBy = func(queries []int, q matrix) []int {
+			return slices.DeleteFunc(slices.Clone(queries), func(i int) bool {
+				return slices.ContainsFunc(q.row(i), func(x float32) bool { return x != x })
+			})
+		}
+	}},
+	{"attention-grad-all-queries", "attention.grad", "GRAD-21", "Sums over hidden queries, too, with weights of 0: their NaN stays.", "", func(p *plain) {
+		p.seenBy = func(_ []int, q matrix) []int { return identity(q.rows) }
+	}},
+	{"attention-grad-softcap-constant", "attention.grad", "GRAD-17", "Takes the soft cap for a constant factor: leaves its derivative out.", "", func(p *plain) {
+		p.capSlope = func(_, _ float32) float32 { return 1 }
+	}},
+	{"attention-grad-softcap-of-capped", "attention.grad", "GRAD-17", "Forms the derivative of the soft cap at the capped score.", "", func(p *plain) {
+		p.capSlope = func(scaled, softcap float32) float32 { return capSlope(capped(scaled, softcap), softcap) }
+	}},
+}
+
 // scoring returns the bug of a score.
 func scoring(f func(dot, scale, softcap, bias float32) float32) func(*plain) {
 	return func(p *plain) { p.score = f }
@@ -244,93 +334,4 @@ var attentionScoresBugs = []bug{
 		return (!causal || j <= i) && within(i+tk-tq-j, causal, window)
 	})},
 	{"attention-scores-denominator-1e-5", "attention.scores", "ATT-5", "Adds 1e-5 to the denominator.", "", plusConstant(1e-5)},
-}
-
-var attentionCachedBugs = []bug{
-	{"attention-cached-rewind-ignored", "attention.cached", "KV-3", "Appends at the end, whatever pos is.", "", func(p *plain) {
-		p.kept = func(_, length int) int { return length }
-	}},
-	{"attention-cached-stale-entries", "attention.cached", "KV-3", "Attends to entries beyond the new ones.", "", func(p *plain) {
-		p.live = func(_, stored int) int { return stored }
-	}},
-	{"attention-cached-offset-ignored", "attention.cached", "KV-1", "Places the queries at 0 and not behind the cache.", "onnx: 53 of 56 attention vectors pass with it", masking(func(i, j, tq, tk int, causal bool, window int) bool {
-		return j <= i && within(i-j, causal, window)
-	})},
-	{"attention-cached-chunk-not-causal", "attention.cached", "KV-2", "Is causal in the first step only: later ones see all of their chunk.", "", masking(func(i, j, tq, tk int, causal bool, window int) bool {
-		return visible(i, j, tq, tk, causal && tq == tk, window)
-	})},
-	{"attention-cached-window-from-step", "attention.cached", "KV-5", "Counts the window from the start of the step.", "", masking(func(i, j, tq, tk int, causal bool, window int) bool {
-		return visible(i, j, tq, tk, causal, 0) && within(i-j, causal, window)
-	})},
-	{"attention-cached-window-ignored", "attention.cached", "KV-5", "Ignores the window.", "", masking(func(i, j, tq, tk int, causal bool, _ int) bool {
-		return visible(i, j, tq, tk, causal, 0)
-	})},
-	{"attention-cached-beam-ignored", "attention.cached", "KV-4", "Ignores beam_idx.", "", func(p *plain) {
-		p.reorder = func(items []item, beam []int) []item { return reorder(items, identity(len(beam))) }
-	}},
-	{"attention-cached-beam-after-append", "attention.cached", "KV-4", "Reorders after the append, the new entries too.", "", func(p *plain) {
-		p.newRow = func(b int, beam []int) int { return beam[b] }
-	}},
-	{"attention-cached-beam-in-place", "attention.cached", "KV-4", "Reorders in place, so that an item is overwritten before it is read.", "", func(p *plain) {
-		p.reorder = func(items []item, beam []int) []item {
-			out := reorder(items, identity(len(beam)))
-			for b, from := range beam {
-				out[b] = out[from].clone()
-			}
-			return out
-		}
-	}},
-	{"attention-cached-beam-shares", "attention.cached", "KV-4", "Lets the copies of an item share their memory.", "", func(p *plain) {
-		p.reorder = func(items []item, beam []int) []item {
-			copies := reorder(items, identity(len(beam)))
-			out := make([]item, len(beam))
-			for b, from := range beam {
-				out[b] = copies[from]
-			}
-			return out
-		}
-	}},
-	{"attention-cached-beam-clamped", "attention.cached", "KV-8", "Clamps beam_idx to the batch.", "", func(p *plain) {
-		p.beamRow = func(index int64, batch int) (int, error) { return int(min(max(index, 0), int64(batch-1))), nil }
-	}},
-	{"attention-cached-capacity-ignored", "attention.cached", "KV-7", "Grows beyond its capacity.", "", func(p *plain) {
-		p.checkStep = func(c *cache, pos int64, _ int) error { return checkStep(c, pos, 0) }
-	}},
-	{"attention-cached-capacity-off-by-one", "attention.cached", "BUF-6", "Refuses the step that fills the cache.", "", func(p *plain) {
-		p.checkStep = func(c *cache, pos int64, count int) error { return checkStep(c, pos, count+1) }
-	}},
-	{"attention-cached-position-ignored", "attention.cached", "KV-6", "Accepts a position beyond the length, and leaves a gap.", "", func(p *plain) {
-		p.checkStep = func(c *cache, pos int64, count int) error {
-			return checkStep(&cache{capacity: c.capacity, length: c.capacity}, pos, count)
-		}
-	}},
-	{"attention-cached-failed-step-reorders", "attention.cached", "KV-6", "Keeps the new order of a step that failed.", "", func(p *plain) {
-		p.failed = func(c *cache, reordered []item) { c.items = reordered }
-	}},
-	{"attention-cached-failed-step-clears", "attention.cached", "KV-7", "Clears its entries in a step that fails.", "", func(p *plain) {
-		p.failed = func(c *cache, _ []item) { clearItems(c.items) }
-	}},
-	{"attention-cached-heads-modulo", "attention.cached", "ATT-4", "Deals query heads to KV heads in turn: h mod G.", "", func(p *plain) {
-		p.kvHead = func(h, _, kvHeads int) int { return h % kvHeads }
-	}},
-	{"attention-cached-denominator-1e-5", "attention.cached", "ATT-5", "Adds 1e-5 to the denominator.", "", plusConstant(1e-5)},
-}
-
-func identity(n int) []int {
-	order := make([]int, n)
-	for i := range order {
-		order[i] = i
-	}
-	return order
-}
-
-func clearItems(items []item) {
-	for _, it := range items {
-		for _, l := range it {
-			for g := range l.k {
-				clear(l.k[g].data)
-				clear(l.v[g].data)
-			}
-		}
-	}
 }

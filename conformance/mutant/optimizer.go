@@ -2,9 +2,110 @@ package mutant
 
 import (
 	"math"
+	"slices"
 
 	"github.com/assaykit/assay/conformance/op"
 )
+
+// optimizerParts are the decisions in which optimizers go wrong, element by element.
+type optimizerParts struct {
+	coefficients  func(beta1, beta2 float64, t int) coefficients
+	firstStep     func(step, runs int) int // t
+	startMoments  func(m, v []float32) ([]float32, []float32)
+	startVelocity func(v []float32) []float32
+	moments       func(m, v, g float32, c coefficients) (float32, float32)
+	adamMove      func(m, v, lr, eps float32, c coefficients) float32
+	decay         func(a decayed) (grad, shrink float32)
+	velocity      func(v, g float32, first bool, a op.SGDAttrs) float32
+	sgdMove       func(v, g float32, a op.SGDAttrs) float32
+}
+
+func (p *plain) setOptimizer() {
+	p.optimizerParts = optimizerParts{
+		coefficients: coefficientsOf, firstStep: func(step, runs int) int { return step + runs }, moments: moments, adamMove: adamMove, decay: decay,
+		startMoments: func(m, v []float32) ([]float32, []float32) { return m, v }, startVelocity: slices.Clone[[]float32],
+		velocity: velocity, sgdMove: sgdMove,
+	}
+}
+
+// decayed is a parameter that decays, its gradient, and how.
+type decayed struct {
+	param, grad, lr, weightDecay float32
+	decoupled                    bool
+}
+
+// decay returns the gradient with coupled decay in it, and what decoupled decay takes from the parameter.
+func decay(a decayed) (grad, shrink float32) {
+	if a.decoupled {
+		return a.grad, float32(a.lr*a.weightDecay) * a.param
+	}
+	return a.grad + float32(a.weightDecay*a.param), 0
+}
+
+// adam is the state of Adam for one tensor.
+type adam struct{ param, m, v []float32 }
+
+func newAdam(param, m, v []float32) *adam {
+	s := &adam{slices.Clone(param), make([]float32, len(param)), make([]float32, len(param))}
+	copy(s.m, m)
+	copy(s.v, v)
+	return s
+}
+
+func (s *adam) len() int {
+	if s == nil {
+		return 0
+	}
+	return len(s.m)
+}
+
+// adamStep is step t on one tensor.
+func (p *plain) adamStep(s *adam, grad []float32, lr float32, a op.AdamAttrs, t int) {
+	c := p.coefficients(a.Beta1, a.Beta2, t)
+	for i := range s.param {
+		g, shrink := p.decay(decayed{s.param[i], grad[i], lr, float32(a.WeightDecay), a.Decoupled})
+		m, v := p.moments(s.m[i], s.v[i], g, c)
+		move := p.adamMove(m, v, lr, float32(a.Eps), c)
+		s.param[i], s.m[i], s.v[i] = p.store(s.param[i]-shrink-move), p.store(m), p.store(v)
+	}
+}
+
+// coefficients of a step of Adam: float64, rounded once.
+type coefficients struct{ beta1, beta2, rest1, rest2, correction1, correction2 float32 }
+
+func coefficientsOf(beta1, beta2 float64, t int) coefficients {
+	return coefficients{float32(beta1), float32(beta2), float32(1 - beta1), float32(1 - beta2),
+		float32(1 - math.Pow(beta1, float64(t))), float32(1 - math.Pow(beta2, float64(t)))}
+}
+
+func moments(m, v, g float32, c coefficients) (float32, float32) {
+	return float32(c.beta1*m) + float32(c.rest1*g), float32(c.beta2*v) + float32(float32(c.rest2*g)*g)
+}
+
+// adamMove is what a parameter loses: lr m_hat / (sqrt(v_hat) + eps). The roots are taken apart, so that v_hat cannot overflow.
+func adamMove(m, v, lr, eps float32, c coefficients) float32 {
+	return lr * ((m / c.correction1) / (sqrt32(v)/sqrt32(c.correction2) + eps))
+}
+
+type adamRunner struct {
+	p    *plain
+	s    *adam
+	runs int
+}
+
+func (p *plain) openAdam(a op.AdamArgs) (op.Runner[op.AdamArgs], error) {
+	m, v := p.startMoments(a.M.F32, a.V.F32)
+	return &adamRunner{p: p, s: newAdam(a.Param.F32, m, v)}, nil
+}
+
+func (r *adamRunner) Run(a op.AdamArgs) error {
+	r.runs++
+	r.p.adamStep(r.s, a.Grad.F32, a.LR.F32[0], a.AdamAttrs, r.p.firstStep(a.Step, r.runs))
+	copy(a.NewParam.F32, r.s.param)
+	copy(a.NewM.F32, r.s.m)
+	copy(a.NewV.F32, r.s.v)
+	return nil
+}
 
 // coefficient returns the bug of coefficients of Adam that are formed wrongly.
 func coefficient(f func(c *coefficients, beta1, beta2 float64, t int)) func(*plain) {
@@ -15,87 +116,6 @@ func coefficient(f func(c *coefficients, beta1, beta2 float64, t int)) func(*pla
 			return c
 		}
 	}
-}
-
-// scheduled returns the bug of a schedule that reads other attributes.
-func scheduled(f func(a *op.ScheduleAttrs)) func(p *plain) {
-	return func(p *plain) {
-		p.warmup = func(t int64, a op.ScheduleAttrs) float64 { f(&a); return warmup(t, a) }
-		p.progress = func(t int64, a op.ScheduleAttrs) float64 { f(&a); return progress(t, a) }
-		p.cosine = func(x float64, a op.ScheduleAttrs) float64 { f(&a); return cosine(x, a) }
-		p.floored = func(x float64, a op.ScheduleAttrs) float64 { f(&a); return max(a.MinLR, x) }
-	}
-}
-
-var initBugs = []bug{
-	{"init-fans-exchanged", "init", "INIT-2", "Reads the fans of weights stored [out, in].", "", func(p *plain) {
-		p.fans = func(in, out int) (float64, float64) { return float64(out), float64(in) }
-	}},
-	{"init-mode-ignored", "init", "INIT-1", "Uses fan_in whatever the mode is.", "", func(p *plain) {
-		p.deviation = func(a op.InitAttrs, fanIn, fanOut float64) float64 {
-			a.Mode = "fan_in"
-			return deviation(a, fanIn, fanOut)
-		}
-	}},
-	{"init-xavier-one-fan", "init", "INIT-1", "Divides by the fan that goes in, not by both.", "", func(p *plain) {
-		p.deviation = func(a op.InitAttrs, fanIn, fanOut float64) float64 { return deviation(a, fanIn, fanIn) }
-	}},
-	{"init-slope-ignored", "init", "INIT-1", "Ignores the negative slope.", "", func(p *plain) {
-		p.deviation = func(a op.InitAttrs, fanIn, fanOut float64) float64 { a.A = 0; return deviation(a, fanIn, fanOut) }
-	}},
-	{"init-slope-not-squared", "init", "INIT-1", "Has 1 + a for 1 + a^2.", "", func(p *plain) {
-		p.deviation = func(a op.InitAttrs, fanIn, fanOut float64) float64 {
-			a.A = math.Sqrt(a.A)
-			return deviation(a, fanIn, fanOut)
-		}
-	}},
-	{"init-layers-ignored", "init", "INIT-3", "Does not divide by sqrt(2L).", "", func(p *plain) {
-		p.layersRoot = func(int) float64 { return 1 }
-	}},
-	{"init-one-per-layer", "init", "INIT-3", "Divides by sqrt(L): one projection a layer.", "", func(p *plain) {
-		p.layersRoot = func(layers int) float64 { return math.Sqrt(float64(layers)) }
-	}},
-	{"init-root-of-three-missing", "init", "INIT-4", "Takes the deviation for the limit of uniform weights.", "", func(p *plain) {
-		p.uniform = func(u, sigma float64) float64 { return sigma * (2*u - 1) }
-	}},
-	{"init-uniform-from-zero", "init", "INIT-4", "Draws uniform weights from [0, limit).", "", func(p *plain) {
-		p.uniform = func(u, sigma float64) float64 { return math.Sqrt(3) * sigma * u }
-	}},
-	{"init-low-bits", "init", "INIT-4", "Takes the lower 24 bits of a draw.", "math/rand/v2's Float32", func(p *plain) {
-		p.draw = func(bits int64) (float64, error) {
-			_, err := draw(bits)
-			return float64(bits&(1<<24-1)) * 0x1p-24, err
-		}
-	}},
-	{"init-all-bits", "init", "INIT-4", "Takes all 32 bits of a draw.", "", func(p *plain) {
-		p.draw = func(bits int64) (float64, error) {
-			_, err := draw(bits)
-			return float64(bits) * 0x1p-32, err
-		}
-	}},
-	{"init-sine", "init", "INIT-5", "Takes the sine of the angle.", "", func(p *plain) {
-		p.normal = func(u1, u2, sigma float64) float64 {
-			return sigma * math.Sqrt(-2*math.Log(u1+0x1p-24)) * math.Sin(2*math.Pi*u2)
-		}
-	}},
-	{"init-logarithm-of-zero", "init", "INIT-5", "Takes the logarithm of a draw that may be 0.", "", func(p *plain) {
-		p.normal = func(u1, u2, sigma float64) float64 { return boxMuller(u1-0x1p-24, u2, sigma) }
-	}},
-	{"init-draws-exchanged", "init", "INIT-5", "Exchanges the two draws of a normal weight.", "", func(p *plain) {
-		p.normal = func(u1, u2, sigma float64) float64 { return boxMuller(u2, u1, sigma) }
-	}},
-	{"init-float32", "init", "INIT-6", "Forms weights in float32.", "", func(p *plain) {
-		p.uniform = func(u, sigma float64) float64 {
-			return float64(float32(math.Sqrt(3)) * float32(sigma) * (2*float32(u) - 1))
-		}
-		p.normal = func(u1, u2, sigma float64) float64 {
-			radius := sqrt32(-2 * log32(float32(u1+0x1p-24)))
-			return float64(float32(sigma) * radius * float32(math.Cos(float64(float32(2*math.Pi)*float32(u2)))))
-		}
-	}},
-	{"init-draw-wraps", "init", "INIT-7", "Takes a draw modulo 2^32.", "", func(p *plain) {
-		p.draw = func(bits int64) (float64, error) { return draw(bits & (1<<32 - 1)) }
-	}},
 }
 
 var adamBugs = []bug{
@@ -211,6 +231,45 @@ var adamBugs = []bug{
 	}},
 }
 
+type sgdRunner struct {
+	p        *plain
+	param, v []float32 // v is nil before the first step without a given one
+}
+
+func (p *plain) openSGD(a op.SGDArgs) (op.Runner[op.SGDArgs], error) {
+	return &sgdRunner{p: p, param: slices.Clone(a.Param.F32), v: p.startVelocity(a.V.F32)}, nil
+}
+
+func (r *sgdRunner) Run(a op.SGDArgs) error {
+	p, first := r.p, r.v == nil
+	if first {
+		r.v = make([]float32, len(r.param))
+	}
+	for i := range r.param {
+		g, _ := p.decay(decayed{param: r.param[i], grad: a.Grad.F32[i], weightDecay: float32(a.WeightDecay)})
+		v := p.velocity(r.v[i], g, first, a.SGDAttrs)
+		r.param[i], r.v[i] = p.store(r.param[i]-float32(a.LR.F32[0]*p.sgdMove(v, g, a.SGDAttrs))), p.store(v)
+	}
+	copy(a.NewParam.F32, r.param)
+	copy(a.NewV.F32, r.v)
+	return nil
+}
+
+// velocity is g where there is no momentum and in a first step.
+func velocity(v, g float32, first bool, a op.SGDAttrs) float32 {
+	if a.Momentum == 0 || first {
+		return g
+	}
+	return float32(float32(a.Momentum)*v) + float32(float32(1-a.Dampening)*g)
+}
+
+func sgdMove(v, g float32, a op.SGDAttrs) float32 {
+	if a.Nesterov {
+		return g + float32(float32(a.Momentum)*v)
+	}
+	return v
+}
+
 var sgdBugs = []bug{
 	{"sgd-decay-ignored", "sgd", "OPT-10", "Ignores weight decay.", "", func(p *plain) {
 		p.decay = func(a decayed) (float32, float32) { return a.grad, 0 }
@@ -266,82 +325,6 @@ var sgdBugs = []bug{
 				return g
 			}
 			return sgdMove(v, g, a)
-		}
-	}},
-}
-
-var clipNormBugs = []bug{
-	{"clip-norm-sum-of-magnitudes", "clip_norm", "CLIP-1", "Has the sum of magnitudes for the norm.", "", func(p *plain) {
-		p.norm = func(g []float32) float32 {
-			abs := make([]float32, len(g))
-			for i, x := range g {
-				abs[i] = max(x, -x)
-			}
-			return p.sum(abs)
-		}
-	}},
-	{"clip-norm-root-mean-square", "clip_norm", "CLIP-1", "Has the root mean square for the norm.", "", func(p *plain) {
-		p.norm = func(g []float32) float32 { return p.euclidean(g) / sqrt32(float32(len(g))) }
-	}},
-	{"clip-norm-eps-missing", "clip_norm", "CLIP-1", "Does not add eps to the norm.", "", func(p *plain) {
-		p.clipFactor = func(norm, maxNorm, _ float32) float32 { return clipFactor(norm, maxNorm, 0) }
-	}},
-	{"clip-norm-after-clipping", "clip_norm", "CLIP-1", "Returns the norm after clipping.", "", running(func(next op.Kernel) kernel {
-		return func(dst, src []op.Tensor) error {
-			err := next.Run(dst, src)
-			if norm := dst[1].F32; err == nil && len(norm) == 1 {
-				norm[0] = correct().euclidean(dst[0].F32)
-			}
-			return err
-		}
-	})},
-	{"clip-norm-always", "clip_norm", "CLIP-2", "Scales short gradients up to the norm, too.", "", func(p *plain) {
-		p.clipFactor = func(norm, maxNorm, eps float32) float32 { return maxNorm / (norm + eps) }
-	}},
-	{"clip-norm-zero-over-zero", "clip_norm", "CLIP-2", "Multiplies zeros by max_norm / 0.", "", func(p *plain) {
-		p.clipFactor = func(norm, maxNorm, eps float32) float32 {
-			if norm == 0 && eps == 0 {
-				return inf
-			}
-			return clipFactor(norm, maxNorm, eps)
-		}
-	}},
-	{"clip-norm-squares-overflow", "clip_norm", "CLIP-3", "Sums the squares as they are.", "", func(p *plain) {
-		p.norm = func(g []float32) float32 { return sqrt32(p.dot(g, g)) }
-		p.acceptNorm = func(float32) bool { return true }
-	}},
-	{"clip-norm-not-finite", "clip_norm", "CLIP-4", "Clips by a norm that is not finite.", "", func(p *plain) {
-		p.acceptNorm = func(float32) bool { return true }
-	}},
-	{"clip-norm-nan-skipped", "clip_norm", "CLIP-4", "Leaves NaN out of the norm.", "", func(p *plain) {
-		p.norm = func(g []float32) float32 {
-			clean := make([]float32, len(g))
-			for i := range g {
-				clean[i] = withoutNaN(g[i])
-			}
-			return p.euclidean(clean)
-		}
-	}},
-}
-
-var clipValueBugs = []bug{
-	{"clip-value-one-sided", "clip_value", "CLIP-5", "Clips from above only.", "", func(p *plain) {
-		p.clipped = func(g, limit float32) float32 { return min(g, limit) }
-	}},
-	{"clip-value-zeroed", "clip_value", "CLIP-5", "Gives 0 for elements beyond the limit.", "", func(p *plain) {
-		p.clipped = func(g, limit float32) float32 {
-			if g > limit || g < -limit {
-				return 0
-			}
-			return g
-		}
-	}},
-	{"clip-value-nan-to-limit", "clip_value", "CLIP-6", "Gives the limit for NaN: g < limit ? g : limit.", "", func(p *plain) {
-		p.clipped = func(g, limit float32) float32 {
-			if g < limit {
-				return max(-limit, g)
-			}
-			return limit
 		}
 	}},
 }
