@@ -14,12 +14,14 @@ type activationParts struct {
 	geluErfSlope, geluTanhSlope func(x float32) float32
 }
 
-func (p *plain) setActivation() {
+var _ = parts(func(p *plain) {
 	p.activationParts = activationParts{
 		relu: relu, geluErf: geluErf, geluTanh: geluTanh,
 		reluGrad: reluGrad, geluErfSlope: geluErfSlope, geluTanhSlope: geluTanhSlope,
 	}
-}
+})
+
+var _ = offer((*plain).reluOp)
 
 func (p *plain) reluOp(a op.ReLUArgs) error {
 	for i, x := range a.X.F32 {
@@ -34,6 +36,8 @@ func relu(x float32) float32 {
 	}
 	return x
 }
+
+var _ = offer((*plain).reluGradOp)
 
 func (p *plain) reluGradOp(a op.ReLUGradArgs) error {
 	for i, x := range a.X.F32 {
@@ -51,6 +55,8 @@ func reluGrad(x, dy float32) float32 {
 	}
 	return 0
 }
+
+var _ = offer((*plain).geluOp)
 
 func (p *plain) geluOp(a op.GELUArgs) error {
 	f := p.geluErf
@@ -79,6 +85,8 @@ func geluTanh(x float32) float32 {
 	cubic := x + float32(0.044715*x*x*x)
 	return 0.5 * x * (1 + float32(math.Tanh(float64(float32(math.Sqrt(2/math.Pi))*cubic))))
 }
+
+var _ = offer((*plain).geluGradOp)
 
 func (p *plain) geluGradOp(a op.GELUGradArgs) error {
 	slope := p.geluErfSlope
@@ -121,7 +129,7 @@ func geluTanhSlope(x float32) float32 {
 	return 0.5*(1+tanh) + 0.5*x*(1-tanh*tanh)*root*(1+float32(3*0.044715*x*x))
 }
 
-var reluBugs = []bug{
+var _ = plant([]bug{
 	{"relu-leaky", "relu", "ACT-1", "Multiplies negative elements by 0.01.", "", func(p *plain) {
 		p.relu = func(x float32) float32 { return max(x, 0.01*x) }
 	}},
@@ -136,9 +144,9 @@ var reluBugs = []bug{
 	{"relu-six", "relu", "ACT-1", "Is clipped at 6.", "", func(p *plain) {
 		p.relu = func(x float32) float32 { return min(relu(x), 6) }
 	}},
-}
+})
 
-var reluGradBugs = []bug{
+var _ = plant([]bug{
 	{"relu-grad-one-at-zero", "relu.grad", "GRAD-8", "Passes the gradient on at 0: x >= 0.", "", func(p *plain) {
 		p.reluGrad = func(x, dy float32) float32 {
 			if x == 0 {
@@ -166,9 +174,9 @@ var reluGradBugs = []bug{
 	{"relu-grad-guided", "relu.grad", "GRAD-8", "Passes positive gradients only.", "guided backpropagation", func(p *plain) {
 		p.reluGrad = func(x, dy float32) float32 { return reluGrad(x, max(0, dy)) }
 	}},
-}
+})
 
-var geluBugs = []bug{
+var _ = plant([]bug{
 	{"gelu-tanh-for-erf", "gelu", "ACT-2", "Computes the tanh form where the erf form is wanted.", "", func(p *plain) { p.geluErf = geluTanh }},
 	{"gelu-erf-for-tanh", "gelu", "ACT-3", "Computes the erf form where the tanh form is wanted.", "", func(p *plain) { p.geluTanh = geluErf }},
 	{"gelu-sigmoid", "gelu", "ACT-2", "Computes x sigmoid(1.702 x).", "", func(p *plain) {
@@ -190,9 +198,9 @@ var geluBugs = []bug{
 			return geluErf(x)
 		}
 	}},
-}
+})
 
-var geluGradBugs = []bug{
+var _ = plant([]bug{
 	{"gelu-grad-density-missing", "gelu.grad", "GRAD-9", "Leaves x phi(x) out.", "", func(p *plain) {
 		p.geluErfSlope = func(x float32) float32 { return 0.5 * (1 + float32(math.Erf(float64(x/math.Sqrt2)))) }
 	}},
@@ -231,4 +239,4 @@ var geluGradBugs = []bug{
 			return 0.5*(1+tanh) + 0.5*x*(1-tanh*tanh)*root*(1+3*0.044715*x*x)
 		}
 	}},
-}
+})

@@ -37,7 +37,7 @@ type attentionParts struct {
 	seenBy     func(queries []int, q matrix) []int // the queries that a key's gradient sums over
 }
 
-func (p *plain) setAttention() {
+var _ = parts(func(p *plain) {
 	p.attentionParts = attentionParts{
 		scale: attentionScale, kvHead: kvHead, visible: visible, maskPlane: maskPlane, boolMask: boolMask, floatMask: floatMask, score: score,
 		hidden: func() (float32, bool) { return 0, false }, attend: p.attendRow, weigh: func(w, v []float32) float32 { return p.dot(w, v) },
@@ -50,7 +50,7 @@ func (p *plain) setAttention() {
 		capSlope: capSlope, scaleGrads: func(scale float32) (dq, dk float32) { return scale, scale }, addHead: addHead,
 		emptyGrad: func(dq []float32) { clear(dq) }, seenBy: func(queries []int, _ matrix) []int { return queries },
 	}
-}
+})
 
 // setting is what all heads of an attention share.
 type setting struct {
@@ -71,6 +71,8 @@ func attentionScale(attr *float64, s scaling) float64 {
 	}
 	return 1 / math.Sqrt(float64(s.headDim))
 }
+
+var _ = offer((*plain).attentionOp)
 
 func (p *plain) attentionOp(a op.AttentionArgs) error {
 	d := a.Dims()
@@ -203,7 +205,7 @@ func (p *plain) online(out, scores []float32, columns matrix) {
 // rescale is the factor of what was summed relative to an old maximum.
 func rescale(old, next float32) float32 { return exp32(old - next) }
 
-// Gradients of attention and of layers. What the forward pass computed on the way is computed again.
+var _ = offer((*plain).attentionGradOp)
 
 func (p *plain) attentionGradOp(a op.AttentionGradArgs) error {
 	d := a.Dims()
@@ -309,6 +311,8 @@ func capSlope(scaled, softcap float32) float32 {
 	t := tanh32(scaled / softcap)
 	return 1 - t*t
 }
+
+var _ = offer((*plain).scoresOp)
 
 // scoresOp is attention.scores, made of the parts of attention.
 func (p *plain) scoresOp(a op.AttentionScoresArgs) error {

@@ -19,7 +19,7 @@ func flash(plant func(*plain)) func(*plain) {
 	}
 }
 
-var attentionBugs = []bug{
+var _ = plant([]bug{
 	{"attention-causal-off-by-one", "attention", "MSK-1", "The causal mask lets a query see one key of the future.", "", masking(func(i, j, tq, tk int, causal bool, window int) bool {
 		pos := i + tk - tq
 		return (!causal || j <= pos+1) && within(pos-j, causal, window)
@@ -203,7 +203,7 @@ var attentionBugs = []bug{
 			return keys / tile * tile
 		}
 	})},
-}
+})
 
 // backwards returns the bug of a backward pass that takes the setting of the forward pass for another.
 func backwards(change func(s *setting)) func(*plain) {
@@ -215,7 +215,7 @@ func backwards(change func(s *setting)) func(*plain) {
 	}
 }
 
-var attentionGradBugs = []bug{
+var _ = plant([]bug{
 	{"attention-grad-second-term-missing", "attention.grad", "GRAD-17", "Leaves sum p dp out of the softmax gradient.", "", func(p *plain) {
 		p.delta = func(_, _ []float32, _ func() float32) float32 { return 0 }
 	}},
@@ -287,7 +287,7 @@ var attentionGradBugs = []bug{
 	{"attention-grad-softcap-of-capped", "attention.grad", "GRAD-17", "Forms the derivative of the soft cap at the capped score.", "", func(p *plain) {
 		p.capSlope = func(scaled, softcap float32) float32 { return capSlope(capped(scaled, softcap), softcap) }
 	}},
-}
+})
 
 // scoring returns the bug of a score.
 func scoring(f func(dot, scale, softcap, bias float32) float32) func(*plain) {
@@ -306,7 +306,7 @@ func staged(from, to string) func(*plain) {
 	}
 }
 
-var attentionScoresBugs = []bug{
+var _ = plant([]bug{
 	{"attention-scores-unscaled", "attention.scores", "ATT-10", "Gives the products as they are.", "", scoring(func(dot, _, softcap, bias float32) float32 {
 		return score(dot, 1, softcap, bias)
 	})},
@@ -334,4 +334,4 @@ var attentionScoresBugs = []bug{
 		return (!causal || j <= i) && within(i+tk-tq-j, causal, window)
 	})},
 	{"attention-scores-denominator-1e-5", "attention.scores", "ATT-5", "Adds 1e-5 to the denominator.", "", plusConstant(1e-5)},
-}
+})

@@ -30,7 +30,7 @@ type searchParts struct {
 	textbookEnd func(s sequence, n int) float32 // the score of a result, form textbook
 }
 
-func (p *plain) setSearch() {
+var _ = parts(func(p *plain) {
 	p.searchParts = searchParts{
 		state: stateRow, beginning: func(int) []sequence { return []sequence{{}} },
 		addLog: func(sum, log float32, _ bool) float32 { return sum + log },
@@ -46,7 +46,7 @@ func (p *plain) setSearch() {
 		limit: func(_, length int, _ []int) int { return length }, padding: -1,
 		textbookEnd: func(s sequence, _ int) float32 { return s.sum },
 	}
-}
+})
 
 // sequence is one that a search has come to.
 type sequence struct {
@@ -71,6 +71,8 @@ func stateRow(index int64, states int) (int, error) {
 	}
 	return int(index), nil
 }
+
+var _ = offer((*plain).beamSearchOp)
 
 func (p *plain) beamSearchOp(a op.BeamSearchArgs) error {
 	logits, next := rowsOf(a.Logits), a.Next.I64
@@ -252,7 +254,7 @@ func penalty(f func(sum float32, n, prompt int, a op.BeamAttrs) float32) func(*p
 	return func(p *plain) { p.penalised = f }
 }
 
-var beamSearchBugs = []bug{
+var _ = plant([]bug{
 	{"beam-search-logits-summed", "beam_search", "DEC-15", "Sums logits, not the logarithms of probabilities.", "", func(p *plain) {
 		p.logProb = func(x, _, _ float32) float32 { return x }
 	}},
@@ -392,4 +394,4 @@ var beamSearchBugs = []bug{
 	{"beam-search-state-clamped", "beam_search", "DEC-25", "Clamps states to the table.", "", func(p *plain) {
 		p.state = func(index int64, states int) (int, error) { return int(min(max(index, 0), int64(states-1))), nil }
 	}},
-}
+})

@@ -15,14 +15,16 @@ type blockParts struct {
 	wireGrad   func(norm string, x, dy matrix, s sublayers, g gradSublayers) matrix
 }
 
-func (p *plain) setBlock() {
+var _ = parts(func(p *plain) {
 	p.blockParts = blockParts{
 		amendBlock: func(*blockWeights) {},
 		wire:       p.residual,
 		amendGrads: func(*blockGrads) {},
 		wireGrad:   p.residualGrad,
 	}
-}
+})
+
+var _ = offer((*plain).blockOp)
 
 func (p *plain) blockOp(a op.BlockArgs) error {
 	w := blockWeights{
@@ -69,6 +71,8 @@ func (p *plain) residual(norm string, x matrix, s sublayers) matrix {
 	a := p.add(x, s.attn(s.ln1(x)))
 	return p.add(a, s.ffn(s.ln2(a)))
 }
+
+var _ = offer((*plain).blockGradOp)
 
 func (p *plain) blockGradOp(a op.BlockGradArgs) error {
 	w := blockWeights{
@@ -151,7 +155,7 @@ func (p *plain) residualGrad(norm string, x, dy matrix, s sublayers, g gradSubla
 	return p.add(da, g.ln1(x, g.attn(normed, da)))
 }
 
-var blockBugs = []bug{
+var _ = plant([]bug{
 	{"block-pre-for-post", "block", "BLK-2", "Is pre-norm where post-norm is wanted.", "", func(p *plain) {
 		p.wire = func(_ string, x matrix, s sublayers) matrix { return p.residual("pre", x, s) }
 	}},
@@ -203,7 +207,7 @@ var blockBugs = []bug{
 		p.amendBlock = func(w *blockWeights) { w.window = 0 }
 	}},
 	{"block-tanh-for-erf", "block", "BLK-4", "Computes the tanh form of GELU for the erf form.", "", func(p *plain) { p.geluErf = geluTanh }},
-}
+})
 
 // wired returns the bug of a block of one kind of normalization whose sublayers are connected wrongly.
 func wired(kind string, f func(p *plain, x, dy matrix, s sublayers, g gradSublayers) matrix) func(*plain) {
@@ -222,7 +226,7 @@ func amended(f func(p *plain, g *blockGrads)) func(*plain) {
 	return func(p *plain) { p.amendGrads = func(g *blockGrads) { f(p, g) } }
 }
 
-var blockGradBugs = []bug{
+var _ = plant([]bug{
 	{"block-grad-first-skip-missing", "block.grad", "GRAD-25", "Passes nothing on beside attention.", "", wired("pre", func(p *plain, x, dy matrix, s sublayers, g gradSublayers) matrix {
 		normed := s.ln1(x)
 		a := p.add(x, s.attn(normed))
@@ -265,4 +269,4 @@ var blockGradBugs = []bug{
 	})},
 	{"block-grad-causal-ignored", "block.grad", "GRAD-25", "Is not causal in the backward pass.", "", backwards(func(s *setting) { s.causal = false })},
 	{"block-grad-window-ignored", "block.grad", "GRAD-25", "Ignores the window in the backward pass.", "", backwards(func(s *setting) { s.window = 0 })},
-}
+})

@@ -1,8 +1,6 @@
 package mutant
 
 import (
-	"slices"
-
 	"github.com/assaykit/assay/conformance"
 	"github.com/assaykit/assay/conformance/op"
 )
@@ -38,11 +36,25 @@ func running(wrap func(next op.Kernel) kernel) func(*plain) {
 	return func(p *plain) { p.around = func(k op.Kernel) op.Kernel { return wrap(k) } }
 }
 
-// Catalogue returns the planted bugs. Their order and their IDs are stable.
+// What the files register, by op: bugs in the arithmetic, and bugs in what is done with buffers, where the arithmetic is right.
+var planted, inBuffers = map[string][]bug{}, map[string][]bug{}
+
+func plant(bugs []bug) struct{} { return plantIn(planted, bugs) }
+
+func plantInBuffers(bugs []bug) struct{} { return plantIn(inBuffers, bugs) }
+
+func plantIn(catalogue map[string][]bug, bugs []bug) struct{} {
+	for _, b := range bugs {
+		catalogue[b.op] = append(catalogue[b.op], b)
+	}
+	return struct{}{}
+}
+
+// Catalogue returns the planted bugs, those of an op together, in the order of the op table. Their order and their IDs are stable.
 func Catalogue() []Mutant {
 	var mutants []Mutant
-	add := func(buffers bool, bugs ...[]bug) {
-		for _, b := range slices.Concat(bugs...) {
+	add := func(bugs []bug, buffers bool) {
+		for _, b := range bugs {
 			mutants = append(mutants, Mutant{b.id, b.op, b.clause, b.text, b.see, func() op.Implementation {
 				p := correct()
 				b.plant(p)
@@ -50,17 +62,9 @@ func Catalogue() []Mutant {
 			}, buffers})
 		}
 	}
-	add(false,
-		matmulBugs, linearBugs, softmaxBugs, logSoftmaxBugs, reluBugs, geluBugs, layernormBugs, embeddingBugs, sinusoidalPositionsBugs,
-		learnedPositionsBugs, attentionBugs, attentionScoresBugs, attentionCachedBugs, mhaBugs, ffnBugs, blockBugs, gptBugs, gptCachedBugs,
-		gptLossBugs, crossEntropyBugs,
-	)
-	add(true, bufferBugs)
-	add(false,
-		matmulGradBugs, linearGradBugs, softmaxGradBugs, logSoftmaxGradBugs, reluGradBugs, geluGradBugs, layernormGradBugs, embeddingGradBugs,
-		attentionGradBugs, mhaGradBugs, ffnGradBugs, blockGradBugs, crossEntropyGradBugs, gptLossGradBugs, initBugs, adamBugs, sgdBugs,
-		clipNormBugs, clipValueBugs, learningRateBugs, gptTrainBugs, greedyBugs, distributionBugs, sampleBugs, beamSearchBugs, gptGenerateBugs,
-		textCleanBugs, textEncodeBugs, textDecodeBugs, textSplitBugs, textPackBugs, textBatchesBugs,
-	)
+	for _, name := range op.Names() {
+		add(planted[name], false)
+		add(inBuffers[name], true)
+	}
 	return mutants
 }

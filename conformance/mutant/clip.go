@@ -14,12 +14,14 @@ type clipParts struct {
 	acceptNorm func(norm float32) bool
 }
 
-func (p *plain) setClip() {
+var _ = parts(func(p *plain) {
 	p.clipParts = clipParts{
 		norm: p.euclidean, clipFactor: clipFactor, clipped: func(g, limit float32) float32 { return max(-limit, min(g, limit)) },
 		acceptNorm: func(norm float32) bool { return norm-norm == 0 },
 	}
-}
+})
+
+var _ = offer((*plain).clipNormOp)
 
 func (p *plain) clipNormOp(a op.ClipNormArgs) error {
 	norm := p.norm(a.G.F32)
@@ -62,6 +64,8 @@ func (p *plain) clipJointly(grads [][]float32, norm, maxNorm float32) {
 	}
 }
 
+var _ = offer((*plain).clipValueOp)
+
 func (p *plain) clipValueOp(a op.ClipValueArgs) error {
 	for i, g := range a.G.F32 {
 		a.Y.F32[i] = p.store(p.clipped(g, float32(a.Limit)))
@@ -69,7 +73,7 @@ func (p *plain) clipValueOp(a op.ClipValueArgs) error {
 	return nil
 }
 
-var clipNormBugs = []bug{
+var _ = plant([]bug{
 	{"clip-norm-sum-of-magnitudes", "clip_norm", "CLIP-1", "Has the sum of magnitudes for the norm.", "", func(p *plain) {
 		p.norm = func(g []float32) float32 {
 			abs := make([]float32, len(g))
@@ -121,9 +125,9 @@ var clipNormBugs = []bug{
 			return p.euclidean(clean)
 		}
 	}},
-}
+})
 
-var clipValueBugs = []bug{
+var _ = plant([]bug{
 	{"clip-value-one-sided", "clip_value", "CLIP-5", "Clips from above only.", "", func(p *plain) {
 		p.clipped = func(g, limit float32) float32 { return min(g, limit) }
 	}},
@@ -143,4 +147,4 @@ var clipValueBugs = []bug{
 			return limit
 		}
 	}},
-}
+})

@@ -22,7 +22,7 @@ type decodingParts struct {
 	inverse     func(probs []float32, u float32) int
 }
 
-func (p *plain) setDecoding() {
+var _ = parts(func(p *plain) {
 	p.decodingParts = decodingParts{
 		usable: usable, selectable: func(x float32) bool { return x != -inf }, ranked: ranked, scaled: scaledLogit,
 		keepK: keepK, nucleus: nucleus, stages: p.topKThenP,
@@ -30,7 +30,7 @@ func (p *plain) setDecoding() {
 		greedyProbs: func(probs, _ []float32, ranked []int) { probs[ranked[0]] = 1 },
 		uniform24:   uniform24, inverse: inverse,
 	}
-}
+})
 
 // choices returns the tokens of a row that may be chosen, ranked.
 func (p *plain) choices(row []float32) ([]int, error) {
@@ -77,6 +77,8 @@ func descending(x, y float32) int {
 	return 0
 }
 
+var _ = offer((*plain).greedyOp)
+
 func (p *plain) greedyOp(a op.GreedyArgs) error {
 	logits := rowsOf(a.Logits)
 	for i := range logits.rows {
@@ -88,6 +90,8 @@ func (p *plain) greedyOp(a op.GreedyArgs) error {
 	}
 	return nil
 }
+
+var _ = offer((*plain).distributionOp)
 
 func (p *plain) distributionOp(a op.DistributionArgs) error {
 	logits, probs := rowsOf(a.Logits), rowsOf(a.Probs)
@@ -158,6 +162,8 @@ func nucleus(probs []float32, topP float32) int {
 	}
 	return len(probs)
 }
+
+var _ = offer((*plain).sampleOp)
 
 func (p *plain) sampleOp(a op.SampleArgs) error {
 	logits := rowsOf(a.Logits)

@@ -16,7 +16,7 @@ func lastFirst(row []float32, left []int) []int {
 // ofNumbers takes what it is given for numbers: NaN is no error.
 func ofNumbers([]float32) error { return nil }
 
-var greedyBugs = []bug{
+var _ = plant([]bug{
 	{"greedy-last-of-ties", "greedy", "DEC-4", "Chooses the last of equal logits: >= for >.", "", func(p *plain) { p.ranked = lastFirst }},
 	{"greedy-magnitude", "greedy", "DEC-4", "Chooses the largest magnitude.", "", func(p *plain) {
 		p.ranked = func(row []float32, left []int) []int {
@@ -42,7 +42,7 @@ var greedyBugs = []bug{
 		}
 		p.selectable = func(float32) bool { return true }
 	}},
-}
+})
 
 // truncated returns the bug of stages in another order or on other numbers.
 func truncated(f func(p *plain, row []float32, ranked []int, a op.SamplingAttrs) []int) func(*plain) {
@@ -51,7 +51,7 @@ func truncated(f func(p *plain, row []float32, ranked []int, a op.SamplingAttrs)
 	}
 }
 
-var distributionBugs = []bug{
+var _ = plant([]bug{
 	{"distribution-nan-row", "distribution", "DEC-1", "Gives a row of NaN for one that holds a NaN.", "transformers #21435", func(p *plain) { p.usable = ofNumbers }},
 	{"distribution-hidden-kept", "distribution", "DEC-2", "Gives tokens at -Inf a probability of 1e-9.", "", func(p *plain) {
 		p.selectable = func(float32) bool { return true }
@@ -199,9 +199,9 @@ var distributionBugs = []bug{
 	{"distribution-temperature-magnitude", "distribution", "DEC-11", "Takes the magnitude of a negative temperature.", "", func(p *plain) {
 		p.attributes = func(a []byte) []byte { return bytes.ReplaceAll(a, []byte(`"temperature":-`), []byte(`"temperature":`)) }
 	}},
-}
+})
 
-var sampleBugs = []bug{
+var _ = plant([]bug{
 	{"sample-at-least", "sample", "DEC-12", "Takes the first sum that is at least u: >= for >.", "", func(p *plain) {
 		p.inverse = func(probs []float32, u float32) int {
 			var sum float32
@@ -268,4 +268,4 @@ var sampleBugs = []bug{
 		p.uniform24 = func(bits int64) (float32, error) { return uniform24(bits & (1<<32 - 1)) }
 	}},
 	{"sample-nan-row", "sample", "DEC-1", "Samples from a row that holds a NaN.", "", func(p *plain) { p.usable = ofNumbers }},
-}
+})

@@ -14,14 +14,14 @@ type embeddingParts struct {
 	scatter func(dtable matrix, rows []int, dy matrix)
 }
 
-func (p *plain) setEmbedding() {
+var _ = parts(func(p *plain) {
 	p.embeddingParts = embeddingParts{
 		tokenRow: tokenRow, copyRow: copyRow,
 		scatter: p.scatterAdd,
 	}
-}
+})
 
-// Tables, positions, and the loss, which looks up the logit of its target.
+var _ = offer((*plain).embeddingOp)
 
 func (p *plain) embeddingOp(a op.EmbeddingArgs) error {
 	y, err := p.tokens(rowsOf(a.Table), a.IDs.I64)
@@ -53,6 +53,8 @@ func tokenRow(id int64, vocab int) (int, error) {
 }
 
 func copyRow(dst, table []float32, row int) { copy(dst, table[row*len(dst):]) }
+
+var _ = offer((*plain).embeddingGradOp)
 
 func (p *plain) embeddingGradOp(a op.EmbeddingGradArgs) error {
 	dtable, err := p.embeddingGrad(a.IDs.I64, rowsOf(a.DY), rowsOf(a.Table).rows)
@@ -95,7 +97,7 @@ func (p *plain) scatterAdd(dtable matrix, rows []int, dy matrix) {
 	}
 }
 
-var embeddingBugs = []bug{
+var _ = plant([]bug{
 	{"embedding-off-by-one", "embedding", "EMB-1", "Counts ids from 1.", "", func(p *plain) {
 		p.tokenRow = func(id int64, vocab int) (int, error) {
 			row, err := tokenRow(id, vocab)
@@ -123,9 +125,9 @@ var embeddingBugs = []bug{
 			}
 		}
 	}},
-}
+})
 
-var embeddingGradBugs = []bug{
+var _ = plant([]bug{
 	{"embedding-grad-overwrites", "embedding.grad", "GRAD-15", "Writes the gradient of a repeated id over that of its first use.", "", func(p *plain) {
 		p.scatter = func(dtable matrix, rows []int, dy matrix) {
 			for t, row := range rows {
@@ -166,7 +168,7 @@ var embeddingGradBugs = []bug{
 	{"embedding-grad-id-clamped", "embedding.grad", "GRAD-16", "Clamps ids to the table.", "", func(p *plain) {
 		p.tokenRow = func(id int64, vocab int) (int, error) { return int(min(max(id, 0), int64(vocab-1))), nil }
 	}},
-}
+})
 
 func occurrences(rows []int, row int) int {
 	n := 0

@@ -15,13 +15,15 @@ type ffnParts struct {
 	hidden2 func(before, after matrix) matrix   // what the second layer of the feed-forward was given
 }
 
-func (p *plain) setFFN() {
+var _ = parts(func(p *plain) {
 	p.ffnParts = ffnParts{
 		activation: func(name string) string { return name },
 		amendFFN:   func(*feedForward) {},
 		slopeAt:    func(before, _ float32) float32 { return before }, hidden2: func(_, after matrix) matrix { return after },
 	}
-}
+})
+
+var _ = offer((*plain).ffnOp)
 
 func (p *plain) ffnOp(a op.FFNArgs) error {
 	w := feedForward{rowsOf(a.W1), rowsOf(a.W2), a.B1.F32, a.B2.F32, a.Activation}
@@ -45,6 +47,8 @@ func (p *plain) ffn(x matrix, w feedForward) matrix {
 	}
 	return p.linear(h, w.w2, w.b2)
 }
+
+var _ = offer((*plain).ffnGradOp)
 
 func (p *plain) ffnGradOp(a op.FFNGradArgs) error {
 	w := feedForward{rowsOf(a.W1), rowsOf(a.W2), a.B1.F32, a.B2.F32, a.Activation}
@@ -81,7 +85,7 @@ func (p *plain) ffnGrad(x, dy matrix, w feedForward, g *blockGrads) matrix {
 	return dx
 }
 
-var ffnBugs = []bug{
+var _ = plant([]bug{
 	{"ffn-tanh-for-erf", "ffn", "FFN-2", "Computes the tanh form of GELU for the erf form.", "", func(p *plain) { p.geluErf = geluTanh }},
 	{"ffn-erf-for-tanh", "ffn", "FFN-2", "Computes the erf form of GELU for the tanh form.", "", func(p *plain) { p.geluTanh = geluErf }},
 	{"ffn-activation-ignored", "ffn", "FFN-2", "Computes GELU where ReLU is wanted.", "", func(p *plain) {
@@ -94,9 +98,9 @@ var ffnBugs = []bug{
 	}},
 	{"ffn-first-bias-missing", "ffn", "FFN-1", "Does not add b1.", "", func(p *plain) { p.amendFFN = func(w *feedForward) { w.b1 = nil } }},
 	{"ffn-second-bias-missing", "ffn", "FFN-1", "Does not add b2.", "", func(p *plain) { p.amendFFN = func(w *feedForward) { w.b2 = nil } }},
-}
+})
 
-var ffnGradBugs = []bug{
+var _ = plant([]bug{
 	{"ffn-grad-slope-at-result", "ffn.grad", "GRAD-24", "Takes the slope of the activation at its result.", "", func(p *plain) {
 		p.slopeAt = func(_, after float32) float32 { return after }
 	}},
@@ -118,4 +122,4 @@ var ffnGradBugs = []bug{
 			g.w1.data = zeros(g.w1.data)
 		}
 	})},
-}
+})

@@ -17,7 +17,7 @@ type generationParts struct {
 	first       func(start int) []int64
 }
 
-func (p *plain) setGeneration() {
+var _ = parts(func(p *plain) {
 	p.generationParts = generationParts{
 		context: func(prompt, tokens []int64) []int64 { return slices.Concat(prompt, tokens) }, room: room,
 		drawAt:      func(draws []int64, n, maxNew, item int) int64 { return draws[item*maxNew+n] },
@@ -25,12 +25,14 @@ func (p *plain) setGeneration() {
 		endedBefore: func([]int64, []int) bool { return false },
 		first:       func(start int) []int64 { return []int64{int64(start)} },
 	}
-}
+})
 
 type generator struct {
 	p *plain
 	m model
 }
+
+var _ = offerKernel((*plain).openGenerate)
 
 func (p *plain) openGenerate(a op.GPTGenerateArgs) (op.Runner[op.GPTGenerateArgs], error) {
 	return generator{p, p.model(a.GPTAttrs, a.GPTWeights)}, nil
@@ -107,7 +109,7 @@ func room(prompt, maxNew, context int) error {
 	return nil
 }
 
-var gptGenerateBugs = []bug{
+var _ = plant([]bug{
 	{"gpt-generate-last-token-only", "gpt.generate", "DEC-26", "Looks at the last token only, without those before it.", "", func(p *plain) {
 		p.context = func(prompt, tokens []int64) []int64 {
 			all := slices.Concat(prompt, tokens)
@@ -158,4 +160,4 @@ var gptGenerateBugs = []bug{
 		p.tokenRow = func(id int64, vocab int) (int, error) { return int(min(max(id, 0), int64(vocab-1))), nil }
 	}},
 	{"gpt-generate-ties-last", "gpt.generate", "DEC-4", "Chooses the last of equal logits.", "", func(p *plain) { p.ranked = lastFirst }},
-}
+})

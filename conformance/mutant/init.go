@@ -18,14 +18,16 @@ type initParts struct {
 	weight     func(w float64) float32
 }
 
-func (p *plain) setInit() {
+var _ = parts(func(p *plain) {
 	p.initParts = initParts{
 		fans:      func(in, out int) (float64, float64) { return float64(in), float64(out) },
 		deviation: deviation, layersRoot: func(layers int) float64 { return math.Sqrt(2 * float64(layers)) }, draw: draw,
 		uniform: func(u, sigma float64) float64 { return math.Sqrt(3) * sigma * (2*u - 1) }, normal: boxMuller,
 		weight: func(w float64) float32 { return float32(w) },
 	}
-}
+})
+
+var _ = offer((*plain).initOp)
 
 func (p *plain) initOp(a op.InitArgs) error {
 	fanIn, fanOut := p.fans(a.W.Shape[0], a.W.Shape[1])
@@ -78,7 +80,7 @@ func boxMuller(u1, u2, sigma float64) float64 {
 	return sigma * math.Sqrt(-2*math.Log(u1+0x1p-24)) * math.Cos(2*math.Pi*u2)
 }
 
-var initBugs = []bug{
+var _ = plant([]bug{
 	{"init-fans-exchanged", "init", "INIT-2", "Reads the fans of weights stored [out, in].", "", func(p *plain) {
 		p.fans = func(in, out int) (float64, float64) { return float64(out), float64(in) }
 	}},
@@ -147,4 +149,4 @@ var initBugs = []bug{
 	{"init-draw-wraps", "init", "INIT-7", "Takes a draw modulo 2^32.", "", func(p *plain) {
 		p.draw = func(bits int64) (float64, error) { return draw(bits & (1<<32 - 1)) }
 	}},
-}
+})

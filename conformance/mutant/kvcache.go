@@ -20,14 +20,14 @@ type cacheParts struct {
 	failed    func(c *cache, reordered []item)
 }
 
-func (p *plain) setCache() {
+var _ = parts(func(p *plain) {
 	p.cacheParts = cacheParts{
 		newCache: func(capacity int) *cache { return &cache{capacity: capacity} }, checkStep: checkStep, beamRow: beamRow, reorder: reorder,
 		newRow: func(b int, _ []int) int { return b }, kept: func(pos, _ int) int { return pos }, live: func(end, _ int) int { return end },
 		held:   slices.Clone[[]float32],
 		failed: func(*cache, []item) {},
 	}
-}
+})
 
 // cache is the state that a stateful kernel keeps between Runs.
 type cache struct {
@@ -146,6 +146,8 @@ type attentionCached struct {
 	c *cache
 }
 
+var _ = offerKernel((*plain).openAttentionCached)
+
 func (p *plain) openAttentionCached(a op.AttentionCachedArgs) (op.Runner[op.AttentionCachedArgs], error) {
 	return attentionCached{p, p.newCache(a.Capacity)}, nil
 }
@@ -169,7 +171,7 @@ func (r attentionCached) Run(a op.AttentionCachedArgs) error {
 	return nil
 }
 
-var attentionCachedBugs = []bug{
+var _ = plant([]bug{
 	{"attention-cached-rewind-ignored", "attention.cached", "KV-3", "Appends at the end, whatever pos is.", "", func(p *plain) {
 		p.kept = func(_, length int) int { return length }
 	}},
@@ -237,7 +239,7 @@ var attentionCachedBugs = []bug{
 		p.kvHead = func(h, _, kvHeads int) int { return h % kvHeads }
 	}},
 	{"attention-cached-denominator-1e-5", "attention.cached", "ATT-5", "Adds 1e-5 to the denominator.", "", plusConstant(1e-5)},
-}
+})
 
 func clearItems(items []item) {
 	for _, it := range items {

@@ -17,7 +17,7 @@ type layerNormParts struct {
 	gammaGrad, betaGrad func(dy, x, xhat matrix) []float32
 }
 
-func (p *plain) setLayerNorm() {
+var _ = parts(func(p *plain) {
 	p.layerNormParts = layerNormParts{
 		mean:      func(x []float32) float32 { return p.sum(x) / float32(len(x)) },
 		variance:  p.meanSquare,
@@ -27,7 +27,9 @@ func (p *plain) setLayerNorm() {
 		gammaGrad:  func(dy, _, xhat matrix) []float32 { return p.columnDots(dy, xhat) },
 		betaGrad:   func(dy, _, _ matrix) []float32 { return p.columnSums(dy) },
 	}
-}
+})
+
+var _ = offer((*plain).layerNormOp)
 
 func (p *plain) layerNormOp(a op.LayerNormArgs) error {
 	copy(a.Y.F32, p.layerNorm(rowsOf(a.X), norm{a.Gamma.F32, a.Beta.F32, a.Eps}).data)
@@ -66,6 +68,8 @@ func (p *plain) meanSquare(x []float32, mean float32) float32 {
 func normalize(d, variance, eps float32) float32 { return d / sqrt32(variance+eps) }
 
 func affine(z, gamma, beta float32) float32 { return float32(z*gamma) + beta }
+
+var _ = offer((*plain).layerNormGradOp)
 
 func (p *plain) layerNormGradOp(a op.LayerNormGradArgs) error {
 	dx, dgamma, dbeta := p.layerNormGrad(rowsOf(a.X), rowsOf(a.DY), norm{a.Gamma.F32, a.Beta.F32, a.Eps})
@@ -113,7 +117,7 @@ func (p *plain) columnDots(x, y matrix) []float32 {
 	return sums
 }
 
-var layernormBugs = []bug{
+var _ = plant([]bug{
 	{"layernorm-eps-outside-root", "layernorm", "LN-3", "Adds eps to the standard deviation.", "", func(p *plain) {
 		p.normalize = func(d, variance, eps float32) float32 { return d / (sqrt32(variance) + eps) }
 	}},
@@ -159,9 +163,9 @@ var layernormBugs = []bug{
 			return normalize(d, variance, eps)
 		}
 	}},
-}
+})
 
-var layernormGradBugs = []bug{
+var _ = plant([]bug{
 	{"layernorm-grad-mean-term-missing", "layernorm.grad", "GRAD-12", "Takes the mean for a constant: does not subtract the mean of g.", "", func(p *plain) {
 		p.normGrad = func(dx, g, xhat []float32, sigma float32) {
 			along := p.dot(g, xhat) / float32(len(g))
@@ -223,4 +227,4 @@ var layernormGradBugs = []bug{
 			return sums
 		}
 	}},
-}
+})

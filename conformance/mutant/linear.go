@@ -16,13 +16,15 @@ type linearParts struct {
 	biasGrad   func(dy matrix) []float32
 }
 
-func (p *plain) setLinear() {
+var _ = parts(func(p *plain) {
 	p.linearParts = linearParts{
 		weights: transposed, addBias: addBias,
 		towards:    func(w matrix) matrix { return w },
 		weightGrad: p.weightSums, biasGrad: func(dy matrix) []float32 { return p.columnSums(dy) },
 	}
-}
+})
+
+var _ = offer((*plain).linearOp)
 
 func (p *plain) linearOp(a op.LinearArgs) error {
 	copy(a.Y.F32, p.linear(rowsOf(a.X), rowsOf(a.W), a.B.F32).data)
@@ -52,6 +54,8 @@ func addBias(y, b []float32, _ int) {
 		y[j] += b[j]
 	}
 }
+
+var _ = offer((*plain).linearGradOp)
 
 func (p *plain) linearGradOp(a op.LinearGradArgs) error {
 	dx, dw, db := p.linearGrad(rowsOf(a.X), rowsOf(a.W), rowsOf(a.DY), a.B.F32)
@@ -85,7 +89,7 @@ func (p *plain) columnSums(m matrix) []float32 {
 	return sums
 }
 
-var linearBugs = []bug{
+var _ = plant([]bug{
 	{"linear-bias-missing", "linear", "LIN-2", "Does not add the bias.", "", func(p *plain) { p.addBias = func(_, _ []float32, _ int) {} }},
 	{"linear-bias-twice", "linear", "LIN-2", "Adds the bias twice: in the product and behind it.", "", func(p *plain) {
 		p.addBias = func(y, b []float32, row int) { addBias(y, b, row); addBias(y, b, row) }
@@ -100,7 +104,7 @@ var linearBugs = []bug{
 	{"linear-weights-out-in", "linear", "LIN-1", "Reads its weights as if they were stored [out, in].", "", func(p *plain) {
 		p.weights = func(w matrix) matrix { return matrix{w.cols, w.rows, w.data} }
 	}},
-}
+})
 
 // everyRow returns the bug of a sum over rows that sums over other rows: those that pick returns.
 func everyRow(pick func(m matrix) matrix) func(*plain) {
@@ -112,7 +116,7 @@ func everyRow(pick func(m matrix) matrix) func(*plain) {
 
 func firstRow(m matrix) matrix { return matrix{1, m.cols, m.row(0)} }
 
-var linearGradBugs = []bug{
+var _ = plant([]bug{
 	{"linear-grad-weights-untransposed", "linear.grad", "GRAD-4", "Multiplies dy by W in place of its transpose.", "", func(p *plain) {
 		p.towards = func(w matrix) matrix { return transposed(matrix{w.cols, w.rows, w.data}) }
 	}},
@@ -145,4 +149,4 @@ var linearGradBugs = []bug{
 		}
 	})},
 	{"linear-grad-bfloat16-sums", "linear.grad", "GRAD-4", "Accumulates in bfloat16 and does not declare it.", "", func(p *plain) { p.dot = narrow(8) }},
-}
+})

@@ -20,13 +20,15 @@ type lossParts struct {
 	upstream    func(dloss []float32, row, counted, all int, reduction string) float32
 }
 
-func (p *plain) setLoss() {
+var _ = parts(func(p *plain) {
 	p.lossParts = lossParts{
 		ignored: func(target int64, ignoreIndex int) bool { return target == int64(ignoreIndex) }, classOf: classOf,
 		ignoredLoss: func([]float32) float32 { return 0 }, meanOf: meanOf,
 		lossGrad: lossGrad, ignoredGrad: func(dx, _ []float32, _ float32) { clear(dx) }, upstream: upstream,
 	}
-}
+})
+
+var _ = offer((*plain).crossEntropyOp)
 
 func (p *plain) crossEntropyOp(a op.CrossEntropyArgs) error {
 	if err := p.crossEntropy(a.Loss.F32, rowsOf(a.Logits), a.Targets.I64, a.CrossEntropyAttrs); err != nil {
@@ -78,6 +80,8 @@ func meanOf(total float32, counted, _ int) float32 {
 	}
 	return total / float32(counted)
 }
+
+var _ = offer((*plain).crossEntropyGradOp)
 
 func (p *plain) crossEntropyGradOp(a op.CrossEntropyGradArgs) error {
 	dlogits, err := p.crossEntropyGrad(rowsOf(a.Logits), a.Targets.I64, a.DLoss.F32, a.CrossEntropyAttrs)
@@ -133,7 +137,7 @@ func upstream(dloss []float32, row, counted, _ int, reduction string) float32 {
 	return dloss[0]
 }
 
-var crossEntropyBugs = []bug{
+var _ = plant([]bug{
 	{"cross-entropy-maximum-added-back", "cross_entropy", "XE-2", "Forms (log S + m) - x_t, which loses the loss beside a large m.", "", func(p *plain) {
 		p.logProb = func(x, m, s float32) float32 { return x - (log32(s) + m) }
 	}},
@@ -179,9 +183,9 @@ var crossEntropyBugs = []bug{
 	{"cross-entropy-base-2", "cross_entropy", "XE-1", "Gives bits in place of nats.", "", func(p *plain) {
 		p.logProb = func(x, m, s float32) float32 { return logProb(x, m, s) / math.Ln2 }
 	}},
-}
+})
 
-var crossEntropyGradBugs = []bug{
+var _ = plant([]bug{
 	{"cross-entropy-grad-target-missing", "cross_entropy.grad", "GRAD-26", "Does not subtract 1 at the target.", "", func(p *plain) {
 		p.lossGrad = func(dx, probs []float32, _ int, dloss float32) {
 			for j := range dx {
@@ -260,4 +264,4 @@ var crossEntropyGradBugs = []bug{
 	{"cross-entropy-grad-no-maximum", "cross_entropy.grad", "GRAD-26", "Does not subtract the maximum when it computes p again.", "", func(p *plain) {
 		p.rowMax = func([]float32) float32 { return 0 }
 	}},
-}
+})

@@ -13,14 +13,14 @@ type matmulParts struct {
 	stored func(m matrix, transpose bool) matrix // the gradient of an operand as the operand is stored
 }
 
-func (p *plain) setMatmul() {
+var _ = parts(func(p *plain) {
 	p.matmulParts = matmulParts{
 		left: left, right: right, batchItem: func(i int) int { return i }, tileRows: func(rows int) int { return rows },
 		stored: left,
 	}
-}
+})
 
-// The ops that work on rows: products, softmax, activations, normalization.
+var _ = offer((*plain).matmul)
 
 func (p *plain) matmul(a op.MatMulArgs) error {
 	as, bs, cs := planes(a.A), planes(a.B), planes(a.C)
@@ -30,8 +30,7 @@ func (p *plain) matmul(a op.MatMulArgs) error {
 	return nil
 }
 
-// left returns the rows of a left operand, right the columns of a right one: both lie as the dot product wants them.
-
+// left returns the rows of a left operand, as the dot product wants them.
 func left(m matrix, transpose bool) matrix {
 	if transpose {
 		return transposed(m)
@@ -39,6 +38,7 @@ func left(m matrix, transpose bool) matrix {
 	return m
 }
 
+// right returns the columns of a right operand, as the dot product wants them.
 func right(m matrix, transpose bool) matrix { return left(m, !transpose) }
 
 // multiply computes c = x y from the rows of x and the columns of y.
@@ -50,6 +50,8 @@ func (p *plain) multiply(c, rows, columns matrix) {
 	}
 	p.storeAll(c.data)
 }
+
+var _ = offer((*plain).matmulGradOp)
 
 func (p *plain) matmulGradOp(a op.MatMulGradArgs) error {
 	as, bs, dcs, das, dbs := planes(a.A), planes(a.B), planes(a.DC), planes(a.DA), planes(a.DB)
@@ -81,7 +83,7 @@ func operands(bits int) func(*plain) {
 	}
 }
 
-var matmulBugs = []bug{
+var _ = plant([]bug{
 	{"matmul-odd-k", "matmul", "MM-1", "Drops the last term where K is odd.", "", func(p *plain) {
 		p.dot = func(x, y []float32) float32 { return forward(x[:len(x)&^1], y) }
 	}},
@@ -134,9 +136,9 @@ var matmulBugs = []bug{
 	{"matmul-bfloat16-result", "matmul", "MM-1", "Stores its result in bfloat16 and does not declare it.", "", func(p *plain) {
 		p.store = func(x float32) float32 { return significant(x, 8) }
 	}},
-}
+})
 
-var matmulGradBugs = []bug{
+var _ = plant([]bug{
 	{"matmul-grad-transpose-ignored", "matmul.grad", "GRAD-3", "Stores the gradient of a transposed operand as if it were not transposed.", "", func(p *plain) {
 		p.stored = func(m matrix, _ bool) matrix { return m }
 	}},
@@ -158,4 +160,4 @@ var matmulGradBugs = []bug{
 		}
 	}},
 	{"matmul-grad-bfloat16-operands", "matmul.grad", "GRAD-3", "Rounds its operands to bfloat16 and does not declare it.", "", operands(8)},
-}
+})

@@ -12,13 +12,15 @@ type mhaParts struct {
 	paths func(q, k, v matrix) matrix // where the gradient of a layer's input comes from
 }
 
-func (p *plain) setMHA() {
+var _ = parts(func(p *plain) {
 	p.mhaParts = mhaParts{
 		headColumn: func(h, c, _, headDim int) int { return h*headDim + c },
 		amendMHA:   func(*projections, *setting) {},
 		paths:      func(q, k, v matrix) matrix { return p.add(p.add(q, k), v) },
 	}
-}
+})
+
+var _ = offer((*plain).mhaOp)
 
 func (p *plain) mhaOp(a op.MHAArgs) error {
 	w := projections{rowsOf(a.Wq), rowsOf(a.Wk), rowsOf(a.Wv), rowsOf(a.Wo), a.Bq.F32, a.Bk.F32, a.Bv.F32, a.Bo.F32, a.Heads, a.KVHeads}
@@ -81,6 +83,8 @@ func (p *plain) merge(parts []matrix, batch int) matrix {
 	return x
 }
 
+var _ = offer((*plain).mhaGradOp)
+
 func (p *plain) mhaGradOp(a op.MHAGradArgs) error {
 	w := projections{rowsOf(a.Wq), rowsOf(a.Wk), rowsOf(a.Wv), rowsOf(a.Wo), a.Bq.F32, a.Bk.F32, a.Bv.F32, a.Bo.F32, a.Heads, a.KVHeads}
 	headDim := a.Wq.Shape[1] / a.Heads
@@ -116,7 +120,7 @@ func (p *plain) mhaGrad(x, dy matrix, batch int, w projections, s setting, g *bl
 	return p.paths(xq, xk, xv)
 }
 
-var mhaBugs = []bug{
+var _ = plant([]bug{
 	{"mha-heads-interleaved", "mha", "MHA-2", "Deals columns to heads in turn.", "", func(p *plain) {
 		p.headColumn = func(h, c, heads, _ int) int { return c*heads + h }
 	}},
@@ -156,9 +160,9 @@ var mhaBugs = []bug{
 	{"mha-heads-modulo", "mha", "MHA-4", "Deals query heads to KV heads in turn: h mod G.", "", func(p *plain) {
 		p.kvHead = func(h, _, kvHeads int) int { return h % kvHeads }
 	}},
-}
+})
 
-var mhaGradBugs = []bug{
+var _ = plant([]bug{
 	{"mha-grad-key-path-missing", "mha.grad", "GRAD-22", "Leaves the path through the keys out of dx.", "", func(p *plain) {
 		p.paths = func(q, _, v matrix) matrix { return p.add(q, v) }
 	}},
@@ -181,4 +185,4 @@ var mhaGradBugs = []bug{
 		}
 	})},
 	{"mha-grad-output-weights-transposed", "mha.grad", "GRAD-22", "Stores dwo as [d, HD].", "", amended(func(_ *plain, g *blockGrads) { g.wo = transposed(g.wo) })},
-}
+})

@@ -23,7 +23,7 @@ type modelParts struct {
 	gradTargets   func(targets []int64) []int64
 }
 
-func (p *plain) setModel() {
+var _ = parts(func(p *plain) {
 	p.modelParts = modelParts{
 		amendGPT: func(*model) {},
 		embed:    embed, firstPos: func(pos int) int { return pos }, window: layerWindow,
@@ -31,7 +31,7 @@ func (p *plain) setModel() {
 		tie:         p.add, embeddingPart: func(scale float32) float32 { return scale }, positionPart: func(float32) float32 { return 1 },
 		positionRows: p.positionSums, gradTargets: func(targets []int64) []int64 { return targets },
 	}
-}
+})
 
 // model is a decoder: its weights and attributes.
 type model struct {
@@ -64,6 +64,8 @@ func layerWindow(windows []int, layer int) int {
 	}
 	return windows[layer%len(windows)]
 }
+
+var _ = offer((*plain).gptOp)
 
 func (p *plain) gptOp(a op.GPTArgs) error {
 	logits, err := p.whole(a.GPTAttrs, a.GPTWeights, a.IDs)
@@ -145,6 +147,8 @@ func (p *plain) embedded(m model, ids []int64, seqLen, kept int) (matrix, error)
 
 func embed(token, position, scale float32) float32 { return float32(token*scale) + position }
 
+var _ = offer((*plain).gptLossOp)
+
 func (p *plain) gptLossOp(a op.GPTLossArgs) error {
 	logits, err := p.whole(a.GPTAttrs, a.GPTWeights, a.IDs)
 	if err == nil {
@@ -155,6 +159,8 @@ func (p *plain) gptLossOp(a op.GPTLossArgs) error {
 	}
 	return nil
 }
+
+var _ = offer((*plain).gptLossGradOp)
 
 func (p *plain) gptLossGradOp(a op.GPTLossGradArgs) error {
 	m := p.model(a.GPTAttrs, a.GPTWeights)
@@ -264,6 +270,8 @@ type gptCached struct {
 	m model
 	c *cache
 }
+
+var _ = offerKernel((*plain).openGPTCached)
 
 func (p *plain) openGPTCached(a op.GPTCachedArgs) (op.Runner[op.GPTCachedArgs], error) {
 	return gptCached{p, p.model(a.GPTAttrs, a.GPTWeights), p.newCache(a.Capacity)}, nil

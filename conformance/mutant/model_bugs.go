@@ -1,6 +1,6 @@
 package mutant
 
-var gptBugs = []bug{
+var _ = plant([]bug{
 	{"gpt-positions-from-one", "gpt", "GPT-3", "Counts positions from 1.", "", func(p *plain) {
 		p.firstPos = func(pos int) int { return pos + 1 }
 	}},
@@ -67,9 +67,9 @@ var gptBugs = []bug{
 	{"gpt-id-clamped", "gpt", "GPT-7", "Clamps ids to the vocabulary.", "", func(p *plain) {
 		p.tokenRow = func(id int64, vocab int) (int, error) { return int(min(max(id, 0), int64(vocab-1))), nil }
 	}},
-}
+})
 
-var gptLossBugs = []bug{
+var _ = plant([]bug{
 	{"gpt-loss-targets-shifted", "gpt.loss", "GPT-8", "Shifts targets that are the next tokens already.", "", func(p *plain) {
 		p.lossTargets = func(targets []int64, seqLen int) []int64 {
 			shifted := append([]int64(nil), targets...)
@@ -97,9 +97,9 @@ var gptLossBugs = []bug{
 			return out
 		}
 	}},
-}
+})
 
-var gptLossGradBugs = []bug{
+var _ = plant([]bug{
 	{"gpt-loss-grad-tied-output-missing", "gpt.loss.grad", "GRAD-31", "Leaves the use of the tied weights as output matrix out.", "", func(p *plain) {
 		p.tie = func(embedding, _ matrix) matrix { return embedding }
 	}},
@@ -171,9 +171,9 @@ var gptLossGradBugs = []bug{
 	{"gpt-loss-grad-not-causal", "gpt.loss.grad", "GRAD-30", "Is not causal in the backward pass.", "", backwards(func(s *setting) { s.causal = false })},
 	{"gpt-loss-grad-windows-ignored", "gpt.loss.grad", "GRAD-30", "Ignores the windows in the backward pass.", "", backwards(func(s *setting) { s.window = 0 })},
 	{"gpt-loss-grad-weights-first-position", "gpt.loss.grad", "GRAD-30", "Takes the gradients of all weights at the first position.", "", everyRow(firstRow)},
-}
+})
 
-var gptCachedBugs = []bug{
+var _ = plant([]bug{
 	{"gpt-cached-positions-restart", "gpt.cached", "GPT-9", "Counts positions from 0 in each step.", "", func(p *plain) {
 		p.firstPos = func(int) int { return 0 }
 	}},
@@ -198,4 +198,4 @@ var gptCachedBugs = []bug{
 	{"gpt-cached-failed-step-clears", "gpt.cached", "GPT-10", "Clears its entries in a step that fails.", "", func(p *plain) {
 		p.failed = func(c *cache, _ []item) { clearItems(c.items) }
 	}},
-}
+})

@@ -20,13 +20,13 @@ type optimizerParts struct {
 	sgdMove       func(v, g float32, a op.SGDAttrs) float32
 }
 
-func (p *plain) setOptimizer() {
+var _ = parts(func(p *plain) {
 	p.optimizerParts = optimizerParts{
 		coefficients: coefficientsOf, firstStep: func(step, runs int) int { return step + runs }, moments: moments, adamMove: adamMove, decay: decay,
 		startMoments: func(m, v []float32) ([]float32, []float32) { return m, v }, startVelocity: slices.Clone[[]float32],
 		velocity: velocity, sgdMove: sgdMove,
 	}
-}
+})
 
 // decayed is a parameter that decays, its gradient, and how.
 type decayed struct {
@@ -93,6 +93,8 @@ type adamRunner struct {
 	runs int
 }
 
+var _ = offerKernel((*plain).openAdam)
+
 func (p *plain) openAdam(a op.AdamArgs) (op.Runner[op.AdamArgs], error) {
 	m, v := p.startMoments(a.M.F32, a.V.F32)
 	return &adamRunner{p: p, s: newAdam(a.Param.F32, m, v)}, nil
@@ -118,7 +120,7 @@ func coefficient(f func(c *coefficients, beta1, beta2 float64, t int)) func(*pla
 	}
 }
 
-var adamBugs = []bug{
+var _ = plant([]bug{
 	{"adam-eps-under-root", "adam", "OPT-2", "Adds eps under the root.", "", func(p *plain) {
 		p.adamMove = func(m, v, lr, eps float32, c coefficients) float32 {
 			return lr * (m / c.correction1) / sqrt32(v/c.correction2+eps)
@@ -229,12 +231,14 @@ var adamBugs = []bug{
 	{"adam-nan-skipped", "adam", "OPT-9", "Takes a NaN in the gradient for 0.", "", func(p *plain) {
 		p.moments = func(m, v, g float32, c coefficients) (float32, float32) { return moments(m, v, withoutNaN(g), c) }
 	}},
-}
+})
 
 type sgdRunner struct {
 	p        *plain
 	param, v []float32 // v is nil before the first step without a given one
 }
+
+var _ = offerKernel((*plain).openSGD)
 
 func (p *plain) openSGD(a op.SGDArgs) (op.Runner[op.SGDArgs], error) {
 	return &sgdRunner{p: p, param: slices.Clone(a.Param.F32), v: p.startVelocity(a.V.F32)}, nil
@@ -270,7 +274,7 @@ func sgdMove(v, g float32, a op.SGDAttrs) float32 {
 	return v
 }
 
-var sgdBugs = []bug{
+var _ = plant([]bug{
 	{"sgd-decay-ignored", "sgd", "OPT-10", "Ignores weight decay.", "", func(p *plain) {
 		p.decay = func(a decayed) (float32, float32) { return a.grad, 0 }
 	}},
@@ -327,4 +331,4 @@ var sgdBugs = []bug{
 			return sgdMove(v, g, a)
 		}
 	}},
-}
+})

@@ -17,6 +17,7 @@ type plain struct {
 	sum   func(x []float32) float32
 	store func(x float32) float32 // rounding of what one primitive hands to the next
 
+	// The parts of each family stand in its file, with what is right.
 	matmulParts
 	linearParts
 	softmaxParts
@@ -40,6 +41,7 @@ type plain struct {
 	searchParts
 	generationParts
 	textParts
+	cleanParts
 	codecParts
 	batchParts
 
@@ -53,83 +55,51 @@ type plain struct {
 func correct() *plain {
 	p := &plain{
 		formats: op.Formats{Storage: op.Float32Format, Accumulate: op.Float32Format},
-		offers:  op.Names(),
+		offers:  slices.DeleteFunc(op.Names(), func(name string) bool { return offered[name] == nil }),
 
 		dot: forward, store: func(x float32) float32 { return x },
 
 		attributes: func(a []byte) []byte { return a }, around: func(k op.Kernel) op.Kernel { return k },
 	}
 	p.sum = func(x []float32) float32 { return p.dot(x, ones(len(x))) }
-	p.setMatmul()
-	p.setLinear()
-	p.setSoftmax()
-	p.setActivation()
-	p.setLayerNorm()
-	p.setEmbedding()
-	p.setPosition()
-	p.setAttention()
-	p.setCache()
-	p.setMHA()
-	p.setFFN()
-	p.setBlock()
-	p.setModel()
-	p.setLoss()
-	p.setInit()
-	p.setOptimizer()
-	p.setClip()
-	p.setSchedule()
-	p.setTrainer()
-	p.setDecoding()
-	p.setSearch()
-	p.setGeneration()
-	p.setText()
-	p.setCodec()
-	p.setBatches()
+	for _, set := range correctParts {
+		set(p)
+	}
 	return p
 }
 
-func (p *plain) implementation() op.Implementation {
-	return op.Set(slices.Concat(p.forwardOps(), p.gradientOps(), p.trainingOps(), p.decodingOps(), p.textOps())...)
+// What the files of the families register.
+var (
+	correctParts []func(p *plain)                                // what sets the right parts of a family
+	offered      = map[string]func(p *plain) op.Implementation{} // by op
+)
+
+// parts registers what sets the right parts of a family. It must not read other parts, which may not be set yet; a part that is made of
+// others asks p for them when it is called.
+func parts(set func(p *plain)) struct{} {
+	correctParts = append(correctParts, set)
+	return struct{}{}
 }
 
-func (p *plain) forwardOps() []op.Implementation {
-	return []op.Implementation{
-		op.MatMul(p.matmul), op.Linear(p.linearOp), op.Softmax(p.softmaxOp), op.LogSoftmax(p.logSoftmaxOp), op.ReLU(p.reluOp), op.GELU(p.geluOp),
-		op.LayerNorm(p.layerNormOp), op.Embedding(p.embeddingOp), op.SinusoidalPositions(p.sinusoidalOp), op.LearnedPositions(p.learnedOp),
-		op.Attention(p.attentionOp), op.AttentionScores(p.scoresOp), op.AttentionCached(p.openAttentionCached), op.MHA(p.mhaOp), op.FFN(p.ffnOp), op.Block(p.blockOp),
-		op.GPT(p.gptOp), op.GPTLoss(p.gptLossOp), op.GPTCached(p.openGPTCached), op.CrossEntropy(p.crossEntropyOp),
-	}
+// offer registers the function that computes the op of A.
+func offer[A op.Args](run func(p *plain, a A) error) struct{} {
+	return register[A](func(p *plain) op.Implementation { return op.Func(func(a A) error { return run(p, a) }) })
 }
 
-// Gradients. Each function is given what its forward function was given, and dy, the gradient with respect to its result.
-
-func (p *plain) gradientOps() []op.Implementation {
-	return []op.Implementation{
-		op.MatMulGrad(p.matmulGradOp), op.LinearGrad(p.linearGradOp), op.SoftmaxGrad(p.softmaxGradOp), op.LogSoftmaxGrad(p.logSoftmaxGradOp),
-		op.ReLUGrad(p.reluGradOp), op.GELUGrad(p.geluGradOp), op.LayerNormGrad(p.layerNormGradOp), op.EmbeddingGrad(p.embeddingGradOp),
-		op.AttentionGrad(p.attentionGradOp), op.MHAGrad(p.mhaGradOp), op.FFNGrad(p.ffnGradOp), op.BlockGrad(p.blockGradOp),
-		op.CrossEntropyGrad(p.crossEntropyGradOp), op.GPTLossGrad(p.gptLossGradOp),
-	}
+// offerKernel registers the function that opens a kernel of the op of A, one with a state.
+func offerKernel[A op.Args](open func(p *plain, a A) (op.Runner[A], error)) struct{} {
+	return register[A](func(p *plain) op.Implementation {
+		return op.Open(func(a A) (op.Runner[A], error) { return open(p, a) })
+	})
 }
 
-func (p *plain) trainingOps() []op.Implementation {
-	return []op.Implementation{
-		op.Init(p.initOp), op.Adam(p.openAdam), op.SGD(p.openSGD), op.ClipNorm(p.clipNormOp), op.ClipValue(p.clipValueOp),
-		op.LearningRate(p.learningRateOp), op.GPTTrain(p.openGPTTrain),
+func register[A op.Args](implementation func(p *plain) op.Implementation) struct{} {
+	var a A
+	if offered[a.Op()] != nil {
+		panic("mutant: " + a.Op() + " is offered twice")
 	}
-}
-
-func (p *plain) decodingOps() []op.Implementation {
-	return []op.Implementation{
-		op.Greedy(p.greedyOp), op.Distribution(p.distributionOp), op.Sample(p.sampleOp), op.BeamSearch(p.beamSearchOp), op.GPTGenerate(p.openGenerate),
-	}
-}
-
-func (p *plain) textOps() []op.Implementation {
-	return []op.Implementation{
-		op.TextClean(p.cleanOp), op.TextEncode(p.openEncode), op.TextDecode(p.openDecode),
-		op.TextSplit(p.splitOp), op.TextPack(p.packOp), op.TextBatches(p.batchesOp),
-	}
+	offered[a.Op()] = implementation
+	return struct{}{}
 }
 
 // Offers says which ops the implementation has: see op.Offers.
@@ -145,7 +115,7 @@ func (p *plain) Open(spec op.Spec) (op.Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	k, err := p.implementation().Open(op.Spec{Op: name, Attrs: p.attributes(spec.Attrs), Const: consts})
+	k, err := offered[name](p).Open(op.Spec{Op: name, Attrs: p.attributes(spec.Attrs), Const: consts})
 	if err != nil {
 		return nil, err
 	}

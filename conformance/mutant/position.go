@@ -15,12 +15,14 @@ type positionParts struct {
 	sinusoid    func(pos float64, c, d int, angle func(pos float64, pair, d int) float64) float32
 }
 
-func (p *plain) setPosition() {
+var _ = parts(func(p *plain) {
 	p.positionParts = positionParts{
 		position: func(pos int64, _ int) int64 { return pos }, positionRow: positionRow,
 		angle: angle, sinusoid: sinusoid,
 	}
-}
+})
+
+var _ = offer((*plain).sinusoidalOp)
 
 func (p *plain) sinusoidalOp(a op.SinusoidalPositionsArgs) error {
 	y, err := p.sinusoids(a.Pos.I64, a.DModel)
@@ -57,6 +59,8 @@ func sinusoid(pos float64, c, d int, angle func(float64, int, int) float64) floa
 	return float32(math.Cos(angle(pos, c/2, d)))
 }
 
+var _ = offer((*plain).learnedOp)
+
 func (p *plain) learnedOp(a op.LearnedPositionsArgs) error {
 	y, err := p.learned(rowsOf(a.Table), a.Pos.I64)
 	if err != nil {
@@ -85,7 +89,7 @@ func positionRow(pos, limit int64) (int, error) {
 	return int(pos), nil
 }
 
-var sinusoidalPositionsBugs = []bug{
+var _ = plant([]bug{
 	{"sinusoidal-halves", "sinusoidal_positions", "PE-1", "Puts all sines before all cosines.", "fairseq", func(p *plain) {
 		p.sinusoid = func(pos float64, c, d int, angle func(float64, int, int) float64) float32 {
 			return sinusoid(pos, c%(d/2)*2+c/(d/2), d, angle)
@@ -115,9 +119,9 @@ var sinusoidalPositionsBugs = []bug{
 	{"sinusoidal-negative-position", "sinusoidal_positions", "PE-5", "Accepts negative positions.", "", func(p *plain) {
 		p.positionRow = func(pos, _ int64) (int, error) { return int(pos), nil }
 	}},
-}
+})
 
-var learnedPositionsBugs = []bug{
+var _ = plant([]bug{
 	{"learned-positions-clamp", "learned_positions", "PE-5", "Clamps a position to the context.", "", func(p *plain) {
 		p.positionRow = func(pos, limit int64) (int, error) { return int(min(max(pos, 0), limit-1)), nil }
 	}},
@@ -135,4 +139,4 @@ var learnedPositionsBugs = []bug{
 	{"learned-positions-row-numbers", "learned_positions", "PE-3", "Takes row numbers for positions.", "", func(p *plain) {
 		p.position = func(_ int64, row int) int64 { return int64(row) }
 	}},
-}
+})

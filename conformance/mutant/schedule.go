@@ -19,14 +19,16 @@ type scheduleParts struct {
 	rate     func(x float64) float32
 }
 
-func (p *plain) setSchedule() {
+var _ = parts(func(p *plain) {
 	p.scheduleParts = scheduleParts{
 		stepOf: stepOf, warmup: warmup, progress: progress, cosine: cosine, gammaPow: gammaPow,
 		floored:  func(rate float64, a op.ScheduleAttrs) float64 { return max(a.MinLR, rate) },
 		rootRate: func(t int64, a op.ScheduleAttrs) float64 { return a.LR * math.Sqrt(float64(a.Warmup)/(float64(t)+1)) },
 		rate:     func(x float64) float32 { return float32(x) },
 	}
-}
+})
+
+var _ = offer((*plain).learningRateOp)
 
 func (p *plain) learningRateOp(a op.LearningRateArgs) error {
 	for i, t := range a.T.I64 {
@@ -101,7 +103,7 @@ func scheduled(f func(a *op.ScheduleAttrs)) func(p *plain) {
 	}
 }
 
-var learningRateBugs = []bug{
+var _ = plant([]bug{
 	{"learning-rate-from-one", "learning_rate", "LR-1", "Counts steps from 1.", "", func(p *plain) {
 		p.stepOf = func(t int64) (int64, error) {
 			t, err := stepOf(t)
@@ -210,4 +212,4 @@ var learningRateBugs = []bug{
 			return float64(power)
 		}
 	}},
-}
+})

@@ -18,12 +18,14 @@ type softmaxParts struct {
 	logSoftmaxGrad func(dx, p, dy []float32)
 }
 
-func (p *plain) setSoftmax() {
+var _ = parts(func(p *plain) {
 	p.softmaxParts = softmaxParts{
 		rowMax: rowMax, expDiff: expDiff, denominator: func(sum float32) float32 { return sum }, divide: divide, logProb: logProb,
 		softmaxGrad: p.softmaxJacobian, logSoftmaxGrad: p.logSoftmaxJacobian,
 	}
-}
+})
+
+var _ = offer((*plain).softmaxOp)
 
 func (p *plain) softmaxOp(a op.SoftmaxArgs) error {
 	copy(a.Y.F32, a.X.F32)
@@ -66,6 +68,8 @@ func divide(x []float32, s float32) {
 	}
 }
 
+var _ = offer((*plain).softmaxGradOp)
+
 func (p *plain) softmaxGradOp(a op.SoftmaxGradArgs) error {
 	return p.rowGrads(rowsOf(a.X), rowsOf(a.DY), rowsOf(a.DX), p.softmaxGrad)
 }
@@ -88,6 +92,8 @@ func (p *plain) softmaxJacobian(dx, probs, dy []float32) {
 		dx[i] = probs[i] * (dy[i] - mean)
 	}
 }
+
+var _ = offer((*plain).logSoftmaxOp)
 
 func (p *plain) logSoftmaxOp(a op.LogSoftmaxArgs) error {
 	x, y := rowsOf(a.X), rowsOf(a.Y)
@@ -118,6 +124,8 @@ func (p *plain) logProbs(row []float32) []float32 {
 	return y
 }
 
+var _ = offer((*plain).logSoftmaxGradOp)
+
 func (p *plain) logSoftmaxGradOp(a op.LogSoftmaxGradArgs) error {
 	return p.rowGrads(rowsOf(a.X), rowsOf(a.DY), rowsOf(a.DX), p.logSoftmaxGrad)
 }
@@ -142,7 +150,7 @@ func exp2Unshifted(x, m float32) float32 {
 	return float32(math.Exp2(float64(float32(float64(x)*float64(float32(math.Log2E)) - float64(shift)))))
 }
 
-var softmaxBugs = []bug{
+var _ = plant([]bug{
 	{"softmax-denominator-1e-6", "softmax", "SM-5", "Adds 1e-6 to the denominator.", "", plusConstant(1e-6)},
 	{"softmax-denominator-1e-5", "softmax", "SM-5", "Adds 1e-5 to the denominator.", "", plusConstant(1e-5)},
 	{"softmax-no-maximum", "softmax", "SM-2", "Does not subtract the maximum.", "transformers #11267", func(p *plain) {
@@ -195,14 +203,14 @@ var softmaxBugs = []bug{
 			return expDiff(x, m)
 		}
 	}},
-}
+})
 
 // jacobian returns the bug of a gradient of softmax, that of attention included.
 func jacobian(f func(dx, p, dy []float32)) func(*plain) {
 	return func(p *plain) { p.softmaxGrad = f }
 }
 
-var softmaxGradBugs = []bug{
+var _ = plant([]bug{
 	{"softmax-grad-second-term-missing", "softmax.grad", "GRAD-5", "Does not subtract the row's mean of dy.", "", jacobian(func(dx, p, dy []float32) {
 		for i := range dx {
 			dx[i] = p[i] * dy[i]
@@ -240,9 +248,9 @@ var softmaxGradBugs = []bug{
 			}
 		}
 	}},
-}
+})
 
-var logSoftmaxBugs = []bug{
+var _ = plant([]bug{
 	{"log-softmax-of-softmax", "log_softmax", "SM-6", "Takes the logarithm of softmax, which underflows.", "", func(p *plain) {
 		p.logProb = func(x, m, s float32) float32 { return log32(exp32(x-m) / s) }
 	}},
@@ -253,9 +261,9 @@ var logSoftmaxBugs = []bug{
 	{"log-softmax-hidden-finite", "log_softmax", "SM-7", "Gives the largest negative number in place of -Inf.", "", func(p *plain) {
 		p.logProb = func(x, m, s float32) float32 { return max(logProb(x, m, s), -math.MaxFloat32) }
 	}},
-}
+})
 
-var logSoftmaxGradBugs = []bug{
+var _ = plant([]bug{
 	{"log-softmax-grad-second-term-missing", "log_softmax.grad", "GRAD-6", "Passes dy on.", "", func(p *plain) {
 		p.logSoftmaxGrad = func(dx, _, dy []float32) { copy(dx, dy) }
 	}},
@@ -282,4 +290,4 @@ var logSoftmaxGradBugs = []bug{
 			}
 		}
 	}},
-}
+})

@@ -1,47 +1,18 @@
 package mutant
 
 import (
-	"bytes"
 	"fmt"
-	"slices"
-	"unicode"
-
-	unicodenorm "golang.org/x/text/unicode/norm"
 
 	"github.com/assaykit/assay/conformance/op"
 )
 
-// textParts are the decisions in which the way from text to batches goes wrong.
+// textParts are the decisions in which texts as tensors go wrong.
 type textParts struct {
-	byteOf  func(x int64) (byte, error)
-	filler  int64 // behind what a destination holds
-	subpart func(text []byte) int
-	rules   []string // of the rules of cleaning
-	newline func(r rune) bool
-	control func(r rune) bool
-	compose func(line []byte) []byte
-	blank   func(r rune) bool
-	trimmed func(line []byte, blank func(r rune) bool) []byte
-	outer   func(first, last, lines int) (from, to int) // the lines that whitespace keeps
-	doubled func(line, previous []byte) bool            // an empty line that whitespace removes
-	known   func(seen [][]byte, paragraph []byte) bool
-	counted func(n *cleanCounts)
+	byteOf func(x int64) (byte, error)
+	filler int64 // behind what a destination holds
 }
 
-func (p *plain) setText() {
-	p.textParts = textParts{
-		byteOf: byteOf, filler: -1, subpart: subpart, rules: []string{"line_endings", "controls", "nfc", "whitespace", "duplicates"},
-		newline: func(r rune) bool { return slices.Contains([]rune("\v\f\u0085\u2028\u2029"), r) },
-		control: func(r rune) bool { return r == 0xfeff || r != '\t' && r != '\n' && r != '\r' && unicode.IsControl(r) },
-		compose: unicodenorm.NFC.Bytes, blank: func(r rune) bool { return r == '\t' || unicode.Is(unicode.Zs, r) },
-		trimmed: trimmed, outer: func(first, last, _ int) (from, to int) { return first, last + 1 },
-		doubled: func(line, previous []byte) bool { return len(line) == 0 && len(previous) == 0 },
-		known: func(seen [][]byte, paragraph []byte) bool {
-			return slices.ContainsFunc(seen, func(s []byte) bool { return bytes.Equal(s, paragraph) })
-		},
-		counted: func(*cleanCounts) {},
-	}
-}
+var _ = parts(func(p *plain) { p.textParts = textParts{byteOf: byteOf, filler: -1} })
 
 // bytes returns a text's bytes.
 func (p *plain) bytes(t op.Tensor) ([]byte, error) {

@@ -16,12 +16,14 @@ type batchParts struct {
 	startAt    func(start int64, seq, ids int) (int, error)
 }
 
-func (p *plain) setBatches() {
+var _ = parts(func(p *plain) {
 	p.batchParts = batchParts{
 		parted:  func(ids []int64, train int) (first, last []int64) { return ids[:train], ids[train:] },
 		wrapped: wrapped, lengthsFit: lengthsFit, document: cleanDocument, target: func(at int) int { return at + 1 }, startAt: startAt,
 	}
-}
+})
+
+var _ = offer((*plain).splitOp)
 
 func (p *plain) splitOp(a op.TextSplitArgs) error {
 	train, validation := p.parted(a.IDs.I64, a.Train.Len())
@@ -29,6 +31,8 @@ func (p *plain) splitOp(a op.TextSplitArgs) error {
 	copy(a.Validation.I64, validation)
 	return nil
 }
+
+var _ = offer((*plain).packOp)
 
 func (p *plain) packOp(a op.TextPackArgs) error {
 	if err := p.lengthsFit(a.Lengths.I64, a.IDs.Len()); err != nil {
@@ -79,6 +83,8 @@ func cleanDocument(ids []int64, start *int64, end int64) error {
 	return nil
 }
 
+var _ = offer((*plain).batchesOp)
+
 func (p *plain) batchesOp(a op.TextBatchesArgs) error {
 	ids := a.IDs.I64
 	for b, start := range a.Starts.I64 {
@@ -101,7 +107,7 @@ func startAt(start int64, seq, ids int) (int, error) {
 	return int(start), nil
 }
 
-var textSplitBugs = []bug{
+var _ = plant([]bug{
 	{"text-split-first-validates", "text.split", "TXT-15", "Takes the first ids to validate with.", "", func(p *plain) {
 		p.parted = func(ids []int64, train int) (first, last []int64) {
 			validation := len(ids) - train
@@ -124,9 +130,9 @@ var textSplitBugs = []bug{
 	{"text-split-overlaps", "text.split", "TXT-15", "Begins to validate one id early.", "", func(p *plain) {
 		p.parted = func(ids []int64, train int) (first, last []int64) { return ids[:train], ids[train-1:] }
 	}},
-}
+})
 
-var textPackBugs = []bug{
+var _ = plant([]bug{
 	{"text-pack-double-end", "text.pack", "TXT-16", "Ends a document twice and the last not at all.", "", func(p *plain) {
 		p.wrapped = func(k int, document []int64, start *int64, end int64) []int64 {
 			if k == 0 {
@@ -174,9 +180,9 @@ var textPackBugs = []bug{
 	{"text-pack-end-inside", "text.pack", "TXT-17", "Takes documents that hold end or start.", "", func(p *plain) {
 		p.document = func([]int64, *int64, int64) error { return nil }
 	}},
-}
+})
 
-var textBatchesBugs = []bug{
+var _ = plant([]bug{
 	{"text-batches-not-shifted", "text.batches", "TXT-18", "Gives x for y.", "", func(p *plain) { p.target = func(at int) int { return at } }},
 	{"text-batches-shifted-twice", "text.batches", "TXT-18", "Shifts y by two.", "", func(p *plain) { p.target = func(at int) int { return at + 2 } }},
 	{"text-batches-start-in-windows", "text.batches", "TXT-18", "Counts starts in windows.", "", func(p *plain) {
@@ -191,4 +197,4 @@ var textBatchesBugs = []bug{
 	{"text-batches-start-clamped", "text.batches", "TXT-19", "Clamps starts to the ids.", "", func(p *plain) {
 		p.startAt = func(start int64, seq, ids int) (int, error) { return int(min(max(start, 0), int64(ids-seq-1))), nil }
 	}},
-}
+})

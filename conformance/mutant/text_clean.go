@@ -13,8 +13,40 @@ import (
 	"github.com/assaykit/assay/conformance/op"
 )
 
+// cleanParts are the decisions in which cleaning goes wrong.
+type cleanParts struct {
+	subpart func(text []byte) int
+	rules   []string // of the rules of cleaning
+	newline func(r rune) bool
+	control func(r rune) bool
+	compose func(line []byte) []byte
+	blank   func(r rune) bool
+	trimmed func(line []byte, blank func(r rune) bool) []byte
+	outer   func(first, last, lines int) (from, to int) // the lines that whitespace keeps
+	doubled func(line, previous []byte) bool            // an empty line that whitespace removes
+	known   func(seen [][]byte, paragraph []byte) bool
+	counted func(n *cleanCounts)
+}
+
+var _ = parts(func(p *plain) {
+	p.cleanParts = cleanParts{
+		subpart: subpart, rules: []string{"line_endings", "controls", "nfc", "whitespace", "duplicates"},
+		newline: func(r rune) bool { return slices.Contains([]rune("\v\f\u0085\u2028\u2029"), r) },
+		control: func(r rune) bool { return r == 0xfeff || r != '\t' && r != '\n' && r != '\r' && unicode.IsControl(r) },
+		compose: unicodenorm.NFC.Bytes, blank: func(r rune) bool { return r == '\t' || unicode.Is(unicode.Zs, r) },
+		trimmed: trimmed, outer: func(first, last, _ int) (from, to int) { return first, last + 1 },
+		doubled: func(line, previous []byte) bool { return len(line) == 0 && len(previous) == 0 },
+		known: func(seen [][]byte, paragraph []byte) bool {
+			return slices.ContainsFunc(seen, func(s []byte) bool { return bytes.Equal(s, paragraph) })
+		},
+		counted: func(*cleanCounts) {},
+	}
+})
+
 // cleanCounts are what each rule changed, in the order of the results.
 type cleanCounts struct{ invalid, lineEndings, controls, nfc, whitespace, duplicates int64 }
+
+var _ = offer((*plain).cleanOp)
 
 func (p *plain) cleanOp(a op.TextCleanArgs) error {
 	text, err := p.bytes(a.Text)
@@ -178,7 +210,7 @@ func cleaning(rules string) func(*plain) {
 	return func(p *plain) { p.rules = strings.Fields(rules) }
 }
 
-var textCleanBugs = []bug{
+var _ = plant([]bug{
 	{"text-clean-byte-wraps", "text.clean", "TXT-1", "Takes elements of the text modulo 256.", "", func(p *plain) {
 		p.byteOf = func(x int64) (byte, error) { return byte(x), nil }
 	}},
@@ -290,4 +322,4 @@ var textCleanBugs = []bug{
 	{"text-clean-counts-exchanged", "text.clean", "TXT-9", "Exchanges the counts of controls and of line ends.", "", func(p *plain) {
 		p.counted = func(n *cleanCounts) { n.controls, n.lineEndings = n.lineEndings, n.controls }
 	}},
-}
+})

@@ -27,14 +27,14 @@ type codecParts struct {
 	checkRoom    func(length, capacity int) error
 }
 
-func (p *plain) setCodec() {
+var _ = parts(func(p *plain) {
 	p.codecParts = codecParts{
 		checkTables: checkTables, byteIDs: slices.Clone[[]int64], rankOf: rankOf, bestPair: bestPair, replacePair: replacePair, pieces: p.gpt2Pieces,
 		contractions: []string{"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"},
 		prefixes:     func(text []byte) int { return len(text) - len(strings.TrimPrefix(string(text), " ")) },
 		kindOf:       kindOf, lookahead: lookahead, idText: idText, checkRoom: checkRoom,
 	}
-}
+})
 
 // class is what a word of GPT-2's pattern is made of.
 type class int
@@ -107,6 +107,8 @@ func rankOf(merges [][2]int64) map[[2]int64]int {
 	}
 	return ranks
 }
+
+var _ = offerKernel((*plain).openEncode)
 
 func (p *plain) openEncode(a op.TextEncodeArgs) (op.Runner[op.TextEncodeArgs], error) {
 	c, err := p.newCodec(a.Bytes, a.Merges)
@@ -232,6 +234,8 @@ func lookahead(spaces []byte, more bool) int {
 	}
 	return len(spaces)
 }
+
+var _ = offerKernel((*plain).openDecode)
 
 func (p *plain) openDecode(a op.TextDecodeArgs) (op.Runner[op.TextDecodeArgs], error) {
 	c, err := p.newCodec(a.Bytes, a.Merges)

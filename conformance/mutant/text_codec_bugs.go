@@ -13,7 +13,7 @@ func tables(check func(bytes []int64, merges [][2]int64) error) func(*plain) {
 	return func(p *plain) { p.checkTables = check }
 }
 
-var textEncodeBugs = []bug{
+var _ = plant([]bug{
 	{"text-encode-merges-by-frequency", "text.encode", "TXT-11", "Merges the most frequent pair first, not that of the lowest rank.", "", func(p *plain) {
 		p.bestPair = func(ids []int64, ranks map[[2]int64]int) (at, rank int) {
 			counts := map[[2]int64]int{}
@@ -136,9 +136,9 @@ var textEncodeBugs = []bug{
 			return kindOf(r)
 		}
 	}},
-}
+})
 
-var textDecodeBugs = []bug{
+var _ = plant([]bug{
 	{"text-decode-invalid-replaced", "text.decode", "TXT-13", "Replaces bytes that are not UTF-8.", "", func(p *plain) {
 		p.idText = func(id int64, texts [][]byte) ([]byte, error) {
 			text, err := idText(id, texts)
@@ -158,4 +158,4 @@ var textDecodeBugs = []bug{
 		p.checkRoom = func(length, capacity int) error { return checkRoom(length+1, capacity) }
 	}},
 	{"text-decode-padded-with-zero", "text.decode", "TXT-1", "Fills the rest of its result with 0.", "", func(p *plain) { p.filler = 0 }},
-}
+})

@@ -20,7 +20,7 @@ type trainerParts struct {
 	failedStep   func(r *trainer)
 }
 
-func (p *plain) setTrainer() {
+var _ = parts(func(p *plain) {
 	p.trainerParts = trainerParts{
 		targetWeight: func(_, _, _, inBatch int) float32 { return 1 / float32(max(1, inBatch)) },
 		gradNorm:     func(grads [][]float32) float32 { return p.norm(slices.Concat(grads...)) },
@@ -29,7 +29,7 @@ func (p *plain) setTrainer() {
 		spared: slicesContains, shared: func(states []*adam) []*adam { return states },
 		skip: func(int) bool { return false }, failedStep: func(*trainer) {},
 	}
-}
+})
 
 func slicesContains(group string, noDecay []string) bool { return slices.Contains(noDecay, group) }
 
@@ -43,6 +43,8 @@ type trainer struct {
 	states []*adam // one a parameter, in table order; nil where it is absent
 	runs   int
 }
+
+var _ = offerKernel((*plain).openGPTTrain)
 
 func (p *plain) openGPTTrain(a op.GPTTrainArgs) (op.Runner[op.GPTTrainArgs], error) {
 	r := &trainer{p: p}
@@ -166,7 +168,7 @@ func clippedApart(p *plain, grads [][]float32, maxNorm float32) {
 	}
 }
 
-var gptTrainBugs = []bug{
+var _ = plant([]bug{
 	{"gpt-train-mean-of-means", "gpt.train", "TRAIN-1", "Averages the means of micro-batches.", "", func(p *plain) {
 		p.targetWeight = func(_, micros, inMicro, _ int) float32 { return 1 / float32(max(1, inMicro)) / float32(micros) }
 	}},
@@ -290,4 +292,4 @@ var gptTrainBugs = []bug{
 			}
 		}
 	}},
-}
+})
