@@ -27,13 +27,7 @@ var _ = parts(func(p *plain) {
 var _ = offer((*plain).blockOp)
 
 func (p *plain) blockOp(a op.BlockArgs) error {
-	w := blockWeights{
-		norm: a.Norm, ln1: norm{a.LN1Gamma.F32, a.LN1Beta.F32, a.Eps}, ln2: norm{a.LN2Gamma.F32, a.LN2Beta.F32, a.Eps},
-		attn:   projections{rowsOf(a.Wq), rowsOf(a.Wk), rowsOf(a.Wv), rowsOf(a.Wo), a.Bq.F32, a.Bk.F32, a.Bv.F32, a.Bo.F32, a.Heads, a.KVHeads},
-		ffn:    feedForward{rowsOf(a.W1), rowsOf(a.W2), a.B1.F32, a.B2.F32, a.Activation},
-		causal: a.Causal, window: a.Window,
-	}
-	copy(a.Y.F32, p.block(rowsOf(a.X), a.X.Shape[0], w, nil).data)
+	copy(a.Y.F32, p.block(rowsOf(a.X), a.X.Shape[0], blockOf(a.BlockAttrs, a.BlockWeights), nil).data)
 	return nil
 }
 
@@ -47,19 +41,34 @@ type blockWeights struct {
 	window   int
 }
 
+func blockOf(a op.BlockAttrs, w op.BlockWeights) blockWeights {
+	return blockWeights{
+		norm: a.Norm, ln1: norm{w.LN1Gamma.F32, w.LN1Beta.F32, a.Eps}, ln2: norm{w.LN2Gamma.F32, w.LN2Beta.F32, a.Eps},
+		attn:   projections{rowsOf(w.Wq), rowsOf(w.Wk), rowsOf(w.Wv), rowsOf(w.Wo), w.Bq.F32, w.Bk.F32, w.Bv.F32, w.Bo.F32, a.Heads, a.KVHeads},
+		ffn:    feedForward{rowsOf(w.W1), rowsOf(w.W2), w.B1.F32, w.B2.F32, a.Activation},
+		causal: a.Causal, window: a.Window,
+	}
+}
+
 // sublayers are the functions that a block connects.
 type sublayers struct{ attn, ffn, ln1, ln2 func(matrix) matrix }
 
 func (p *plain) block(x matrix, batch int, w blockWeights, extend func(k, v []matrix) ([]matrix, []matrix)) matrix {
 	p.amendBlock(&w)
+	s, _ := p.sublayers(batch, w, extend)
+	return p.wire(w.norm, x, s)
+}
+
+// sublayers returns the functions that a block connects, and the setting of its attention.
+func (p *plain) sublayers(batch int, w blockWeights, extend func(k, v []matrix) ([]matrix, []matrix)) (sublayers, setting) {
 	headDim := w.attn.wq.cols / w.attn.heads
 	s := setting{causal: w.causal, window: w.window, scale: p.scale(nil, scaling{headDim, headDim, w.attn.heads})}
-	return p.wire(w.norm, x, sublayers{
+	return sublayers{
 		attn: func(x matrix) matrix { return p.mha(x, batch, w.attn, s, extend) },
 		ffn:  func(x matrix) matrix { return p.ffn(x, w.ffn) },
 		ln1:  func(x matrix) matrix { return p.layerNorm(x, w.ln1) },
 		ln2:  func(x matrix) matrix { return p.layerNorm(x, w.ln2) },
-	})
+	}, s
 }
 
 // residual connects the sublayers of a block.
@@ -75,19 +84,11 @@ func (p *plain) residual(norm string, x matrix, s sublayers) matrix {
 var _ = offer((*plain).blockGradOp)
 
 func (p *plain) blockGradOp(a op.BlockGradArgs) error {
-	w := blockWeights{
-		norm: a.Norm, ln1: norm{a.LN1Gamma.F32, a.LN1Beta.F32, a.Eps}, ln2: norm{a.LN2Gamma.F32, a.LN2Beta.F32, a.Eps},
-		attn:   projections{rowsOf(a.Wq), rowsOf(a.Wk), rowsOf(a.Wv), rowsOf(a.Wo), a.Bq.F32, a.Bk.F32, a.Bv.F32, a.Bo.F32, a.Heads, a.KVHeads},
-		ffn:    feedForward{rowsOf(a.W1), rowsOf(a.W2), a.B1.F32, a.B2.F32, a.Activation},
-		causal: a.Causal, window: a.Window,
-	}
 	var g blockGrads
-	dx := p.blockGrad(rowsOf(a.X), rowsOf(a.DY), a.X.Shape[0], w, &g)
+	dx := p.blockGrad(rowsOf(a.X), rowsOf(a.DY), a.X.Shape[0], blockOf(a.BlockAttrs, a.BlockWeights), &g)
 	dsts := []op.Tensor{a.DLN1Gamma, a.DLN1Beta, a.DWq, a.DBq, a.DWk, a.DBk, a.DWv, a.DBv, a.DWo, a.DBo, a.DLN2Gamma, a.DLN2Beta,
 		a.DW1, a.DB1, a.DW2, a.DB2}
-	for i, x := range g.all() {
-		p.give(dsts[i], x)
-	}
+	p.giveAll(dsts, g.all())
 	p.give(a.DX, dx.data)
 	return nil
 }
@@ -115,14 +116,7 @@ type gradSublayers struct{ attn, ffn, ln1, ln2 func(x, dy matrix) matrix }
 
 func (p *plain) blockGrad(x, dy matrix, batch int, w blockWeights, g *blockGrads) matrix {
 	p.amendBlock(&w)
-	headDim := w.attn.wq.cols / w.attn.heads
-	s := setting{causal: w.causal, window: w.window, scale: p.scale(nil, scaling{headDim, headDim, w.attn.heads})}
-	forward := sublayers{
-		attn: func(x matrix) matrix { return p.mha(x, batch, w.attn, s, nil) },
-		ffn:  func(x matrix) matrix { return p.ffn(x, w.ffn) },
-		ln1:  func(x matrix) matrix { return p.layerNorm(x, w.ln1) },
-		ln2:  func(x matrix) matrix { return p.layerNorm(x, w.ln2) },
-	}
+	forward, s := p.sublayers(batch, w, nil)
 	dx := p.wireGrad(w.norm, x, dy, forward, gradSublayers{
 		attn: func(x, dy matrix) matrix { return p.mhaGrad(x, dy, batch, w.attn, s, g) },
 		ffn:  func(x, dy matrix) matrix { return p.ffnGrad(x, dy, w.ffn, g) },

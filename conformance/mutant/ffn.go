@@ -40,12 +40,17 @@ type feedForward struct {
 
 func (p *plain) ffn(x matrix, w feedForward) matrix {
 	p.amendFFN(&w)
-	act := map[string]func(float32) float32{"relu": p.relu, "gelu": p.geluErf, "gelu_tanh": p.geluTanh}[p.activation(w.activation)]
-	h := p.linear(x, w.w1, w.b1)
-	for i := range h.data {
-		h.data[i] = p.store(act(h.data[i]))
+	return p.linear(p.activated(p.linear(x, w.w1, w.b1), p.activation(w.activation)), w.w2, w.b2)
+}
+
+// activated returns what an activation makes of each element.
+func (p *plain) activated(x matrix, name string) matrix {
+	act := map[string]func(float32) float32{"relu": p.relu, "gelu": p.geluErf, "gelu_tanh": p.geluTanh}[name]
+	y := newMatrix(x.rows, x.cols)
+	for i := range y.data {
+		y.data[i] = p.store(act(x.data[i]))
 	}
-	return p.linear(h, w.w2, w.b2)
+	return y
 }
 
 var _ = offer((*plain).ffnGradOp)
@@ -55,10 +60,7 @@ func (p *plain) ffnGradOp(a op.FFNGradArgs) error {
 	var g blockGrads
 	dx := p.ffnGrad(rowsOf(a.X), rowsOf(a.DY), w, &g)
 	p.amendGrads(&g)
-	dsts := []op.Tensor{a.DW1, a.DB1, a.DW2, a.DB2}
-	for i, x := range g.ffn() {
-		p.give(dsts[i], x)
-	}
+	p.giveAll([]op.Tensor{a.DW1, a.DB1, a.DW2, a.DB2}, g.ffn())
 	p.give(a.DX, dx.data)
 	return nil
 }
@@ -66,16 +68,12 @@ func (p *plain) ffnGradOp(a op.FFNGradArgs) error {
 func (p *plain) ffnGrad(x, dy matrix, w feedForward, g *blockGrads) matrix {
 	p.amendFFN(&w)
 	name := p.activation(w.activation)
-	act := map[string]func(float32) float32{"relu": p.relu, "gelu": p.geluErf, "gelu_tanh": p.geluTanh}[name]
 	times := func(slope func(float32) float32) func(x, dy float32) float32 {
 		return func(x, dy float32) float32 { return dy * slope(x) }
 	}
 	back := map[string]func(x, dy float32) float32{"relu": p.reluGrad, "gelu": times(p.geluErfSlope), "gelu_tanh": times(p.geluTanhSlope)}[name]
 	before := p.linear(x, w.w1, w.b1)
-	after := newMatrix(before.rows, before.cols)
-	for i := range after.data {
-		after.data[i] = p.store(act(before.data[i]))
-	}
+	after := p.activated(before, name)
 	var dh, dx matrix
 	dh, g.w2, g.b2 = p.linearGrad(p.hidden2(before, after), w.w2, dy, w.b2)
 	for i := range dh.data {

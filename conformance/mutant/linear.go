@@ -20,7 +20,7 @@ var _ = parts(func(p *plain) {
 	p.linearParts = linearParts{
 		weights: transposed, addBias: addBias,
 		towards:    func(w matrix) matrix { return w },
-		weightGrad: p.weightSums, biasGrad: func(dy matrix) []float32 { return p.columnSums(dy) },
+		weightGrad: p.weightSums, biasGrad: p.columnSums,
 	}
 })
 

@@ -23,11 +23,15 @@ var _ = parts(func(p *plain) {
 var _ = offer((*plain).mhaOp)
 
 func (p *plain) mhaOp(a op.MHAArgs) error {
-	w := projections{rowsOf(a.Wq), rowsOf(a.Wk), rowsOf(a.Wv), rowsOf(a.Wo), a.Bq.F32, a.Bk.F32, a.Bv.F32, a.Bo.F32, a.Heads, a.KVHeads}
-	headDim := a.Wq.Shape[1] / a.Heads
-	s := setting{a.Causal, a.Window, p.scale(a.Scale, scaling{headDim, headDim, a.Heads}), 0, a.Mask}
+	w, s := p.mhaLayer(a.MHAAttrs, a.MHAWeights, a.Mask)
 	copy(a.Y.F32, p.mha(rowsOf(a.X), a.X.Shape[0], w, s, nil).data)
 	return nil
+}
+
+func (p *plain) mhaLayer(a op.MHAAttrs, w op.MHAWeights, mask op.Tensor) (projections, setting) {
+	headDim := w.Wq.Shape[1] / a.Heads
+	return projections{rowsOf(w.Wq), rowsOf(w.Wk), rowsOf(w.Wv), rowsOf(w.Wo), w.Bq.F32, w.Bk.F32, w.Bv.F32, w.Bo.F32, a.Heads, a.KVHeads},
+		setting{causal: a.Causal, window: a.Window, scale: p.scale(a.Scale, scaling{headDim, headDim, a.Heads}), mask: mask}
 }
 
 // projections are the weights of multi-head attention.
@@ -40,18 +44,29 @@ type projections struct {
 // mha is multi-head self-attention of x, [B*T, d]. extend, where it is not nil, returns the keys and values to attend over, given the new ones.
 func (p *plain) mha(x matrix, batch int, w projections, s setting, extend func(k, v []matrix) ([]matrix, []matrix)) matrix {
 	p.amendMHA(&w, &s)
-	q := p.split(p.linear(x, w.wq, w.bq), batch, w.heads)
-	k := p.split(p.linear(x, w.wk, w.bk), batch, w.kvHeads)
-	v := p.split(p.linear(x, w.wv, w.bv), batch, w.kvHeads)
+	q, k, v := p.projected(x, batch, w)
 	if extend != nil {
 		k, v = extend(k, v)
 	}
+	return p.linear(p.merge(p.attended(q, k, v, batch, s), batch), w.wo, w.bo)
+}
+
+// projected returns the queries, keys and values of each head.
+func (p *plain) projected(x matrix, batch int, w projections) (q, k, v []matrix) {
+	q = p.split(p.linear(x, w.wq, w.bq), batch, w.heads)
+	k = p.split(p.linear(x, w.wk, w.bk), batch, w.kvHeads)
+	v = p.split(p.linear(x, w.wv, w.bv), batch, w.kvHeads)
+	return q, k, v
+}
+
+// attended returns the result of each head.
+func (p *plain) attended(q, k, v []matrix, batch int, s setting) []matrix {
 	out := make([]matrix, len(q))
 	for n := range out {
 		out[n] = newMatrix(q[n].rows, v[0].cols)
 	}
 	p.attention(out, q, k, v, batch, s)
-	return p.linear(p.merge(out, batch), w.wo, w.bo)
+	return out
 }
 
 // split cuts [B*T, heads*D] into the matrices of [B, heads, T, D].
@@ -86,32 +101,20 @@ func (p *plain) merge(parts []matrix, batch int) matrix {
 var _ = offer((*plain).mhaGradOp)
 
 func (p *plain) mhaGradOp(a op.MHAGradArgs) error {
-	w := projections{rowsOf(a.Wq), rowsOf(a.Wk), rowsOf(a.Wv), rowsOf(a.Wo), a.Bq.F32, a.Bk.F32, a.Bv.F32, a.Bo.F32, a.Heads, a.KVHeads}
-	headDim := a.Wq.Shape[1] / a.Heads
-	s := setting{causal: a.Causal, window: a.Window, scale: p.scale(a.Scale, scaling{headDim, headDim, a.Heads}), mask: a.Mask}
+	w, s := p.mhaLayer(a.MHAAttrs, a.MHAWeights, a.Mask)
 	var g blockGrads
 	dx := p.mhaGrad(rowsOf(a.X), rowsOf(a.DY), a.X.Shape[0], w, s, &g)
 	p.amendGrads(&g)
-	dsts := []op.Tensor{a.DWq, a.DBq, a.DWk, a.DBk, a.DWv, a.DBv, a.DWo, a.DBo}
-	for i, x := range g.attn() {
-		p.give(dsts[i], x)
-	}
+	p.giveAll([]op.Tensor{a.DWq, a.DBq, a.DWk, a.DBk, a.DWv, a.DBv, a.DWo, a.DBo}, g.attn())
 	p.give(a.DX, dx.data)
 	return nil
 }
 
 func (p *plain) mhaGrad(x, dy matrix, batch int, w projections, s setting, g *blockGrads) matrix {
 	p.amendMHA(&w, &s)
-	q := p.split(p.linear(x, w.wq, w.bq), batch, w.heads)
-	k := p.split(p.linear(x, w.wk, w.bk), batch, w.kvHeads)
-	v := p.split(p.linear(x, w.wv, w.bv), batch, w.kvHeads)
-	out := make([]matrix, len(q))
-	for n := range out {
-		out[n] = newMatrix(q[n].rows, v[0].cols)
-	}
-	p.attention(out, q, k, v, batch, s)
+	q, k, v := p.projected(x, batch, w)
 	var dmerged matrix
-	dmerged, g.wo, g.bo = p.linearGrad(p.merge(out, batch), w.wo, dy, w.bo)
+	dmerged, g.wo, g.bo = p.linearGrad(p.merge(p.attended(q, k, v, batch, s), batch), w.wo, dy, w.bo)
 	dq, dk, dv := p.attentionGrad(q, k, v, p.split(dmerged, batch, w.heads), batch, s)
 	var xq, xk, xv matrix
 	xq, g.wq, g.bq = p.linearGrad(x, w.wq, p.merge(dq, batch), w.bq)

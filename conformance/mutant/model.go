@@ -102,9 +102,7 @@ func (p *plain) forward(m model, ids []int64, items []item, kept int, beam []int
 			return p.extend(items, l, kept, beam, k, v)
 		})
 	}
-	if m.final.gamma != nil {
-		h = p.layerNorm(h, m.final)
-	}
+	h = p.normed(m, h)
 	out, tied := m.wout, m.wout.rows == 0
 	if tied {
 		out = m.wte
@@ -113,6 +111,14 @@ func (p *plain) forward(m model, ids []int64, items []item, kept int, beam []int
 	logits := newMatrix(h.rows, columns.rows)
 	p.multiply(logits, h, columns)
 	return logits, nil
+}
+
+// normed is h after the final normalization, where the model has one.
+func (p *plain) normed(m model, h matrix) matrix {
+	if m.final.gamma == nil {
+		return h
+	}
+	return p.layerNorm(h, m.final)
 }
 
 // embedded returns the embeddings of ids with their positions.
@@ -135,14 +141,19 @@ func (p *plain) embedded(m model, ids []int64, seqLen, kept int) (matrix, error)
 	if err != nil {
 		return matrix{}, err
 	}
-	scale := float32(1)
-	if m.ScaleEmbedding {
-		scale = float32(math.Sqrt(float64(h.cols)))
-	}
+	scale := m.embeddingScale()
 	for i := range h.data {
 		h.data[i] = p.store(p.embed(h.data[i], at.data[i], scale))
 	}
 	return h, nil
+}
+
+// embeddingScale is sqrt(d) where the model multiplies its embeddings by it.
+func (m model) embeddingScale() float32 {
+	if !m.ScaleEmbedding {
+		return 1
+	}
+	return float32(math.Sqrt(float64(m.wte.cols)))
 }
 
 func embed(token, position, scale float32) float32 { return float32(token*scale) + position }
@@ -168,10 +179,7 @@ func (p *plain) gptLossGradOp(a op.GPTLossGradArgs) error {
 	if err != nil {
 		return fmt.Errorf("gpt.loss.grad: %w", err)
 	}
-	dsts := a.GPTGrads.Tensors()
-	for i, x := range g.all() {
-		p.give(dsts[i], x)
-	}
+	p.giveAll(a.GPTGrads.Tensors(), g.all())
 	return nil
 }
 
@@ -199,10 +207,7 @@ func (p *plain) modelGrad(m model, ids, targets []int64, batch int, dloss []floa
 	if err != nil {
 		return nil, err
 	}
-	final := h
-	if m.final.gamma != nil {
-		final = p.layerNorm(h, m.final)
-	}
+	final := p.normed(m, h)
 	out, tied := m.wout, m.wout.rows == 0
 	if tied {
 		out = transposed(m.wte)
@@ -219,10 +224,7 @@ func (p *plain) modelGrad(m model, ids, targets []int64, batch int, dloss []floa
 	for l := len(m.blocks) - 1; l >= 0; l-- {
 		dh = p.blockGrad(inputs[l], dh, batch, m.blocks[l], &g.blocks[l])
 	}
-	scale := float32(1)
-	if m.ScaleEmbedding {
-		scale = float32(math.Sqrt(float64(dh.cols)))
-	}
+	scale := m.embeddingScale()
 	if m.Positions == "learned" {
 		g.wpe = newMatrix(m.wpe.rows, m.wpe.cols)
 		copy(g.wpe.data, p.times(p.positionRows(dh, dh.rows/batch), p.positionPart(scale)).data)

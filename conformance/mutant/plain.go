@@ -147,6 +147,13 @@ func (p *plain) take(name string, ts []op.Tensor) ([]op.Tensor, error) {
 	return out, nil
 }
 
+// giveAll stores the gradients of parameters in their destinations.
+func (p *plain) giveAll(dsts []op.Tensor, grads [][]float32) {
+	for i, x := range grads {
+		p.give(dsts[i], x)
+	}
+}
+
 // kernel is a function as an op.Kernel.
 type kernel func(dst, src []op.Tensor) error
 
