@@ -1,8 +1,6 @@
 package mutant
 
-import (
-	"math"
-)
+import "math"
 
 // Sums. Each function returns sum x_i y_i; a plain sum is the same with y_i = 1, where the product is exact. Products are rounded by the
 // conversion, which keeps the compiler from fusing them with the addition.

@@ -1,8 +1,6 @@
 package mutant
 
-import (
-	"github.com/assaykit/assay/conformance/op"
-)
+import "github.com/assaykit/assay/conformance/op"
 
 // layerNormParts are the decisions in which layer normalization goes wrong.
 type layerNormParts struct {

@@ -1,8 +1,6 @@
 package mutant
 
-import (
-	"github.com/assaykit/assay/conformance/op"
-)
+import "github.com/assaykit/assay/conformance/op"
 
 // matmulParts are the decisions in which a matrix product goes wrong.
 type matmulParts struct {

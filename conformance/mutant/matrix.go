@@ -1,8 +1,6 @@
 package mutant
 
-import (
-	"github.com/assaykit/assay/conformance/op"
-)
+import "github.com/assaykit/assay/conformance/op"
 
 // matrix is a dense row-major matrix. Tensors with more axes are taken as the rows of their last one, or as the matrices of their last two.
 type matrix struct {

@@ -1,8 +1,6 @@
 package mutant
 
-import (
-	"github.com/assaykit/assay/conformance/op"
-)
+import "github.com/assaykit/assay/conformance/op"
 
 // mhaParts are the decisions in which multi-head attention goes wrong.
 type mhaParts struct {
