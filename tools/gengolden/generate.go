@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing/fstest"
@@ -67,9 +68,15 @@ func parseSpec(text []byte) (spec, error) {
 	return s, nil
 }
 
-// generate computes all files of the set by name.
-func generate(s spec, fams []family, progress func(done, total int)) (map[string][]byte, error) {
-	opFiles, err := finishAll(fams, progress)
+// generate computes the files of some families by name, with a manifest of these. Of their cases they hold those with the ids, or all where
+// there are no ids.
+func generate(s spec, fams []family, ids []string, progress func(done, total int)) (map[string][]byte, error) {
+	for i := range fams {
+		if err := fams[i].checkReferences(s.clauses); err != nil {
+			return nil, err
+		}
+	}
+	opFiles, err := finishAll(only(fams, ids), progress)
 	if err != nil {
 		return nil, err
 	}
@@ -81,9 +88,6 @@ func generate(s spec, fams []family, progress func(done, total int)) (map[string
 		Files: map[string]vector.FileEntry{}}
 	files := map[string][]byte{vector.SchemaName: schemaJSON}
 	for _, f := range opFiles {
-		if err := checkReferences(f, s.clauses); err != nil {
-			return nil, err
-		}
 		meta, tensors, err := vector.Encode(f)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", f.Op, err)
@@ -101,15 +105,31 @@ func generate(s spec, fams []family, progress func(done, total int)) (map[string
 	for name, data := range files {
 		manifest.Files[name] = vector.Entry(data)
 	}
-	text, err := json.MarshalIndent(manifest, "", " ")
-	if err != nil {
+	if files[vector.ManifestName], err = encodeManifest(&manifest); err != nil {
 		return nil, err
 	}
-	files[vector.ManifestName] = append(text, '\n')
 	if _, err := load(files); err != nil { // what is written must be readable
 		return nil, err
 	}
 	return files, nil
+}
+
+// only returns families that have no other cases than those with the ids; as they are, where there are no ids.
+func only(fams []family, ids []string) []family {
+	if len(ids) == 0 {
+		return fams
+	}
+	reduced := slices.Clone(fams)
+	for i := range reduced {
+		f := &reduced[i]
+		f.cases = slices.DeleteFunc(slices.Clone(f.cases), func(t testCase) bool { return !slices.Contains(ids, f.op+"/"+t.name) })
+	}
+	return reduced
+}
+
+func encodeManifest(m *vector.Manifest) ([]byte, error) {
+	text, err := json.MarshalIndent(m, "", " ")
+	return append(text, '\n'), err
 }
 
 func load(files map[string][]byte) (*vector.Set, error) {
@@ -174,25 +194,33 @@ func (t *testCase) weight() int {
 	return 0
 }
 
-// checkReferences reports a clause that the specification does not have, and a flag that no case of the file carries.
-func checkReferences(f *vector.File, clauses []string) error {
-	if _, err := op.Arguments(f.Op); err != nil {
+// checkReferences reports a clause that the specification does not have, and a flag that no case carries. It looks at what the family
+// says, so before anything is computed.
+func (f *family) checkReferences(clauses []string) error {
+	if _, err := op.Arguments(f.op); err != nil {
 		return err
 	}
 	carried := map[string]bool{}
-	for _, c := range f.Cases {
-		for _, id := range c.Clauses {
-			if !slices.Contains(clauses, id) {
-				return fmt.Errorf("%s: clause %s is not in the specification", c.ID, id)
-			}
+	for _, t := range f.cases {
+		if err := checkClauses(f.op+"/"+t.name, strings.Fields(t.clauses), clauses); err != nil {
+			return err
 		}
-		for _, name := range c.Flags {
+		for _, name := range strings.Fields(t.flags) {
 			carried[name] = true
 		}
 	}
-	for _, flag := range f.Flags {
+	for _, flag := range f.flags {
 		if !carried[flag.Name] {
-			return fmt.Errorf("%s: no case carries the flag %s", f.Op, flag.Name)
+			return fmt.Errorf("%s: no case carries the flag %s", f.op, flag.Name)
+		}
+	}
+	return nil
+}
+
+func checkClauses(id string, cited, clauses []string) error {
+	for _, clause := range cited {
+		if !slices.Contains(clauses, clause) {
+			return fmt.Errorf("%s: clause %s is not in the specification", id, clause)
 		}
 	}
 	return nil

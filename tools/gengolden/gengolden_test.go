@@ -33,7 +33,7 @@ func generateLittle(t *testing.T) map[string][]byte {
 	t.Helper()
 	s, fams := little()
 	fams[1].cases[0].clauses, fams[1].cases[0].flags = "SM-1", ""
-	files, err := generate(s, fams, quiet)
+	files, err := generate(s, fams, nil, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,8 +118,8 @@ func TestCheckFindsWhatChanged(t *testing.T) {
 		{"a value by one ulp", edited(func(y []float64) { y[4] = math.Nextafter(y[4], 2) }), []string{"softmax.safetensors", key, "element 4"}, nil, true},
 		{"a value", edited(func(y []float64) { y[4] *= 1 + 1e-9 }), []string{"softmax.safetensors", key, "element 4"},
 			[]string{"softmax.safetensors", key, "element 4"}, true},
-		{"a comment", replaceIn("softmax.json", "Another.", "Different."), []string{"softmax.json", "softmax/second"},
-			[]string{"softmax.json", "softmax/second"}, true},
+		{"a comment", replaceIn("softmax.json", "Another.", "Different."), []string{"softmax.json", "case softmax/second:"},
+			[]string{"softmax.json", "case softmax/second:"}, true},
 		{"a byte of the schema", replaceIn(vector.SchemaName, "One sentence", "One Sentence"), []string{vector.SchemaName}, []string{vector.SchemaName}, true},
 		{"the manifest", replaceIn(vector.ManifestName, `"cases": 3`, `"cases": 4`), []string{vector.ManifestName}, nil, true},
 		{"a missing file", func(dir string) error { return os.Remove(filepath.Join(dir, "ffn.json")) }, []string{"ffn.json is missing"},
@@ -199,9 +199,11 @@ func TestWriteRemovesStaleFiles(t *testing.T) {
 
 func TestUsageErrors(t *testing.T) {
 	for name, arguments := range map[string][]string{
-		"an unknown flag": {"-nonsense"}, "an argument": {"golden"}, "no specification": {"-spec", filepath.Join(t.TempDir(), "SPEC.md")},
+		"an unknown flag": {"-nonsense"}, "an argument": {"golden"}, "an empty pattern": {"-op", ""},
+		"a pattern that matches nothing": {"-spec", filepath.Join("..", "..", "SPEC.md"), "-op", "nothing", "-check"},
+		"no specification":               {"-spec", filepath.Join(t.TempDir(), "SPEC.md")},
 	} {
-		if status := exitStatus(run(arguments, io.Discard)); status != 2 {
+		if status := exitStatus(run(arguments, io.Discard, io.Discard)); status != 2 {
 			t.Errorf("%s: exit status %d, want 2", name, status)
 		}
 	}
@@ -261,7 +263,7 @@ func TestMistakesInCases(t *testing.T) {
 		s, all := little()
 		fams = all[:1]
 		edit()
-		if _, err := generate(s, fams, quiet); err == nil {
+		if _, err := generate(s, fams, nil, quiet); err == nil {
 			t.Errorf("%s: generated all the same", name)
 		}
 	}

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/assaykit/assay/conformance/vector"
 )
@@ -31,6 +34,85 @@ func write(dir string, files map[string][]byte) error {
 		}
 	}
 	return replace(filepath.Join(dir, vector.ManifestName), files[vector.ManifestName])
+}
+
+// writeOps replaces the files of some ops in dir, and what its manifest says of them. It refuses a directory that would not load after that,
+// or whose other files are of another generator, schema or specification.
+func writeOps(dir string, s spec, files map[string][]byte) error {
+	merged, err := merge(dir, s, files)
+	if err != nil {
+		return fmt.Errorf("%s cannot keep its other files: %w: run gengolden without -op", dir, err)
+	}
+	for _, name := range opFilesOf(files) {
+		if err := replace(filepath.Join(dir, name), files[name]); err != nil {
+			return err
+		}
+	}
+	return replace(filepath.Join(dir, vector.ManifestName), merged[vector.ManifestName])
+}
+
+// merge returns the vector files of dir with those of some ops in their places, and the manifest of all of them.
+func merge(dir string, s spec, files map[string][]byte) (map[string][]byte, error) {
+	m, err := readManifest(dir)
+	if err != nil {
+		return nil, err
+	}
+	if m.Generator != version || m.Format != vector.FormatVersion {
+		return nil, fmt.Errorf("%s is of %s, format %d; this is %s, format %d", vector.ManifestName, m.Generator, m.Format, version, vector.FormatVersion)
+	}
+	others, err := unknown(dir, files)
+	if err != nil {
+		return nil, err
+	}
+	merged := map[string][]byte{}
+	for _, name := range append(others, vector.SchemaName) {
+		if merged[name], err = os.ReadFile(filepath.Join(dir, name)); err != nil {
+			return nil, err
+		}
+	}
+	if !bytes.Equal(merged[vector.SchemaName], schemaJSON) {
+		return nil, fmt.Errorf("%s is not the generator's", vector.SchemaName)
+	}
+	for _, name := range opFilesOf(files) {
+		merged[name], m.Files[name] = files[name], vector.Entry(files[name])
+	}
+	m.Spec, m.Clauses, m.Cases = s.version, s.clauses, 0
+	for _, name := range opFilesOf(merged) {
+		if strings.HasSuffix(name, ".json") {
+			entries, err := entriesOf(name, merged[name])
+			if err != nil {
+				return nil, err
+			}
+			m.Cases += len(entries)
+		}
+	}
+	if merged[vector.ManifestName], err = encodeManifest(m); err != nil {
+		return nil, err
+	}
+	set, err := load(merged)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range set.Files {
+		for _, c := range f.Cases {
+			if err := checkClauses(c.ID, c.Clauses, s.clauses); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return merged, nil
+}
+
+func readManifest(dir string) (*vector.Manifest, error) {
+	text, err := os.ReadFile(filepath.Join(dir, vector.ManifestName))
+	if err != nil {
+		return nil, err
+	}
+	m := new(vector.Manifest)
+	if err := json.Unmarshal(text, m); err != nil {
+		return nil, fmt.Errorf("%s: %w", vector.ManifestName, err)
+	}
+	return m, nil
 }
 
 // replace writes a file through a temporary one beside it.
