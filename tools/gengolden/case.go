@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 
@@ -138,3 +140,47 @@ func use(c *vector.Case, opName string) oracle.Use {
 func exactly(c *vector.Case, opName string) ([][]op.Tensor, error) {
 	return use(c, opName).Trace(refimpl.New(), func(t op.Tensor) op.Tensor { return t })
 }
+
+// with returns the arguments with another or one more.
+func (a args) with(name string, d draw) args {
+	b := args{name: d}
+	for n, v := range a {
+		if n != name {
+			b[n] = v
+		}
+	}
+	return b
+}
+
+// only returns the named arguments.
+func (a args) only(names string) args {
+	b := args{}
+	for _, n := range strings.Fields(names) {
+		b[n] = a[n]
+	}
+	return b
+}
+
+// sorted goes through a map in the order of its keys.
+func sorted[V any](m map[string]V) iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		for _, k := range slices.Sorted(maps.Keys(m)) {
+			if !yield(k, m[k]) {
+				return
+			}
+		}
+	}
+}
+
+// twice is two steps of the same kind, the second with other draws.
+func twice(src func() args) []step { return []step{{src: src()}, {src: src()}} }
+
+// The flags that several gradients have.
+var (
+	edgesFlag = vector.Flag{Name: "edges", Bug: "a kernel's remainder loops: lengths one below, at and above a block's"}
+	addsFlag  = vector.Flag{Name: "overwrite", Bug: "a second step adds to the gradients of the first",
+		See: "torch.Tensor.backward accumulates into grad"}
+	upstreamFlag = vector.Flag{Name: "upstream", Bug: "the upstream gradient is taken to be 1, or all its elements to be equal"}
+	biasFlag     = vector.Flag{Name: "bias", Bug: "a bias' gradient is that of one row, a mean, or is written where there is no bias"}
+	drift        = vector.Flag{Name: biasedSum, Bug: "sums over many terms drift more than their length explains"}
+)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"hash/fnv"
+	"math"
 	"math/rand/v2"
 
 	"github.com/assaykit/assay/conformance/op"
@@ -156,4 +157,47 @@ func recipe(kind string, scale, offset float64, shape ...int) draw {
 // sum4 is a recipe of nearly normal numbers with the given deviation.
 func sum4(deviation float64, shape ...int) draw {
 	return recipe("sum4", deviation*sqrt3, 0, shape...)
+}
+
+var inf, nan = math.Inf(1), math.NaN()
+
+// number gives one float without dimensions.
+func number(x float64) draw { return floats([]float64{x}) }
+
+// bits draws numbers of 32 bits.
+func bits(shape ...int) draw {
+	return func(s *source) vector.Input {
+		t := op.New(op.I64, shape...)
+		for i := range t.I64 {
+			t.I64[i] = int64(s.Uint32())
+		}
+		return stored(t)
+	}
+}
+
+// shaped gives integers another shape.
+func (d draw) shaped(shape ...int) draw {
+	return func(s *source) vector.Input {
+		in := d(s)
+		in.Shape, in.Data.Shape = shape, shape
+		return in
+	}
+}
+
+// counting are the integers from 0 to n - 1.
+func counting(n int) []int64 {
+	at := make([]int64, n)
+	for i := range at {
+		at[i] = int64(i)
+	}
+	return at
+}
+
+// sequence returns f(0) to f(n-1).
+func sequence(n int, f func(i int) int64) []int64 {
+	out := make([]int64, n)
+	for i := range out {
+		out[i] = f(i)
+	}
+	return out
 }

@@ -1,227 +1,96 @@
 package main
 
 import (
-	"bytes"
-	_ "embed"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"regexp"
-	"runtime"
-	"slices"
-	"strings"
-	"sync"
-	"sync/atomic"
-	"testing/fstest"
-
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
-	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/vector"
 )
 
-// version is written to the manifest. It changes when the same cases would be given other numbers.
-const version = "gengolden 1"
-
-//go:embed schema.json
-var schemaJSON []byte
-
-// families returns the cases of all ops, in the order of the op table.
-func families() []family {
-	return widened(slices.Concat(forwardFamilies(), gradientFamilies(), trainingFamilies(), decodingFamilies(), textFamilies()))
-}
-
-func forwardFamilies() []family {
-	return []family{
-		matmulFamily(), linearFamily(), softmaxFamily(), logSoftmaxFamily(), reluFamily(), geluFamily(), layerNormFamily(),
-		embeddingFamily(), sinusoidalFamily(), learnedFamily(),
-		attentionFamily(), attentionScoresFamily(), attentionCachedFamily(), mhaFamily(), ffnFamily(), blockFamily(),
-		gptFamily(), gptLossFamily(), gptCachedFamily(), crossEntropyFamily(),
+func generateFamily() family {
+	f := family{op: "gpt.generate", flags: append([]vector.Flag{modelFlags[1], beamFlags[0], beamFlags[3], beamFlags[4], beamFlags[6], beamFlags[10], beamFlags[11]}, []vector.Flag{
+		{Name: "greedy", Bug: "tokens are sampled, or chosen from the logits of another position"},
+		{Name: "sample", Bug: "draws are used in another order, or those of another batch item; parameters do not reach sampling"},
+		{Name: "cache", Bug: "a cache gives other logits than the whole sequence: positions, windows, or entries of another beam"},
+		{Name: "prompt", Bug: "the prompt comes back with the new tokens, or counts in their length"},
+		{Name: "start", Bug: "without a prompt there is none, or the start token is a result, or ends the sequence"},
+		{Name: "end", Bug: "generation goes on behind the end, or the end is not part of the sequence"},
+		{Name: "prompt-end", Bug: "a token in the prompt that would end a sequence ends it"},
+		{Name: "score", Bug: "scores are those after temperature, top-k and top-p, or miss a token"},
+		{Name: "context", Bug: "positions run past the table, or the last token is refused a place that it does not need"},
+		{Name: "arguments", Bug: "contradictory parameters or ids outside the vocabulary are accepted"},
+	}...)}
+	add := func(name, comment, clauses, flags string, m model, a attrs, src args) *testCase {
+		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, attrs: m.allAttrs(a), consts: m.weights(), src: src})
+		return &f.cases[len(f.cases)-1]
 	}
-}
-
-// spec is what the generator reads of SPEC.md.
-type spec struct {
-	version string
-	clauses []string
-}
-
-var (
-	clausePattern  = regexp.MustCompile(`(?m)^\*\*([A-Z]+-\d+)\*\*`)
-	versionPattern = regexp.MustCompile(`(?m)^Version (\d+(\.\d+)*)`)
-)
-
-func parseSpec(text []byte) (spec, error) {
-	var s spec
-	if m := versionPattern.FindSubmatch(text); m != nil {
-		s.version = string(m[1])
-	}
-	for _, m := range clausePattern.FindAllSubmatch(text, -1) {
-		s.clauses = append(s.clauses, string(m[1]))
-	}
-	switch {
-	case s.version == "":
-		return s, errors.New(`no line of the specification begins with "Version " and a number`)
-	case len(s.clauses) == 0:
-		return s, errors.New("no line of the specification begins with the id of a clause, such as **MM-1**")
-	}
-	return s, nil
-}
-
-// generate computes the files of some families by name, with a manifest of these. Of their cases they hold those with the ids, or all where
-// there are no ids.
-func generate(s spec, fams []family, ids []string, progress func(done, total int)) (map[string][]byte, error) {
-	for i := range fams {
-		if err := fams[i].checkReferences(s.clauses); err != nil {
-			return nil, err
+	prompt := func(at ...int64) args { return args{"prompt": idsOf(at, 1, len(at))} }
+	greedy := func(n int, end ...int) attrs { return attrs{"max_new": n, "end": end} }
+	sampling := func(n int, more attrs, end ...int) attrs {
+		a := attrs{"strategy": "sample", "max_new": n, "end": end}
+		for k, v := range more {
+			a[k] = v
 		}
+		return a
 	}
-	opFiles, err := finishAll(only(fams, ids), progress)
-	if err != nil {
-		return nil, err
-	}
-	schema, err := compileSchema()
-	if err != nil {
-		return nil, err
-	}
-	manifest := vector.Manifest{Format: vector.FormatVersion, Spec: s.version, Generator: version, Clauses: s.clauses,
-		Files: map[string]vector.FileEntry{}}
-	files := map[string][]byte{vector.SchemaName: schemaJSON}
-	for _, f := range opFiles {
-		meta, tensors, err := vector.Encode(f)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f.Op, err)
+	beam := func(form string, beams, n int, more attrs, end ...int) attrs {
+		a := attrs{"strategy": "beam", "form": form, "beams": beams, "max_new": n, "end": end}
+		for k, v := range more {
+			a[k] = v
 		}
-		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(meta))
-		if err != nil {
-			return nil, fmt.Errorf("%s.json: %w", f.Op, err)
-		}
-		if err := schema.Validate(doc); err != nil {
-			return nil, fmt.Errorf("%s.json breaks %s: %w", f.Op, vector.SchemaName, err)
-		}
-		files[f.Op+".json"], files[f.Op+".safetensors"] = meta, tensors
-		manifest.Cases += len(f.Cases)
+		return a
 	}
-	for name, data := range files {
-		manifest.Files[name] = vector.Entry(data)
+	with := func(src args, rows, n int) args {
+		return src.with("draws", draws(rows*n).shaped(rows, n))
 	}
-	if files[vector.ManifestName], err = encodeManifest(&manifest); err != nil {
-		return nil, err
-	}
-	if _, err := load(files); err != nil { // what is written must be readable
-		return nil, err
-	}
-	return files, nil
-}
+	m := tiny()
+	m.untied = true // tied, a model without training repeats its last token
+	add("greedy", "Six tokens after three.", "DEC-26 DEC-27 DEC-29", "greedy cache prompt score", m, greedy(6), prompt(3, 14, 1))
+	add("greedy-batch", "Two prompts.", "DEC-26 DEC-28", "greedy batch", m, greedy(5), args{"prompt": idsOf([]int64{3, 14, 1, 5, 9, 2}, 2, 3)})
+	add("greedy-one", "One token after one.", "DEC-26", "greedy positions", m, greedy(1), prompt(16))
+	add("greedy-vaswani", "The original Transformer's decoder.", "DEC-26", "greedy positions cache", vaswani(), greedy(7), prompt(3, 14))
+	add("greedy-banded", "Dense and banded layers, grouped heads: longer than the window.", "DEC-26", "greedy cache", banded(), greedy(5), prompt(3, 14, 1, 5))
+	ties := add("greedy-ties", "A model whose logits are all 0: the first token, each time.", "DEC-4 DEC-26 DEC-29", "greedy", m, greedy(3), prompt(3, 14))
+	ties.consts, ties.settled = m.weights().with("w_out", all(0, m.d, m.vocab)), true
+	add("start", "Without a prompt: from the start token.", "DEC-27", "start greedy", m, attrs{"max_new": 5, "start": 16}, nil)
+	add("end", "The third new token ends.", "DEC-28", "end padding", m, greedy(7, 6), prompt(3, 14, 1))
+	add("end-batch", "Two items end after different numbers of tokens.", "DEC-28", "end batch padding", m, greedy(6, 1, 8), args{"prompt": idsOf([]int64{3, 14, 1, 5, 9, 2}, 2, 3)})
+	add("prompt-end", "The prompt holds the token that ends.", "DEC-27", "prompt-end", m, greedy(4, 3, 14), prompt(3, 14, 1))
+	add("start-is-end", "The start token is the one that ends, as in GPT-2.", "DEC-27", "start prompt-end", m, attrs{"max_new": 5, "start": 8, "end": []int{8}}, nil)
+	add("full-context", "The last new token needs no position.", "DEC-30", "context greedy", m, greedy(5), prompt(1, 2, 3, 4, 5, 6, 7, 8))
+	add("no-positions", "Without positions a sequence has no end.", "DEC-30", "context positions", m.with(attrs{"positions": "none"}), greedy(12), prompt(3))
 
-// only returns families that have no other cases than those with the ids; as they are, where there are no ids.
-func only(fams []family, ids []string) []family {
-	if len(ids) == 0 {
-		return fams
-	}
-	reduced := slices.Clone(fams)
-	for i := range reduced {
-		f := &reduced[i]
-		f.cases = slices.DeleteFunc(slices.Clone(f.cases), func(t testCase) bool { return !slices.Contains(ids, f.op+"/"+t.name) })
-	}
-	return reduced
-}
+	add("sample", "Six draws.", "DEC-12 DEC-26 DEC-29", "sample score", m, sampling(6, nil), with(prompt(3, 14, 1), 1, 6))
+	add("sample-batch", "Draws of two items.", "DEC-26", "sample batch", m, sampling(4, nil), with(args{"prompt": idsOf([]int64{3, 14, 3, 14}, 2, 2)}, 2, 4))
+	add("sample-chain", "Temperature, top-k and top-p; the score is the model's own.", "DEC-5 DEC-8 DEC-9 DEC-29", "sample score", m,
+		sampling(6, attrs{"temperature": 1.4, "top_k": 6, "top_p": 0.85}), with(prompt(5, 2), 1, 6))
+	add("sample-cold", "Temperature 0 is greedy, with the model's own score.", "DEC-7 DEC-29", "sample score greedy", m, sampling(4, attrs{"temperature": 0}),
+		with(prompt(3, 14, 1), 1, 4))
+	add("sample-start", "No prompt, three items.", "DEC-27", "sample start batch", m, sampling(4, attrs{"start": 3}), with(nil, 3, 4))
+	add("sample-end", "Items that end.", "DEC-28", "sample end padding", m, sampling(6, nil, 1, 3, 5, 7, 9), with(args{"prompt": idsOf([]int64{3, 14, 5, 2, 8, 8}, 3, 2)}, 3, 6))
 
-func encodeManifest(m *vector.Manifest) ([]byte, error) {
-	text, err := json.MarshalIndent(m, "", " ")
-	return append(text, '\n'), err
-}
+	add("beam", "Textbook, three beams.", "DEC-18 DEC-26", "width cache", m, beam("textbook", 3, 5, nil), prompt(3, 14, 1))
+	add("beam-end", "Textbook, with tokens that end.", "DEC-18 DEC-28", "width end padding", m, beam("textbook", 4, 5, nil, 2, 7, 11), prompt(3, 14))
+	add("beam-one", "One beam.", "DEC-18", "greedy width", m, beam("textbook", 1, 5, nil), prompt(3, 14, 1))
+	add("beam-hf", "Hugging Face's, three beams.", "DEC-19 DEC-20 DEC-21", "finish width cache end", m, beam("hf", 3, 6, attrs{"length_penalty": 1}, 6, 9), prompt(3, 14))
+	add("beam-hf-gnmt", "GNMT's length penalty; the prompt does not count.", "DEC-20", "length-penalty prompt", m,
+		beam("hf", 2, 5, attrs{"length_penalty": 0.8, "penalty": "gnmt"}, 4, 5), prompt(3, 14, 1, 5, 9))
+	add("beam-hf-true", "Early stopping.", "DEC-21", "early-stopping finish", m, beam("hf", 2, 8, attrs{"early_stopping": "true", "length_penalty": 1}, 12, 1), prompt(2, 14))
+	add("beam-hf-never", "Never.", "DEC-21", "early-stopping finish", m, beam("hf", 2, 8, attrs{"early_stopping": "never", "length_penalty": 1}, 1, 3, 6, 9), prompt(2, 14))
+	add("beam-batch", "Two prompts.", "DEC-24 DEC-26", "batch width", m, beam("textbook", 3, 4, nil, 5), args{"prompt": idsOf([]int64{3, 14, 1, 5}, 2, 2)})
+	add("beam-banded", "Windows and grouped heads: beams are exchanged beyond the window.", "DEC-18 DEC-26", "cache width", banded(), beam("textbook", 2, 4, nil), prompt(3, 14, 1, 5))
+	add("beam-start", "Without a prompt.", "DEC-27", "start width", m, beam("hf", 2, 4, attrs{"start": 0, "length_penalty": 1}, 0), nil)
 
-func load(files map[string][]byte) (*vector.Set, error) {
-	fsys := fstest.MapFS{}
-	for name, data := range files {
-		fsys[name] = &fstest.MapFile{Data: data, Mode: 0o444}
+	wrong := func(name, comment, clauses, flags, kind string, a attrs, src args) {
+		add(name, comment, clauses, flags, m, a, src).err = kind
 	}
-	return vector.Load(fsys)
-}
-
-func compileSchema() (*jsonschema.Schema, error) {
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(schemaJSON))
-	if err != nil {
-		return nil, err
-	}
-	c := jsonschema.NewCompiler()
-	if err := c.AddResource(vector.SchemaName, doc); err != nil {
-		return nil, err
-	}
-	return c.Compile(vector.SchemaName)
-}
-
-// finishAll computes the cases on all processors. Where several fail, it reports them all.
-func finishAll(fams []family, progress func(done, total int)) ([]*vector.File, error) {
-	type job struct {
-		op   string
-		from *testCase
-		to   **vector.Case
-	}
-	var jobs []job
-	opFiles := make([]*vector.File, len(fams))
-	for i, f := range fams {
-		opFiles[i] = &vector.File{Format: vector.FormatVersion, Op: f.op, Flags: f.flags, Cases: make([]*vector.Case, len(f.cases))}
-		for j := range f.cases {
-			jobs = append(jobs, job{f.op, &f.cases[j], &opFiles[i].Cases[j]})
-		}
-	}
-	slices.SortStableFunc(jobs, func(a, b job) int { return b.from.weight() - a.from.weight() }) // long ones first, not alone at the end
-	var next, done atomic.Int64
-	failures := make([]error, len(jobs))
-	var wg sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(jobs) {
-					return
-				}
-				*jobs[i].to, failures[i] = jobs[i].from.finish(jobs[i].op)
-				progress(int(done.Add(1)), len(jobs))
-			}
-		})
-	}
-	wg.Wait()
-	return opFiles, errors.Join(failures...)
-}
-
-func (t *testCase) weight() int {
-	if t.prepare != nil {
-		return 1
-	}
-	return 0
-}
-
-// checkReferences reports a clause that the specification does not have, and a flag that no case carries. It looks at what the family
-// says, so before anything is computed.
-func (f *family) checkReferences(clauses []string) error {
-	if _, err := op.Arguments(f.op); err != nil {
-		return err
-	}
-	carried := map[string]bool{}
-	for _, t := range f.cases {
-		if err := checkClauses(f.op+"/"+t.name, strings.Fields(t.clauses), clauses); err != nil {
-			return err
-		}
-		for _, name := range strings.Fields(t.flags) {
-			carried[name] = true
-		}
-	}
-	for _, flag := range f.flags {
-		if !carried[flag.Name] {
-			return fmt.Errorf("%s: no case carries the flag %s", f.op, flag.Name)
-		}
-	}
-	return nil
-}
-
-func checkClauses(id string, cited, clauses []string) error {
-	for _, clause := range cited {
-		if !slices.Contains(clauses, clause) {
-			return fmt.Errorf("%s: clause %s is not in the specification", id, clause)
-		}
-	}
-	return nil
+	wrong("context", "One token too many for the positions, though the sequence would end before.", "DEC-30", "context", "position", greedy(6, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16),
+		prompt(1, 2, 3, 4, 5, 6, 7, 8))
+	wrong("context-beam", "The same with beams.", "DEC-30", "context", "position", beam("textbook", 2, 6, nil), prompt(1, 2, 3, 4, 5, 6, 7, 8))
+	wrong("prompt-range", "An id of the prompt outside the vocabulary.", "DEC-31", "arguments", "index", greedy(2), prompt(3, 17))
+	wrong("start-range", "A start token outside the vocabulary.", "DEC-31", "arguments start", "index", attrs{"max_new": 2, "start": 17}, nil)
+	wrong("start-negative", "A start token below 0.", "DEC-31", "arguments start", "attributes", attrs{"max_new": 2, "start": -1}, nil)
+	wrong("draw-range", "A draw of 33 bits.", "DEC-14", "arguments", "index", sampling(2, nil), prompt(3).with("draws", idsOf([]int64{1 << 32, 0}, 1, 2)))
+	wrong("no-prompt", "Neither a prompt nor a start token.", "DEC-27", "arguments start", "shape", greedy(2), nil)
+	wrong("no-draws", "Sampling without draws.", "DEC-26", "arguments", "shape", sampling(2, nil), prompt(3))
+	wrong("greedy-beams", "Beams without beam search.", "DEC-26", "arguments", "attributes", attrs{"max_new": 2, "beams": 3}, prompt(3))
+	wrong("greedy-top-k", "A top-k without sampling.", "DEC-26", "arguments", "attributes", attrs{"max_new": 2, "top_k": 3}, prompt(3))
+	return f
 }

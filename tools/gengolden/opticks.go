@@ -203,3 +203,7 @@ func (r *reading) spread(pos int, measured []float64) []float64 {
 	}
 	return all
 }
+
+var opticksFlag = vector.Flag{
+	Name: "opticks", Bug: fmt.Sprintf("anything that shows at the size of a model's vocabulary, %d, and on text: end to end", opticksVocab),
+}

@@ -7,8 +7,6 @@ import (
 	"github.com/assaykit/assay/conformance/vector"
 )
 
-var inf, nan = math.Inf(1), math.NaN()
-
 func softmaxFamily() family {
 	f := family{op: "softmax", flags: []vector.Flag{
 		{Name: "edges", Bug: "a kernel's remainder loops: rows one shorter than, as long as and one longer than a block"},
@@ -44,6 +42,70 @@ func softmaxFamily() family {
 			compare: vector.Exact, src: args{"x": all(-1.5, 2, 8).set(-inf, 0, 2, 4, 6, 12, 13, 14, 15)},
 		},
 	}...)
+	return f
+}
+
+func softmaxGradFamily() family {
+	f := family{op: "softmax.grad", flags: []vector.Flag{
+		edgesFlag, upstreamFlag, drift,
+		{Name: "jacobian", Bug: "only the diagonal of the Jacobian: p (1 - p) dy, or p dy without the second term"},
+		{Name: "rows", Bug: "the sum runs over the whole tensor, or over another row"},
+		{Name: "no-max", Bug: "the maximum is not subtracted: exp overflows"},
+		{Name: "exact", Bug: "a constant is added to the denominator"},
+		{Name: "specials", Bug: "NaN and infinities do not reach the row, or reach other rows"},
+	}}
+	f.cases = append(rowGradients("GRAD-5", "GRAD-7"), testCase{
+		name: "single", comment: "One element: its weight is 1 whatever it is, and the gradient 0.", clauses: "GRAD-5", flags: "exact",
+		compare: vector.Exact,
+		src:     args{"x": floats([]float64{0, -3, 1e4}, 3, 1), "dy": floats([]float64{2, -1, 5}, 3, 1)},
+	}, testCase{
+		name: "equal", comment: "Eight equal logits and integers upstream: exact.", clauses: "GRAD-5", flags: "exact jacobian",
+		compare: vector.Exact,
+		src:     args{"x": all(3, 2, 8), "dy": whole(-8, 8, 2, 8)},
+	}, testCase{
+		name: "shape", comment: "dy of another shape.", clauses: "GRAD-2", flags: "rows", src: args{"x": normal(1, 2, 3), "dy": normal(1, 3, 2)},
+		err: "shape",
+	})
+	return f
+}
+
+func logSoftmaxFamily() family {
+	f := family{op: "log_softmax", flags: []vector.Flag{
+		{Name: "edges", Bug: "a kernel's remainder loops: rows one shorter than, as long as and one longer than a block"},
+		{Name: "rows", Bug: "the maximum or the sum is taken over the whole tensor, or over the wrong axis"},
+		{Name: "no-max", Bug: "the maximum is not subtracted before anything is added: log S + m absorbs what distinguishes the elements"},
+		{Name: "wide", Bug: "the logarithm of softmax: -Inf or noise where the weight underflows"},
+		{Name: "denominator", Bug: "a constant is added to the sum"},
+		{Name: "specials", Bug: "-Inf, +Inf and NaN: sentinels in their place, a maximum that skips NaN, a clamped logarithm"},
+		{Name: biasedSum, Bug: "a sum over many terms drifts more than its length explains"},
+	}}
+	f.cases = append(distributionCases("SM-6", "SM-6", "SM-7", "SM-7"), []testCase{
+		{
+			name: "single", comment: "One element gives exactly 0, whatever it is.", clauses: "SM-6", flags: "denominator", compare: vector.Exact,
+			src: args{"x": floats([]float64{0, -3, 1e4, -1e30, 1e-40}, 5, 1)},
+		},
+		{
+			name: "dominant", comment: "One element is ahead by more than 110: 0 for it, the difference for the others, all integers.",
+			clauses: "SM-6", flags: "denominator wide",
+			compare: vector.Exact, src: args{"x": whole(-20, 20, 3, 7).set(160, 0, 10, 20)},
+		},
+	}...)
+	return f
+}
+
+func logSoftmaxGradFamily() family {
+	f := family{op: "log_softmax.grad", flags: []vector.Flag{
+		edgesFlag, upstreamFlag, drift,
+		{Name: "jacobian", Bug: "the second term is missing, or is p_i dy_i in the place of p_i times the sum"},
+		{Name: "rows", Bug: "the sum runs over the whole tensor, or over another row"},
+		{Name: "no-max", Bug: "the maximum is not subtracted: exp overflows"},
+		{Name: "underflow", Bug: "a weight that underflows makes the gradient 0 or NaN: softmax's gradient divided by p"},
+		{Name: "specials", Bug: "NaN and infinities do not reach the row, or reach other rows"},
+	}}
+	f.cases = append(rowGradients("GRAD-6", "GRAD-7"), testCase{
+		name: "underflow", comment: "Weights that underflow: their elements keep the upstream gradient.", clauses: "GRAD-6", flags: "underflow",
+		src: args{"x": normal(1, 3, 6).set(-200, 1, 8).set(-1e30, 14), "dy": normal(1, 3, 6)},
+	})
 	return f
 }
 
@@ -121,6 +183,50 @@ func distributionCases(formula, finite, poison, masked string) []testCase {
 		name: "vocabulary-flat", comment: "50,257 logits that hardly differ.", clauses: formula, flags: biasedSum,
 		src:     args{"x": recipe("sum4", 0.1, 0, 1, 50257)},
 		samples: tileEdges,
+	})
+	return cases
+}
+
+// rowGradients are the cases that softmax.grad and log_softmax.grad share.
+func rowGradients(formula, poison string) []testCase {
+	var cases []testCase
+	add := func(c testCase) { cases = append(cases, c) }
+	for _, n := range []int{2, 3, 7, 8, 9, 17, 33, 65, 129} {
+		add(testCase{
+			name: fmt.Sprintf("n-%d", n), comment: fmt.Sprintf("Three rows of %d.", n), clauses: "GRAD-1 " + formula,
+			flags: "edges jacobian upstream",
+			src:   args{"x": normal(1.5, 3, n), "dy": around(0.4, 1, 3, n)},
+		})
+	}
+	add(testCase{
+		name: "axes", comment: "Rows of different size behind two axes.", clauses: formula, flags: "rows",
+		src: args{"x": normal(1, 2, 2, 5).mapped(rowShift(5, 20)), "dy": normal(1, 2, 2,
+			5).mapped(func(i int, x float64) float64 { return math.Ldexp(x, i/5) })},
+	})
+	add(testCase{name: "vector", comment: "No leading axis.", clauses: formula, flags: "rows",
+		src: args{"x": normal(1, 11), "dy": normal(1, 11)}})
+	add(testCase{
+		name: "one-hot", comment: "An upstream gradient for one element of each row: all others move too.", clauses: formula,
+		flags: "jacobian upstream",
+		src:   args{"x": normal(1, 3, 6), "dy": all(0, 3, 6).set(1.5, 2).set(-2, 6).set(0.75, 17)},
+	})
+	add(testCase{
+		name: "shift", comment: "Logits near 1e4 and -1e4: the maximum is subtracted.", clauses: formula, flags: "no-max",
+		src: args{"x": each(func(s *source, i int) float64 { return float64(1-i/8%2*2)*1e4 + float64(s.IntN(4096))/1024 }, 4, 8),
+			"dy": normal(1, 4, 8)},
+	})
+	add(testCase{
+		name: "minus-inf", comment: "Elements of -Inf beside finite ones have weight 0.", clauses: formula + " " + poison, flags: "specials",
+		src: args{"x": normal(1, 3, 6).set(-inf, 0, 7, 8, 17), "dy": normal(1, 3, 6)},
+	})
+	add(testCase{
+		name: "specials", comment: "Rows with NaN, with +Inf and of -Inf only are NaN throughout; the others are not.", clauses: poison,
+		flags: "specials rows",
+		src:   args{"x": normal(1, 5, 4).set(nan, 5).set(inf, 8).set(-inf, 16, 17, 18, 19), "dy": normal(1, 5, 4)},
+	})
+	add(testCase{
+		name: "long", comment: "600 logits that hardly differ, and positive upstream gradients.", clauses: formula, flags: biasedSum,
+		src: args{"x": recipe("uniform", 1e-3, 0.3, 1, 600), "dy": recipe("uniform", 1, 0.5, 1, 600)},
 	})
 	return cases
 }

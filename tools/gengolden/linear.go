@@ -75,3 +75,51 @@ func linearFamily() family {
 	})
 	return f
 }
+
+func linearGradFamily() family {
+	f := family{op: "linear.grad", flags: []vector.Flag{
+		edgesFlag, upstreamFlag, biasFlag, addsFlag, drift,
+		{Name: "layout", Bug: "weights are taken to be stored [out, in]", See: "torch.nn.Linear"},
+		{Name: "rows", Bug: "dw and db sum over the last of the leading axes only, or are divided by the number of rows"},
+		{Name: "exact", Bug: "sums of integers are not exact"},
+	}}
+	add := func(c testCase) { f.cases = append(f.cases, c) }
+	consts := func(in, out int) args { return args{"w": normal(1, in, out), "b": normal(1, out)} }
+	src := func(in, out int, lead ...int) args {
+		return args{"x": normal(1, append(append([]int{}, lead...), in)...), "dy": around(0.3, 1, append(append([]int{}, lead...), out)...)}
+	}
+	for _, s := range [][3]int{{1, 1, 1}, {3, 4, 2}, {7, 9, 17}, {33, 5, 8}, {2, 65, 3}} {
+		add(testCase{
+			name: fmt.Sprintf("t%d-in%d-out%d", s[0], s[1], s[2]), comment: fmt.Sprintf("%d rows, %d to %d.", s[0], s[1], s[2]),
+			clauses: "GRAD-1 GRAD-4",
+			flags:   "edges bias rows upstream", consts: consts(s[1], s[2]), src: src(s[1], s[2], s[0]),
+		})
+	}
+	add(testCase{name: "square", comment: "A square matrix.", clauses: "GRAD-4", flags: "layout", consts: consts(5, 5), src: src(5, 5, 4)})
+	add(testCase{
+		name: "axes", comment: "Two leading axes: sums run over all six rows.", clauses: "GRAD-4", flags: "rows bias", consts: consts(4, 3),
+		src: src(4, 3, 2, 3),
+	})
+	add(testCase{name: "vector", comment: "No leading axis.", clauses: "GRAD-4", flags: "rows", consts: consts(6, 4), src: src(6, 4)})
+	add(testCase{
+		name: "no-bias", comment: "Without a bias there is no gradient of one.", clauses: "GRAD-2 GRAD-4", flags: "bias",
+		consts: args{"w": normal(1, 4, 3)}, src: src(4, 3, 5),
+	})
+	add(testCase{
+		name: "integers", comment: "Small integers: exact in every order.", clauses: "GRAD-4", flags: "exact bias", compare: vector.Exact,
+		consts: args{"w": whole(-9, 9, 5, 3), "b": whole(-9, 9, 3)}, src: args{"x": whole(-9, 9, 40, 5), "dy": whole(-9, 9, 40, 3)},
+	})
+	add(testCase{
+		name: "long", comment: "400 positive rows.", clauses: "GRAD-4", flags: biasedSum, consts: consts(2, 2),
+		src: args{"x": recipe("uniform", 1, 1, 400, 2), "dy": recipe("uniform", 1, 1, 400, 2)},
+	})
+	add(testCase{
+		name: "again", comment: "Two steps: the second replaces the first.", clauses: "GRAD-1", flags: "overwrite", consts: consts(3, 4),
+		steps: twice(func() args { return src(3, 4, 5) }),
+	})
+	add(testCase{
+		name: "shape", comment: "dy as wide as x.", clauses: "GRAD-2", flags: "layout", consts: consts(3, 4),
+		src: args{"x": normal(1, 2, 3), "dy": normal(1, 2, 3)}, err: "shape",
+	})
+	return f
+}

@@ -16,14 +16,6 @@ const (
 	wideWhole   = 512
 )
 
-// wideLayer is a decoder block of which every length passes 64 but those of a head.
-func wideLayer() layer { return layer{d: 66, heads: 2, headDim: 33, ffn: 70, recipes: true} }
-
-// wideModel has more tokens and positions than a block.
-func wideModel() model {
-	return model{layer: wideLayer(), vocab: 70, context: 68, layers: 1, attrs: attrs{"activation": "gelu_tanh"}}
-}
-
 // widened adds the wide cases to the families of their ops.
 func widened(families []family) []family {
 	wide := map[string][]testCase{}
@@ -84,26 +76,6 @@ func wideRows() map[string][]testCase {
 			compare: vector.Exact}},
 		"learning_rate": {{name: "n-70", comment: "70 steps.", clauses: "LR-3", attrs: attrs{"schedule": "warmup_cosine", "warmup": 10, "total": 66}, src: args{"t": idsOf(counting(70), 70)}}},
 	}
-}
-
-func wideNorm(d int) args { return args{"gamma": around(1, 0.3, d), "beta": normal(0.2, d)} }
-
-// shaped gives integers another shape.
-func (d draw) shaped(shape ...int) draw {
-	return func(s *source) vector.Input {
-		in := d(s)
-		in.Shape, in.Data.Shape = shape, shape
-		return in
-	}
-}
-
-// counting are the integers from 0 to n - 1.
-func counting(n int) []int64 {
-	at := make([]int64, n)
-	for i := range at {
-		at[i] = int64(i)
-	}
-	return at
 }
 
 // wideProducts are matrix products and the layers made of them.

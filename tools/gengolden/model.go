@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/assaykit/assay/conformance/vector"
@@ -31,6 +30,11 @@ func vaswani() model {
 // banded has grouped heads that do not fill the model, and dense and banded layers in turn.
 func banded() model {
 	return model{layer: layer{d: 10, heads: 4, kvHeads: 2, headDim: 3, ffn: 20}, vocab: 19, context: 16, layers: 3, attrs: attrs{"windows": []int{0, 3}}}
+}
+
+// wideModel has more tokens and positions than a block.
+func wideModel() model {
+	return model{layer: wideLayer(), vocab: 70, context: 68, layers: 1, attrs: attrs{"activation": "gelu_tanh"}}
 }
 
 // with returns the model with other attributes.
@@ -180,6 +184,112 @@ func gptLossFamily() family {
 	return f
 }
 
+func gptLossGradFamily() family {
+	f := family{op: "gpt.loss.grad", flags: []vector.Flag{
+		upstreamFlag, addsFlag,
+		{Name: "order", Bug: "pre-norm and post-norm are confused, the final normalization is left out, layers exchange their gradients"},
+		{Name: "tied",
+			Bug: "of the two uses of the tied matrix one is missing, or overwrites the other; untied, the output's gradient goes to the embedding"},
+		{Name: "repeated", Bug: "the last of several equal tokens wins"},
+		{Name: "unused", Bug: "rows of tokens and positions that do not occur are not 0"},
+		{Name: "positions", Bug: "dwpe is missing, shifted, or that of the last sequence"},
+		{Name: "embedding-scale", Bug: "sqrt(d) is missing in the gradient, or multiplies that of the output or of the positions"},
+		{Name: "windows", Bug: "the backward pass sees other keys than the forward pass"},
+		{Name: "heads", Bug: "grouped heads, or heads that do not fill the model"},
+		{Name: "activation", Bug: "the derivative of another activation"},
+		{Name: "eps", Bug: "another eps in some of the normalizations"},
+		{Name: "reduction", Bug: "the mean over all targets and not those that count, or a mean of the means of sequences"},
+		{Name: "ignore", Bug: "ignored targets have a gradient"},
+		{Name: "all-ignored", Bug: "0/0 where nothing counts"},
+		{Name: "accumulation", Bug: "parts of a batch with different numbers of ignored targets do not add up to the whole"},
+		{Name: "id-range", Bug: "an id or target outside the vocabulary, or a sequence longer than the context, is accepted"},
+	}}
+	add := func(name, comment, clauses, flags string, m model, a attrs, at, targets, dloss draw) *testCase {
+		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, attrs: m.allAttrs(a),
+			consts: m.weights(),
+			src:    args{"ids": at, "targets": targets, "dloss": dloss}})
+		return &f.cases[len(f.cases)-1]
+	}
+	one := func(x float64) draw { return floats([]float64{x}) }
+	none, mean, sum := attrs{"reduction": "none"}, attrs{"reduction": "mean"}, attrs{"reduction": "sum"}
+	m := model{layer: layer{d: 4, heads: 2, headDim: 2, ffn: 5}, vocab: 11, context: 7, layers: 2, attrs: attrs{"activation": "gelu_tanh"}}
+	vaswani := m.with(attrs{"norm": "post", "activation": "relu", "positions": "sinusoidal", "scale_embedding": true})
+	vaswani.untied = true
+	untied := m
+	untied.untied = true
+	add("tiny", "Two layers of GPT-3's architecture, each loss with an upstream gradient of its own.", "GRAD-1 GRAD-30 GRAD-31",
+		"order positions tied upstream activation",
+		m, none, tokens(11, 1, 5), tokens(11, 1, 5), normal(1, 1, 5))
+	add("mean", "The mean over two sequences, with an upstream gradient of -2.5.", "GRAD-28 GRAD-30", "reduction upstream positions", m, mean,
+		tokens(11, 2, 3), tokens(11, 2, 3), one(-2.5))
+	add("default", "Without the attribute, the mean.", "GRAD-2 GRAD-30", "reduction", m, nil, tokens(11, 1, 4), tokens(11, 1, 4), one(1.5))
+	add("repeated", "One token many times, in two sequences.", "GRAD-15 GRAD-30", "repeated tied", m, sum,
+		idsOf([]int64{7, 7, 3, 7, 7, 3}, 2, 3), tokens(11, 2, 3), one(0.75))
+	add("untied", "An output matrix of its own: rows of tokens that do not occur are 0.", "GRAD-30 GRAD-31", "tied unused repeated", untied,
+		sum,
+		idsOf([]int64{2, 9, 2, 5}, 1, 4), tokens(11, 1, 4), one(1.25))
+	add("one-token", "One token: one row of dwpe.", "GRAD-30", "unused positions", m, sum, idsOf([]int64{10}, 1, 1), idsOf([]int64{3}, 1, 1),
+		one(2))
+	add("full-context", "As many tokens as there are positions.", "GRAD-30", "positions", m, mean, tokens(11, 1, 7), tokens(11, 1, 7), one(3))
+	add("vaswani", "The original Transformer's decoder: post-norm, scaled embeddings, sinusoids, untied.", "GRAD-25 GRAD-31 GRAD-32",
+		"order positions embedding-scale tied",
+		vaswani, none, tokens(11, 1, 5), tokens(11, 1, 5), normal(1, 1, 5))
+	add("scale-embedding", "Scaled embeddings, tied, learned positions.", "GRAD-31 GRAD-32", "embedding-scale tied positions",
+		m.with(attrs{"scale_embedding": true}), mean,
+		tokens(11, 1, 5), tokens(11, 1, 5), one(2))
+	add("no-positions", "Without positions, post-norm, tied.", "GRAD-25 GRAD-30", "positions order",
+		m.with(attrs{"positions": "none", "norm": "post"}), sum, tokens(11, 1, 5),
+		tokens(11, 1, 5), one(0.5))
+	add("banded", "Dense and banded layers in turn, grouped heads that do not fill the model.", "GRAD-18 GRAD-30", "windows heads",
+		model{layer: layer{d: 4, heads: 4, kvHeads: 2, headDim: 2, ffn: 4}, vocab: 11, context: 8, layers: 3,
+			attrs: attrs{"windows": []int{0, 2}}}, mean,
+		tokens(11, 1, 6), tokens(11, 1, 6), one(2))
+	add("gelu-relu", "ReLU in pre-norm.", "GRAD-24 GRAD-30", "activation", m.with(attrs{"activation": "relu"}), sum, tokens(11, 1, 4),
+		tokens(11, 1, 4), one(1.5))
+	add("gelu-erf", "The erf form.", "GRAD-24 GRAD-30", "activation", m.with(attrs{"activation": "gelu"}), sum, tokens(11, 1, 4),
+		tokens(11, 1, 4), one(1.5))
+	add("eps", "eps = 0.01.", "GRAD-12 GRAD-30", "eps", m.with(attrs{"eps": 0.01}), sum, tokens(11, 1, 4), tokens(11, 1, 4), one(1.5))
+	some := idsOf([]int64{4, -100, 10, 0, -100, 9, -100, -100}, 2, 4)
+	add("ignore-none", "Four of eight targets are ignored, three of them in one sequence.", "GRAD-27 GRAD-30", "ignore", m, none,
+		tokens(11, 2, 4), some, normal(1, 2, 4))
+	batch := []int64{3, 1, 4, 1, 5, 9, 2, 6}
+	add("accumulate-whole", "The mean over the four that count.", "GRAD-28 GRAD-34", "ignore reduction accumulation", m, mean,
+		idsOf(batch, 2, 4), some, one(2))
+	parts := add("accumulate-parts",
+		"The same batch in two parts, by sum, with an upstream gradient of 2 over 4: together they give the same.", "GRAD-28 GRAD-34",
+		"ignore accumulation overwrite", m, sum, nil, nil, nil)
+	parts.src = nil
+	parts.steps = []step{
+		{src: args{"ids": idsOf(batch[:4], 1, 4), "targets": idsOf([]int64{4, -100, 10, 0}, 1, 4), "dloss": one(0.5)}},
+		{src: args{"ids": idsOf(batch[4:], 1, 4), "targets": idsOf([]int64{-100, 9, -100, -100}, 1, 4), "dloss": one(0.5)}},
+	}
+	whole := &f.cases[len(f.cases)-2]
+	for name, w := range whole.consts {
+		whole.consts[name] = w.named("gpt.loss.grad/accumulate/" + name)
+	}
+	parts.consts = whole.consts
+	none3 := idsOf([]int64{-100, -100, -100}, 1, 3)
+	add("all-ignored", "All targets are ignored: 0.", "GRAD-28", "all-ignored", m, mean, tokens(11, 1, 3), none3,
+		one(2)).compare = vector.Exact
+	after := add("all-ignored-after", "A batch without a target that counts, after one that has some.", "GRAD-1 GRAD-28",
+		"all-ignored overwrite", m, mean, nil, nil, nil)
+	after.src = nil
+	after.steps = []step{
+		{src: args{"ids": tokens(11, 1, 3), "targets": tokens(11, 1, 3), "dloss": one(2)}},
+		{src: args{"ids": tokens(11, 1, 3), "targets": none3, "dloss": one(2)}},
+	}
+	add("id-v", "An id equal to V is an error, also where its target is ignored.", "GRAD-33 GPT-7", "id-range", m, mean,
+		idsOf([]int64{3, 11}, 1, 2), idsOf([]int64{3, -100}, 1, 2),
+		one(1.5)).err = "index"
+	add("target-v", "A target equal to V is an error.", "GRAD-33 XE-6", "id-range", m, mean, idsOf([]int64{3, 1}, 1, 2),
+		idsOf([]int64{3, 11}, 1, 2), one(1.5)).err = "index"
+	add("too-long", "More tokens than positions: an error.", "GRAD-33 GPT-7", "id-range", m, mean, tokens(11, 1, 8), tokens(11, 1, 8),
+		one(1.5)).err = "position"
+	add("last-ids", "The last token, as id and as target, is none.", "GRAD-33", "id-range repeated", m, mean, idsOf([]int64{10, 0, 10}, 1, 3),
+		idsOf([]int64{0, 10, 10}, 1, 3), one(1.5))
+	return f
+}
+
 func gptCachedFamily() family {
 	f := family{op: "gpt.cached", flags: append([]vector.Flag{modelFlags[1], opticksFlag}, cacheFlags...)}
 	add := func(name, comment, clauses, flags string, m model, capacity int, steps ...step) {
@@ -238,8 +348,4 @@ func gptCachedFamily() family {
 		one(0, 3, 14, 1), one(3, 5), one(4, 9))
 	f.cases = append(f.cases, opticksCached())
 	return f
-}
-
-var opticksFlag = vector.Flag{
-	Name: "opticks", Bug: fmt.Sprintf("anything that shows at the size of a model's vocabulary, %d, and on text: end to end", opticksVocab),
 }

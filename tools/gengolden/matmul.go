@@ -134,6 +134,71 @@ func matmulFamily() family {
 	return f
 }
 
+func matmulGradFamily() family {
+	f := family{op: "matmul.grad", flags: []vector.Flag{
+		edgesFlag, upstreamFlag, addsFlag, drift,
+		{Name: "operands", Bug: "da and db are exchanged, or a factor is not transposed"},
+		{Name: "batch", Bug: "matrices of a batch are confused, or their gradients add up"},
+		{Name: "transpose", Bug: "a gradient has the transposed layout of its argument"},
+		{Name: "exact", Bug: "sums of integers are not exact"},
+		{Name: "specials", Bug: "zeros of the upstream gradient are skipped, and with them NaN and infinities"},
+	}}
+	src := func(m, k, n int, lead ...int) args {
+		shape := func(s ...int) []int { return append(append([]int{}, lead...), s...) }
+		return args{"a": normal(1, shape(m, k)...), "b": normal(1, shape(k, n)...), "dc": normal(1, shape(m, n)...)}
+	}
+	add := func(c testCase) { f.cases = append(f.cases, c) }
+	for _, s := range [][3]int{{1, 1, 1}, {3, 5, 2}, {17, 9, 8}, {1, 33, 4}, {16, 3, 65}} {
+		add(testCase{
+			name: fmt.Sprintf("m%d-k%d-n%d", s[0], s[1], s[2]), comment: fmt.Sprintf("[%d %d] times [%d %d].", s[0], s[1], s[1], s[2]),
+			clauses: "GRAD-1 GRAD-3",
+			flags:   "edges operands upstream", src: src(s[0], s[1], s[2]),
+		})
+	}
+	add(testCase{name: "square", comment: "Square matrices: every transposition fits.", clauses: "GRAD-3", flags: "operands",
+		src: src(6, 6, 6)})
+	add(testCase{name: "batch", comment: "Six matrices behind two axes.", clauses: "GRAD-3", flags: "batch", src: src(3, 4, 2, 2, 3)})
+	a, b, dc := normal(1, 2, 4, 4), normal(1, 2, 4, 4), normal(1, 2, 4, 4)
+	for _, t := range []struct {
+		name  string
+		attrs attrs
+	}{
+		{"transpose-a", attrs{"transpose_a": true}}, {"transpose-b", attrs{"transpose_b": true}},
+		{"transpose-both", attrs{"transpose_a": true, "transpose_b": true}},
+	} {
+		add(testCase{
+			name: t.name, comment: "Square matrices, two of them, so that shapes betray nothing.", clauses: "GRAD-2 GRAD-3 MM-2",
+			flags: "transpose operands batch",
+			attrs: t.attrs, src: args{"a": a, "b": b, "dc": dc},
+		})
+	}
+	add(testCase{
+		name: "transpose-shapes", comment: "a is stored [K M], b [N K], and so are their gradients.", clauses: "GRAD-2 GRAD-3",
+		flags: "transpose",
+		attrs: attrs{"transpose_a": true, "transpose_b": true}, src: args{"a": normal(1, 5, 3), "b": normal(1, 2, 5), "dc": normal(1, 3, 2)},
+	})
+	add(testCase{
+		name: "integers", comment: "Small integers: exact in every order.", clauses: "GRAD-3 MM-4", flags: "exact", compare: vector.Exact,
+		src: args{"a": whole(-9, 9, 9, 7), "b": whole(-9, 9, 7, 5), "dc": whole(-9, 9, 9, 5)},
+	})
+	add(testCase{
+		name: "zero-times-nan", comment: "Zeros of dc meet NaN and infinities in a and b: the products count.", clauses: "GRAD-3 MM-3",
+		flags: "specials",
+		src:   args{"a": normal(1, 4, 3).set(inf, 1), "b": normal(1, 3, 2).set(nan, 3), "dc": normal(1, 4, 2).set(0, 0, 1, 3, 5, 7)},
+	})
+	add(testCase{name: "again", comment: "Two steps: the second replaces the first.", clauses: "GRAD-1", flags: "overwrite",
+		steps: twice(func() args { return src(3, 4, 5) })})
+	add(testCase{
+		name: "long", comment: "300 positive terms.", clauses: "GRAD-3", flags: biasedSum,
+		src: args{"a": recipe("uniform", 1, 1, 300, 2), "b": recipe("uniform", 1, 1, 2, 2), "dc": recipe("uniform", 1, 1, 300, 2)},
+	})
+	add(testCase{
+		name: "shape", comment: "dc with a row too few.", clauses: "GRAD-2", flags: "operands", src: src(3, 4, 5).with("dc", normal(1, 2, 5)),
+		err: "shape",
+	})
+	return f
+}
+
 // scaleFirst multiplies the first n elements by s.
 func scaleFirst(n int, s float64) func(int, float64) float64 {
 	return func(i int, x float64) float64 {

@@ -6,9 +6,6 @@ import (
 	"github.com/assaykit/assay/conformance/vector"
 )
 
-// number gives one float without dimensions.
-func number(x float64) draw { return floats([]float64{x}) }
-
 // descent is n steps at one rate with gradients drawn anew for each.
 func descent(n int, lr float64, grad draw) []step {
 	steps := make([]step, n)
@@ -25,6 +22,15 @@ func follow(lr float64, grads ...draw) []step {
 		steps = append(steps, step{src: args{"grad": g, "lr": number(lr)}})
 	}
 	return steps
+}
+
+// product returns the number of elements of a shape.
+func product(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return n
 }
 
 func adamFamily() family {
@@ -115,15 +121,6 @@ func adamFamily() family {
 	add("m-alone", "One moment without the other is an error.", "OPT-6", "attributes resume", nil, args{"param": normal(1, 2), "m": normal(1, 2)},
 		step{src: args{"grad": grad(2), "lr": number(lr)}, err: "shape"})
 	return f
-}
-
-// product returns the number of elements of a shape.
-func product(shape []int) int {
-	n := 1
-	for _, d := range shape {
-		n *= d
-	}
-	return n
 }
 
 func sgdFamily() family {

@@ -7,30 +7,6 @@ import (
 	"github.com/assaykit/assay/conformance/vector"
 )
 
-func logSoftmaxFamily() family {
-	f := family{op: "log_softmax", flags: []vector.Flag{
-		{Name: "edges", Bug: "a kernel's remainder loops: rows one shorter than, as long as and one longer than a block"},
-		{Name: "rows", Bug: "the maximum or the sum is taken over the whole tensor, or over the wrong axis"},
-		{Name: "no-max", Bug: "the maximum is not subtracted before anything is added: log S + m absorbs what distinguishes the elements"},
-		{Name: "wide", Bug: "the logarithm of softmax: -Inf or noise where the weight underflows"},
-		{Name: "denominator", Bug: "a constant is added to the sum"},
-		{Name: "specials", Bug: "-Inf, +Inf and NaN: sentinels in their place, a maximum that skips NaN, a clamped logarithm"},
-		{Name: biasedSum, Bug: "a sum over many terms drifts more than its length explains"},
-	}}
-	f.cases = append(distributionCases("SM-6", "SM-6", "SM-7", "SM-7"), []testCase{
-		{
-			name: "single", comment: "One element gives exactly 0, whatever it is.", clauses: "SM-6", flags: "denominator", compare: vector.Exact,
-			src: args{"x": floats([]float64{0, -3, 1e4, -1e30, 1e-40}, 5, 1)},
-		},
-		{
-			name: "dominant", comment: "One element is ahead by more than 110: 0 for it, the difference for the others, all integers.",
-			clauses: "SM-6", flags: "denominator wide",
-			compare: vector.Exact, src: args{"x": whole(-20, 20, 3, 7).set(160, 0, 10, 20)},
-		},
-	}...)
-	return f
-}
-
 func reluFamily() family {
 	f := family{op: "relu", flags: []vector.Flag{
 		{Name: "specials", Bug: "NaN becomes 0: a comparison in place of the maximum", See: "x > 0 ? x : 0"},
@@ -51,6 +27,37 @@ func reluFamily() family {
 	}, testCase{
 		name: "range", comment: "The largest numbers and subnormals of both signs.", clauses: "ACT-1", flags: "sign", compare: vector.Exact,
 		src: args{"x": floats([]float64{math.MaxFloat32, -math.MaxFloat32, 0x1p-126, -0x1p-126, 1e30, -1e30, 0x1p-100}, 7)},
+	})
+	return f
+}
+
+func reluGradFamily() family {
+	f := family{op: "relu.grad", flags: []vector.Flag{
+		edgesFlag, upstreamFlag,
+		{Name: "zero", Bug: "the gradient at 0 or -0 is 1 or 1/2"},
+		{Name: "specials", Bug: "NaN of x is lost, or an infinity upstream times 0 is NaN"},
+	}}
+	for _, n := range []int{1, 7, 16, 33, 65} {
+		x := normal(2, n)
+		if n == 1 {
+			x = floats([]float64{1.5}, 1)
+		}
+		f.cases = append(f.cases, testCase{
+			name: fmt.Sprintf("n-%d", n), comment: fmt.Sprintf("%d elements.", n), clauses: "GRAD-1 GRAD-8", flags: "edges upstream",
+			compare: vector.Exact,
+			src:     args{"x": x, "dy": normal(1, n)},
+		})
+	}
+	f.cases = append(f.cases, testCase{
+		name: "zero", comment: "0, -0 and the smallest numbers of both signs.", clauses: "GRAD-8", flags: "zero", compare: vector.Exact,
+		src: args{"x": floats([]float64{0, math.Copysign(0, -1), 0x1p-126, -0x1p-126, 1, -1}, 6),
+			"dy": floats([]float64{3, -5, 0.5, 0.25, -2, 8}, 6)},
+	}, testCase{
+		name: "specials", comment: "NaN of x stays; NaN and infinities upstream pass where x > 0 and are 0 elsewhere.", clauses: "GRAD-8",
+		flags:   "specials zero",
+		compare: vector.Exact,
+		src: args{"x": floats([]float64{nan, -inf, inf, -1, 0, 2, -3, 4}, 2, 4),
+			"dy": floats([]float64{1, 2, 3, nan, inf, nan, -inf, inf}, 2, 4)},
 	})
 	return f
 }
@@ -98,5 +105,37 @@ func geluFamily() family {
 			add("default", "Without the attribute, the erf form.", "wrong-form", uniform(-3, 3, 12))
 		}
 	}
+	return f
+}
+
+func geluGradFamily() family {
+	f := family{op: "gelu.grad", flags: []vector.Flag{
+		edgesFlag, upstreamFlag,
+		{Name: "wrong-form", Bug: "the derivative of the other form, or of x * sigmoid(1.702 x)"},
+		{Name: "second-term", Bug: "x phi(x), or what the inner derivative multiplies, is missing"},
+		{Name: "wide", Bug: "x^2 or x^3 overflows: Inf * 0"},
+		{Name: "specials", Bug: "NaN at an infinity, where the derivative is 0 or 1"},
+	}}
+	for _, form := range []struct{ name, clause string }{{"none", "GRAD-9"}, {"tanh", "GRAD-10"}} {
+		a := attrs{"approximate": form.name}
+		add := func(name, comment, clauses, flags string, x, dy draw) {
+			f.cases = append(f.cases, testCase{name: form.name + "-" + name, comment: comment, clauses: clauses, flags: flags, attrs: a,
+				src: args{"x": x, "dy": dy}})
+		}
+		for _, n := range []int{7, 33} {
+			add(fmt.Sprintf("n-%d", n), fmt.Sprintf("%d elements.", n), "GRAD-1 "+form.clause, "edges upstream wrong-form", normal(1.5, n),
+				normal(1, n))
+		}
+		add("grid", "From -6 to 6, where the derivative goes from 0 below 0 to above 1 and back.", form.clause, "wrong-form second-term",
+			each(func(_ *source, i int) float64 { return float64(i-48) / 8 }, 97), around(0.5, 1, 97))
+		add("wide", "From 1e3 to the largest number, of both signs.", form.clause+" GRAD-11", "wide",
+			floats([]float64{1e3, -1e3, 1e10, -1e10, 1e20, -1e20, math.MaxFloat32, -math.MaxFloat32}, 8), uniform(0.5, 2, 8))
+		add("specials", "Infinities and NaN.", "GRAD-11", "specials", floats([]float64{inf, -inf, nan, 1, -1}, 5),
+			floats([]float64{3, 2, 1, -2, 4}, 5))
+	}
+	f.cases = append(f.cases, testCase{
+		name: "default", comment: "Without the attribute, the erf form.", clauses: "GRAD-2 GRAD-9", flags: "wrong-form",
+		src: args{"x": normal(1.5, 2, 9), "dy": normal(1, 2, 9)},
+	})
 	return f
 }

@@ -1,72 +1,82 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/assaykit/assay/conformance/vector"
 )
 
-// attentionSoftcap are the cases of attention with a soft cap.
-func attentionSoftcap() []testCase {
-	s := attentionShape{B: 1, H: 2, Tq: 3, Tk: 6, D: 5}
-	var cases []testCase
-	add := func(c testCase) {
-		c.flags += " softcap"
-		cases = append(cases, c)
+// attentionShape is the lengths of attention's axes; heads of keys and values where they differ from H, and Dv where it differs from D.
+type attentionShape struct{ B, H, G, Tq, Tk, D, Dv int }
+
+// args draws queries and keys whose scores have a standard deviation near 2, so that attention is far from uniform, and values of both signs.
+func (s attentionShape) args() args {
+	if s.G == 0 {
+		s.G = s.H
 	}
-	for _, c := range []float64{0.5, 2, 50} {
-		add(testCase{
-			name: fmt.Sprintf("softcap-%v", c), comment: "A soft cap below, near and above the size of the scores.", clauses: "ATT-9",
-			attrs: attrs{"softcap": c}, src: s.args(),
-		})
+	if s.Dv == 0 {
+		s.Dv = s.D
 	}
-	add(testCase{
-		name: "softcap-scale", comment: "A soft cap on scores with a scale of their own: the products are scaled first.", clauses: "ATT-1 ATT-9",
-		flags: "scale", attrs: attrs{"softcap": 3, "scale": 0.7}, src: s.args(),
-	})
-	add(testCase{
-		name: "softcap-causal-groups", comment: "A soft cap with causal, a window and grouped heads.", clauses: "ATT-4 ATT-9 MSK-2", flags: "groups window",
-		attrs: attrs{"softcap": 1.5, "causal": true, "window": 3}, src: attentionShape{B: 2, H: 4, G: 2, Tq: 4, Tk: 6, D: 3}.args(),
-	})
-	add(testCase{
-		name: "softcap-float-mask", comment: "The mask is added after the cap: entries far beyond the cap count in full, and -Inf hides.",
-		clauses: "ATT-9 MSK-5 MSK-6", flags: "float-mask",
-		attrs: attrs{"softcap": 2}, src: s.args().with("mask", normal(4, 1, 2, 3, 6).set(-inf, 1, 8, 9, 20)),
-	})
-	add(testCase{
-		name: "softcap-masked-rows", comment: "A row of -Inf stays hidden under a soft cap, and is 0.", clauses: "ATT-9 MSK-10", flags: "float-mask masked-row",
-		attrs: attrs{"softcap": 2}, src: square(3, 4).args().with("mask", all(0, 1, 1, 3, 3).set(-inf, 3, 4, 5, 7)),
-	})
-	add(testCase{
-		name: "softcap-poison", comment: "NaN and infinities in K and V at hidden keys, with a soft cap.", clauses: "ATT-9 MSK-11", flags: "masked-nan",
-		attrs: attrs{"softcap": 2, "causal": true},
-		src: square(4, 2).args().with("k", normal(1.4, 1, 1, 4, 2).set(nan, 5).set(inf, 6)).
-			with("v", normal(1, 1, 1, 4, 2).set(nan, 4).set(-inf, 7)),
-	})
-	add(testCase{
-		name: "softcap-large-scores", comment: "Scores of several thousand, at the cap throughout: weights are nearly equal or far apart.",
-		clauses: "ATT-3 ATT-9", flags: "range",
-		attrs: attrs{"softcap": 5}, src: s.args().with("q", whole(-40, 40, 1, 2, 3, 5)).with("k", whole(-60, 60, 1, 2, 6, 5)),
-	})
-	add(testCase{
-		name: "softcap-infinite", comment: "A product of +Inf scores the cap, one of -Inf its negative, and NaN makes the row NaN.", clauses: "ATT-9 ATT-6",
-		flags: "visible-nan", attrs: attrs{"softcap": 1, "scale": 1},
-		src: args{"q": floats([]float64{1, 1, -1, 1, 0, 1}, 1, 1, 3, 2), "k": floats([]float64{inf, 0, 0.5, 0.25, -1, 1}, 1, 1, 3, 2), "v": normal(1, 1, 1, 3, 2)},
-	})
-	add(testCase{
-		name: "softcap-tiny-scores", comment: "Scores far below the cap, where tanh(x) is nearly x.", clauses: "ATT-9", flags: "range",
-		attrs: attrs{"softcap": 1000, "scale": 1}, src: s.args(),
-	})
-	add(testCase{
-		name: "softcap-negative", comment: "A soft cap below 0.", clauses: "ATT-9", attrs: attrs{"softcap": -1}, src: s.args(), err: "attributes",
-	})
-	add(testCase{
-		name: "softcap-tiles-200", comment: "200 queries over 200 keys, causal, with a soft cap, sampled around the edges of tiles.", clauses: "ATT-9 MSK-1",
-		flags: "edges", attrs: attrs{"softcap": 3, "causal": true},
-		src:     args{"q": sum4(1.5, 1, 1, 200, 16), "k": sum4(1.4, 1, 1, 200, 16), "v": sum4(1, 1, 1, 200, 16)},
-		samples: tileEdges,
-	})
-	return cases
+	return args{"q": normal(1.5, s.B, s.H, s.Tq, s.D), "k": normal(1.4, s.B, s.G, s.Tk, s.D), "v": normal(1, s.B, s.G, s.Tk, s.Dv)}
+}
+
+// grad draws the arguments of attention, and an upstream gradient.
+func (s attentionShape) grad() args {
+	dv := s.Dv
+	if dv == 0 {
+		dv = s.D
+	}
+	return s.args().with("dout", around(0.3, 1, s.B, s.H, s.Tq, dv))
+}
+
+// square is one head of n queries over n keys.
+func square(n, headDim int) attentionShape {
+	return attentionShape{B: 1, H: 1, Tq: n, Tk: n, D: headDim}
+}
+
+func attentionFamily() family {
+	f := family{op: "attention", flags: []vector.Flag{
+		{Name: "edges", Bug: "a kernel's tiles: lengths one below, at and above a block's, one query, head dimension 1"},
+		{Name: "causal-offset", Bug: "the causal mask is aligned top-left, or the offset of a cache is ignored", See: "onnx #7297, #8068"},
+		{Name: "masked-row", Bug: "a query that sees no key gives NaN, or the mean of hidden values", See: "ggml and others mask with a finite sentinel"},
+		{Name: "masked-nan", Bug: "NaN and infinities at hidden keys leak through a weight of 0", See: "pytorch #101967"},
+		{Name: "visible-nan", Bug: "exclusion by p == 0, or a maximum that skips NaN, hides what a visible key holds"},
+		{Name: "bool-mask", Bug: "a boolean mask is inverted, added as 0 and 1, or its hidden entries are given a finite score"},
+		{Name: "float-mask", Bug: "an additive mask is added before scaling, multiplied, or taken for boolean"},
+		{Name: "mask-broadcast", Bug: "a mask of one batch item or one head is read past its end, or batch and heads are exchanged"},
+		{Name: "window", Bug: "a window is off by one, ignores the offset of the queries, or is not symmetric without causal"},
+		{Name: "groups", Bug: "query heads are dealt to key heads in turn and not as neighbours, or key heads are repeated wrongly"},
+		{Name: "scale", Bug: "the scale is 1/sqrt of another dimension, is applied twice, or an explicit one is ignored"},
+		{Name: "range", Bug: "large scores overflow because the maximum is not subtracted, or is that of another row or block"},
+		{Name: "denominator", Bug: "a constant is added to the denominator, or a key is counted twice", See: "onnx backend attention vectors"},
+		{Name: "softcap", Bug: "the soft cap is applied before scaling, after the mask, or not at all"},
+		{Name: biasedSum, Bug: "sums over many keys drift more than their length explains"},
+	}}
+	f.cases = append(f.cases, attentionShapes()...)
+	f.cases = append(f.cases, attentionCausal()...)
+	f.cases = append(f.cases, attentionMasks()...)
+	f.cases = append(f.cases, attentionNumbers()...)
+	f.cases = append(f.cases, attentionSoftcap()...)
+	return f
+}
+
+func attentionGradFamily() family {
+	f := family{op: "attention.grad", flags: []vector.Flag{
+		edgesFlag, upstreamFlag, addsFlag, drift,
+		{Name: "jacobian", Bug: "the sum over keys is missing in ds, or is that of another row"},
+		{Name: "causal-offset", Bug: "the causal mask is aligned top-left, or is missing in one of the passes"},
+		{Name: "window", Bug: "a window is off by one, is missing in one of the passes, or is not symmetric without causal"},
+		{Name: "mask", Bug: "a mask is missing in the backward pass, or batch and heads are exchanged", See: "onnx #7297"},
+		{Name: "groups", Bug: "dk and dv are those of one query head, a mean of them, or of heads dealt in turn"},
+		{Name: "scale", Bug: "the scale is missing in dq or dk, or is applied twice"},
+		{Name: "softcap", Bug: "the derivative of the soft cap is missing, or is taken after the mask"},
+		{Name: "masked-row", Bug: "a query that sees no key gives NaN, or adds to dk and dv"},
+		{Name: "masked-nan", Bug: "NaN and infinities at hidden keys leak through a weight of 0", See: "pytorch #101967"},
+		{Name: "visible-nan", Bug: "NaN of one query, head or batch item is lost, or reaches others"},
+		{Name: "range", Bug: "large scores overflow because the maximum is not subtracted"},
+	}}
+	f.cases = append(f.cases, attentionGradShapes()...)
+	f.cases = append(f.cases, attentionGradMasks()...)
+	f.cases = append(f.cases, attentionGradNumbers()...)
+	return f
 }
 
 func attentionScoresFamily() family {

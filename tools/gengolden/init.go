@@ -4,20 +4,8 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/vector"
 )
-
-// bits draws numbers of 32 bits.
-func bits(shape ...int) draw {
-	return func(s *source) vector.Input {
-		t := op.New(op.I64, shape...)
-		for i := range t.I64 {
-			t.I64[i] = int64(s.Uint32())
-		}
-		return stored(t)
-	}
-}
 
 func initFamily() family {
 	f := family{op: "init", flags: []vector.Flag{

@@ -6,34 +6,6 @@ import (
 	"github.com/assaykit/assay/conformance/vector"
 )
 
-func embeddingFamily() family {
-	f := family{op: "embedding", flags: []vector.Flag{
-		{Name: "rows", Bug: "rows of the wrong width or order"},
-		{Name: "id-range", Bug: "an id at or past the end, or a negative one, is clamped, wraps around, reads other memory or panics"},
-		{Name: "copy", Bug: "rows are not copied exactly: NaN, infinities, -0, subnormals"},
-	}}
-	table := normal(1, 7, 5)
-	add := func(name, comment, clauses, flags, err string, table, at draw) {
-		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, compare: vector.Exact,
-			consts: args{"table": table}, src: args{"ids": at}, err: err})
-	}
-	add("all", "Every row, in reverse.", "EMB-1", "rows", "", table, ids(6, 5, 4, 3, 2, 1, 0))
-	add("bounds", "The first and the last row.", "EMB-1", "rows id-range", "", table, ids(0, 6))
-	add("repeated", "An id many times.", "EMB-1", "rows", "", table, ids(3, 3, 0, 3, 6, 0))
-	add("axes", "Ids of two axes.", "EMB-1", "rows", "", normal(1, 5, 3), tokens(5, 2, 4))
-	add("one-row", "A table of one row.", "EMB-1", "rows id-range", "", normal(1, 1, 4), ids(0, 0))
-	add("width-1", "Rows of one element.", "EMB-1", "rows", "", normal(1, 9, 1), ids(8, 2, 4))
-	add("scalar", "An id without axes.", "EMB-1", "rows", "", table, scalar(4))
-	add("specials", "A row with NaN, infinities, -0 and a subnormal number is copied.", "EMB-1", "copy", "",
-		normal(1, 3, 5).set(nan, 5).set(inf, 6).set(-inf, 7).set(0x1p-140, 8), ids(2, 1, 0, 1))
-	add("vocabulary", "GPT-3's vocabulary: the first and the last id, and some between.", "EMB-1", "rows id-range", "", sum4(1, 50257, 4),
-		ids(0, 50256, 50255, 32768, 257, 198))
-	add("id-v", "An id equal to V is an error.", "EMB-2", "id-range", "index", table, ids(0, 7))
-	add("id-negative", "-1 is an error, not the last row.", "EMB-2", "id-range", "index", table, ids(-1, 2))
-	add("id-huge", "An id that does not fit 32 bits is an error.", "EMB-2", "id-range", "index", table, ids(2, 1<<32+1))
-	return f
-}
-
 func sinusoidalFamily() family {
 	f := family{op: "sinusoidal_positions", flags: []vector.Flag{
 		{Name: "layout", Bug: "sines first and cosines after, or frequencies divided by d/2 - 1", See: "fairseq, tensor2tensor"},
