@@ -7,8 +7,10 @@ import (
 	"github.com/assaykit/assay/conformance/vector"
 )
 
+var _ = register("relu", reluFamily)
+
 func reluFamily() family {
-	f := family{op: "relu", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		{Name: "specials", Bug: "NaN becomes 0: a comparison in place of the maximum", See: "x > 0 ? x : 0"},
 		{Name: "edges", Bug: "a kernel's remainder loop"},
 		{Name: "sign", Bug: "the identity, the absolute value, or a leak for negative elements"},
@@ -31,8 +33,10 @@ func reluFamily() family {
 	return f
 }
 
+var _ = register("relu.grad", reluGradFamily)
+
 func reluGradFamily() family {
-	f := family{op: "relu.grad", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		edgesFlag, upstreamFlag,
 		{Name: "zero", Bug: "the gradient at 0 or -0 is 1 or 1/2"},
 		{Name: "specials", Bug: "NaN of x is lost, or an infinity upstream times 0 is NaN"},
@@ -62,8 +66,10 @@ func reluGradFamily() family {
 	return f
 }
 
+var _ = register("gelu", geluFamily)
+
 func geluFamily() family {
-	f := family{op: "gelu", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		{Name: "wrong-form", Bug: "the tanh approximation for the erf form, the erf form for the tanh approximation, or x * sigmoid(1.702 x) for either"},
 		{Name: "tails", Bug: "far from 0 the function does not go over into 0 and x, or x^3 overflows"},
 		{Name: "near-zero", Bug: "small elements lose their relative accuracy"},
@@ -108,8 +114,10 @@ func geluFamily() family {
 	return f
 }
 
+var _ = register("gelu.grad", geluGradFamily)
+
 func geluGradFamily() family {
-	f := family{op: "gelu.grad", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		edgesFlag, upstreamFlag,
 		{Name: "wrong-form", Bug: "the derivative of the other form, or of x * sigmoid(1.702 x)"},
 		{Name: "second-term", Bug: "x phi(x), or what the inner derivative multiplies, is missing"},

@@ -27,13 +27,20 @@ func (s attentionShape) grad() args {
 	return s.args().with("dout", around(0.3, 1, s.B, s.H, s.Tq, dv))
 }
 
+// recipes are arguments that are not stored, of G key and value heads.
+func (s attentionShape) recipes() args {
+	return args{"q": sum4(1, s.B, s.H, s.Tq, s.D), "k": sum4(1, s.B, s.G, s.Tk, s.D), "v": sum4(1, s.B, s.G, s.Tk, s.D)}
+}
+
 // square is one head of n queries over n keys.
 func square(n, headDim int) attentionShape {
 	return attentionShape{B: 1, H: 1, Tq: n, Tk: n, D: headDim}
 }
 
+var _ = register("attention", attentionFamily)
+
 func attentionFamily() family {
-	f := family{op: "attention", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		{Name: "edges", Bug: "a kernel's tiles: lengths one below, at and above a block's, one query, head dimension 1"},
 		{Name: "causal-offset", Bug: "the causal mask is aligned top-left, or the offset of a cache is ignored", See: "onnx #7297, #8068"},
 		{Name: "masked-row", Bug: "a query that sees no key gives NaN, or the mean of hidden values", See: "ggml and others mask with a finite sentinel"},
@@ -58,8 +65,10 @@ func attentionFamily() family {
 	return f
 }
 
+var _ = register("attention.grad", attentionGradFamily)
+
 func attentionGradFamily() family {
-	f := family{op: "attention.grad", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		edgesFlag, upstreamFlag, addsFlag, drift,
 		{Name: "jacobian", Bug: "the sum over keys is missing in ds, or is that of another row"},
 		{Name: "causal-offset", Bug: "the causal mask is aligned top-left, or is missing in one of the passes"},
@@ -76,11 +85,18 @@ func attentionGradFamily() family {
 	f.cases = append(f.cases, attentionGradShapes()...)
 	f.cases = append(f.cases, attentionGradMasks()...)
 	f.cases = append(f.cases, attentionGradNumbers()...)
+	wide := attentionShape{B: 1, H: 2, G: 1, Tq: 70, Tk: 70, D: 66}
+	f.wide = []testCase{{
+		name: "wide", comment: "70 positions of 66 elements, two query heads over one.", clauses: "GRAD-17 GRAD-18", attrs: attrs{"causal": true},
+		src: wide.recipes().with("dout", recipe("sum4", sqrt3, 1, 1, 2, 70, 66)),
+	}}
 	return f
 }
 
+var _ = register("attention.scores", attentionScoresFamily)
+
 func attentionScoresFamily() family {
-	f := family{op: "attention.scores", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		{Name: "stages", Bug: "one stage is given for another, or scale and cap are missing in one", See: "onnx: the modes of qk_matmul_output differ between revisions"},
 		{Name: "hidden", Bug: "hidden keys have a finite score, or a weight that is not 0"},
 		{Name: "masked-row", Bug: "the weights of a query that sees no key are NaN or uniform"},
@@ -162,5 +178,9 @@ func attentionScoresFamily() family {
 		name: "stage-error", comment: "A stage that does not exist.", clauses: "ATT-10", flags: "stages", attrs: attrs{"stage": "logits"},
 		src: scores(square(2, 2)), err: "attributes",
 	})
+	f.wide = []testCase{{
+		name: "wide", comment: "70 queries over 130 keys of 66 elements.", clauses: "ATT-10", attrs: attrs{"causal": true, "stage": "weights"},
+		src: args{"q": sum4(1, 1, 1, 70, 66), "k": sum4(1, 1, 1, 130, 66)},
+	}}
 	return f
 }

@@ -52,8 +52,10 @@ var beamFlags = []vector.Flag{
 	{Name: "batch", Bug: "batch items end together, or begin in one state", See: "transformers #38778"},
 }
 
+var _ = register("beam_search", beamSearchFamily)
+
 func beamSearchFamily() family {
-	f := family{op: "beam_search", flags: append(beamFlags[:len(beamFlags):len(beamFlags)], tieFlag, hiddenFlag, numberFlag,
+	f := family{flags: append(beamFlags[:len(beamFlags):len(beamFlags)], tieFlag, hiddenFlag, numberFlag,
 		vector.Flag{Name: "states", Bug: "states are not followed, or reordered without their sequences"},
 		vector.Flag{Name: "index-range", Bug: "a state outside the table is accepted"},
 		vector.Flag{Name: "attributes", Bug: "contradictory parameters are accepted"})}
@@ -163,5 +165,8 @@ func beamSearchFamily() family {
 	wrong("no-beams", "No beams.", "DEC-18", "attributes", "attributes", textbook(0, 3), machine(3, 3, 0))
 	wrong("no-length", "No tokens.", "DEC-18", "attributes", "attributes", textbook(2, 0), machine(3, 3, 0))
 	wrong("end-negative", "A negative token that ends.", "DEC-17", "attributes", "attributes", textbook(2, 3, -1), machine(3, 3, 0))
+	f.wide = []testCase{{
+		name: "wide", comment: "Four beams among 130 tokens.", clauses: "DEC-18", attrs: attrs{"beams": 4, "max_length": 4}, src: machine(5, 130, 2),
+	}}
 	return f
 }

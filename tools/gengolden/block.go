@@ -44,8 +44,8 @@ func (l layer) weights(lead ...int) args {
 	}
 }
 
-// gradAttrs are the attributes that a layer's shape gives, and others.
-func (l layer) gradAttrs(a attrs) attrs {
+// withHeads returns attributes with those that the layer's shape gives.
+func (l layer) withHeads(a attrs) attrs {
 	all := attrs{"heads": l.heads}
 	if l.kvHeads != 0 {
 		all["kv_heads"] = l.kvHeads
@@ -63,8 +63,10 @@ const (
 	headsFlagBug = "heads are interleaved, or split in the wrong order"
 )
 
+var _ = register("block", blockFamily)
+
 func blockFamily() family {
-	f := family{op: "block", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		{Name: "order", Bug: "normalization before and after the sublayers is confused, or a residual sum starts from the normalized input"},
 		{Name: "residual", Bug: "a residual sum is missing, or the second one starts from the first input"},
 		{Name: "norms", Bug: "the two normalizations exchange their weights, or use another eps"},
@@ -113,11 +115,18 @@ func blockFamily() family {
 	add("large-mean", "A residual stream with a large mean and an outlier, as in trained models.", "BLK-1 LN-4", "norms", l, 1, 4, pre, func(d draw) draw {
 		return d.mapped(func(i int, x float64) float64 { return x + 20 }).set(-60, 3, 11)
 	})
+	wide := wideLayer()
+	f.wide = []testCase{{
+		name: "wide", comment: "70 positions of 66 elements, two heads, causal.", clauses: "BLK-1", attrs: wide.withHeads(attrs{"causal": true, "norm": "pre"}),
+		consts: wide.weights(), src: args{"x": sum4(1, 1, 70, wide.d)},
+	}}
 	return f
 }
 
+var _ = register("block.grad", blockGradFamily)
+
 func blockGradFamily() family {
-	f := family{op: "block.grad", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		upstreamFlag, addsFlag,
 		{Name: "residual", Bug: "one side of a residual sum does not pass the gradient on, or passes it twice"},
 		{Name: "order", Bug: "the gradients of pre-norm for post-norm, or a normalization differentiated at the wrong input"},
@@ -129,7 +138,7 @@ func blockGradFamily() family {
 		{Name: "edges", Bug: "one position, odd lengths"},
 	}}
 	add := func(name, comment, clauses, flags string, l layer, batch, seqLen int, a attrs) *testCase {
-		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, attrs: l.gradAttrs(a),
+		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, attrs: l.withHeads(a),
 			consts: l.weights(),
 			src:    args{"x": normal(1.5, batch, seqLen, l.d), "dy": around(0.2, 1, batch, seqLen, l.d)}})
 		return &f.cases[len(f.cases)-1]
@@ -157,5 +166,10 @@ func blockGradFamily() family {
 	add("odd", "Odd lengths everywhere.", "GRAD-25", "edges", layer{d: 7, heads: 3, headDim: 3, ffn: 9}, 1, 5, pre)
 	again := add("again", "Two steps: the second replaces the first.", "GRAD-1", "overwrite", l, 1, 3, post)
 	again.steps = twice(func() args { return args{"x": normal(1.5, 1, 3, 5), "dy": normal(1, 1, 3, 5)} })
+	wide := wideLayer()
+	f.wide = []testCase{{
+		name: "wide", comment: "70 positions of 66 elements, two heads, causal.", clauses: "GRAD-25", attrs: wide.withHeads(attrs{"causal": true, "norm": "pre"}),
+		consts: wide.weights(), src: args{"x": sum4(1, 1, 70, wide.d), "dy": recipe("sum4", sqrt3, 0.3, 1, 70, wide.d)},
+	}}
 	return f
 }

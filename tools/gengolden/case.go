@@ -16,9 +16,12 @@ import (
 
 // family is the cases of one op.
 type family struct {
-	op    string
+	op    string // as it is registered
 	flags []vector.Flag
 	cases []testCase
+	wide  []testCase // beyond a block: see wide.go
+	// accumulate is the format of the arithmetic where the op's clauses prescribe one: PE-2, INIT-6, LR-7.
+	accumulate op.Format
 }
 
 // testCase is a case before its results are known.
@@ -33,6 +36,8 @@ type testCase struct {
 	steps   []step // of a trace, in place of src
 	err     string // the kind of error that src must give
 	compare vector.Compare
+	// accumulate is the family's.
+	accumulate op.Format
 	// or are changes to the case under each of which the reference's results are as right: the attributes that it names, and the sources.
 	or []change
 	// settled: rounding does not decide here, though the numbers that decide are close. They are equal in every correct order of operations.
@@ -66,15 +71,10 @@ type step struct {
 // proved growth.
 const biasedSum = "biased-sum"
 
-// prescribed is the format of the arithmetic of the ops whose clauses prescribe one: PE-2, INIT-6, LR-7.
-var prescribed = map[string]op.Format{
-	"sinusoidal_positions": op.Float64Format, "init": op.Float64Format, "learning_rate": op.Float64Format,
-}
-
 // build draws the inputs of a case. The draws depend on the case's id and the argument alone, so that a new case changes no other.
 func (t *testCase) build(opName string) (*vector.Case, error) {
 	c := &vector.Case{ID: opName + "/" + t.name, Comment: t.comment, Clauses: slices.Compact(strings.Fields(t.clauses)), Flags: strings.Fields(t.flags),
-		Compare: t.compare, Accumulate: prescribed[opName]}
+		Compare: t.compare, Accumulate: t.accumulate}
 	if c.Compare == "" {
 		c.Compare = vector.Bound
 	}

@@ -6,8 +6,10 @@ import (
 	"github.com/assaykit/assay/conformance/vector"
 )
 
+var _ = register("clip_norm", clipNormFamily)
+
 func clipNormFamily() family {
-	f := family{op: "clip_norm", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		{Name: "edges", Bug: "a kernel's remainder loops"},
 		{Name: "joint", Bug: "a norm for each row, or of the largest element, or of absolute values"},
 		{Name: "inactive", Bug: "short gradients are scaled up to the norm, or changed", See: "normalizing in the place of clipping"},
@@ -54,8 +56,10 @@ func clipNormFamily() family {
 	return f
 }
 
+var _ = register("clip_value", clipValueFamily)
+
 func clipValueFamily() family {
-	f := family{op: "clip_value", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		{Name: "limits", Bug: "one side only, or a reflection"},
 		{Name: "specials", Bug: "NaN becomes a limit", See: "min and max that return their second argument for NaN"},
 		{Name: "attributes", Bug: "a limit of 0 is accepted"},
@@ -72,5 +76,6 @@ func clipValueFamily() family {
 	add("specials", "NaN stays, infinities are clipped.", "CLIP-5 CLIP-6", "specials", 1, normal(1, 2, 4).set(nan, 1, 6).set(inf, 3).set(-inf, 4))
 	c := add("limit-0", "A limit of 0 is an error.", "CLIP-5", "attributes", 0, normal(1, 5))
 	c.err, c.compare = "attributes", ""
+	f.wide = []testCase{{name: "n-257", comment: "257 elements.", clauses: "CLIP-5", attrs: attrs{"limit": 0.75}, src: args{"g": sum4(1, 257)}, compare: vector.Exact}}
 	return f
 }

@@ -70,8 +70,10 @@ func (d draw) repeated(n int) draw {
 	}
 }
 
+var _ = register("greedy", greedyFamily)
+
 func greedyFamily() family {
-	f := family{op: "greedy", flags: []vector.Flag{tieFlag, roundedFlag, hiddenFlag, numberFlag, rowFlag,
+	f := family{flags: []vector.Flag{tieFlag, roundedFlag, hiddenFlag, numberFlag, rowFlag,
 		{Name: "edges", Bug: "a kernel's remainder loops: maxima at the ends of blocks and rows"},
 		{Name: "range", Bug: "a running maximum that begins at 0 or at a finite number"},
 	}}
@@ -102,11 +104,14 @@ func greedyFamily() family {
 	fails("nan-second-row", "A NaN in the second row.", logits(2, 5).set(nan, 7))
 	fails("plus-inf", "A +Inf.", logits(1, 9).set(inf, 3))
 	fails("all-minus-inf", "Nothing but -Inf in the last row.", logits(3, 4).set(-inf, 8, 9, 10, 11))
+	f.wide = []testCase{{name: "rows-130", comment: "130 rows.", clauses: "DEC-4", src: args{"logits": logits(130, 5)}, compare: vector.Exact}}
 	return f
 }
 
+var _ = register("distribution", distributionFamily)
+
 func distributionFamily() family {
-	f := family{op: "distribution", flags: []vector.Flag{tieFlag, roundedFlag, hiddenFlag, numberFlag, rowFlag,
+	f := family{flags: []vector.Flag{tieFlag, roundedFlag, hiddenFlag, numberFlag, rowFlag,
 		{Name: "temperature", Bug: "logits are multiplied by the temperature, or divided after another stage, or it is left out"},
 		{Name: "overflow", Bug: "the maximum is not subtracted before the division: a small temperature overflows", See: "transformers #11267"},
 		{Name: "greedy", Bug: "temperature 0 divides by 0, or does not win over the other parameters"},
@@ -192,11 +197,17 @@ func distributionFamily() family {
 	wrong("top-k-negative", "A negative k.", attrs{"top_k": -1})
 	wrong("top-p-negative", "A negative p.", attrs{"top_p": -0.1})
 	wrong("top-p-above", "p above 1.", attrs{"top_p": 1.5})
+	f.wide = []testCase{{
+		name: "rows-130", comment: "130 rows, of which three tokens are left.", clauses: "DEC-5 DEC-8", attrs: attrs{"top_k": 3},
+		src: args{"logits": steps(0.5, 130, 5)},
+	}}
 	return f
 }
 
+var _ = register("sample", sampleFamily)
+
 func sampleFamily() family {
-	f := family{op: "sample", flags: []vector.Flag{tieFlag, roundedFlag, hiddenFlag, numberFlag, rowFlag,
+	f := family{flags: []vector.Flag{tieFlag, roundedFlag, hiddenFlag, numberFlag, rowFlag,
 		{Name: "inversion", Bug: "probabilities are summed in another order, largest first for one, or another draw's row is used"},
 		{Name: "strict", Bug: "the test is >= u for > u", See: "llm.c sample_mult"},
 		{Name: "bits", Bug: "u is made of the low bits of the draw, of all 32 rounded to float32 (which can be 1), or of 2^32 - 1 in the divisor",
@@ -266,5 +277,6 @@ func sampleFamily() family {
 	const edge = 6685731 // 2^24 times the sum is 0.4 more
 	add("boundary", "u stands on a sum: either token is right.", "DEC-12", "inversion", nil, floats([]float64{0.5, 1.25, -1, 2}, 1, 4),
 		ids(edge<<8)).or = []change{{src: args{"draws": ids((edge + 1) << 8)}}}
+	f.wide = []testCase{{name: "rows-130", comment: "130 rows.", clauses: "DEC-12", src: args{"logits": logits(130, 5), "draws": draws(130)}}}
 	return f
 }

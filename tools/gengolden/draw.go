@@ -184,15 +184,6 @@ func (d draw) shaped(shape ...int) draw {
 	}
 }
 
-// counting are the integers from 0 to n - 1.
-func counting(n int) []int64 {
-	at := make([]int64, n)
-	for i := range at {
-		at[i] = int64(i)
-	}
-	return at
-}
-
 // sequence returns f(0) to f(n-1).
 func sequence(n int, f func(i int) int64) []int64 {
 	out := make([]int64, n)

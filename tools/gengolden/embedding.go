@@ -7,8 +7,10 @@ import (
 	"github.com/assaykit/assay/conformance/vector"
 )
 
+var _ = register("embedding", embeddingFamily)
+
 func embeddingFamily() family {
-	f := family{op: "embedding", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		{Name: "rows", Bug: "rows of the wrong width or order"},
 		{Name: "id-range", Bug: "an id at or past the end, or a negative one, is clamped, wraps around, reads other memory or panics"},
 		{Name: "copy", Bug: "rows are not copied exactly: NaN, infinities, -0, subnormals"},
@@ -32,11 +34,17 @@ func embeddingFamily() family {
 	add("id-v", "An id equal to V is an error.", "EMB-2", "id-range", "index", table, ids(0, 7))
 	add("id-negative", "-1 is an error, not the last row.", "EMB-2", "id-range", "index", table, ids(-1, 2))
 	add("id-huge", "An id that does not fit 32 bits is an error.", "EMB-2", "id-range", "index", table, ids(2, 1<<32+1))
+	f.wide = []testCase{{
+		name: "rows-130", comment: "130 rows of 130 elements.", clauses: "EMB-1", compare: vector.Exact,
+		consts: args{"table": sum4(1, 70, 130)}, src: args{"ids": tokens(70, 130)},
+	}}
 	return f
 }
 
+var _ = register("embedding.grad", embeddingGradFamily)
+
 func embeddingGradFamily() family {
-	f := family{op: "embedding.grad", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		upstreamFlag, addsFlag, drift,
 		{Name: "repeated", Bug: "the last of several equal ids wins, or additions race"},
 		{Name: "unused", Bug: "rows that no id names are not set to 0"},
@@ -74,6 +82,10 @@ func embeddingGradFamily() family {
 		add(fmt.Sprint("id-", id), "An id outside the table is an error.", "GRAD-16 EMB-2", "id-range", "", 7, 2, ids(1, id), 2).err = "index"
 	}
 	add("id-last", "The last id is none.", "GRAD-15 GRAD-16", "id-range", vector.Exact, 7, 2, ids(6), 1)
+	f.wide = []testCase{{
+		name: "rows-130", comment: "130 rows of 130 elements, each id about twice.", clauses: "GRAD-15",
+		consts: args{"table": sum4(1, 70, 130)}, src: args{"ids": tokens(70, 130), "dy": sum4(1, 130, 130)},
+	}}
 	return f
 }
 

@@ -8,8 +8,10 @@ import (
 	"github.com/assaykit/assay/conformance/vector"
 )
 
+var _ = register("ffn", ffnFamily)
+
 func ffnFamily() family {
-	f := family{op: "ffn", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		{Name: "edges", Bug: "a kernel's remainder loops, one hidden element, one row"},
 		{Name: "activation", Bug: "another activation, or another form of GELU"},
 		{Name: "bias", Bug: "a bias is dropped, or one that is absent is read"},
@@ -42,11 +44,17 @@ func ffnFamily() family {
 			src: args{"x": around(mean, 1, 2, 3, 6).mapped(func(i int, x float64) float64 { return math.Ldexp(x, i/6%4-2) })},
 		})
 	}
+	wide := wideLayer()
+	f.wide = []testCase{{
+		name: "rows-130", comment: "130 rows of 66, 70 hidden elements.", clauses: "FFN-1", consts: wide.weights().only(feedForward), src: args{"x": sum4(1, 130, wide.d)},
+	}}
 	return f
 }
 
+var _ = register("ffn.grad", ffnGradFamily)
+
 func ffnGradFamily() family {
-	f := family{op: "ffn.grad", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		edgesFlag, upstreamFlag, biasFlag, addsFlag,
 		{Name: "activation", Bug: "the derivative of another activation, or at its result and not at its argument"},
 		{Name: "rows", Bug: "the weights' gradients are those of the last row or the last axis"},
@@ -75,5 +83,10 @@ func ffnGradFamily() family {
 	add("hidden-65", "65 hidden elements, five rows.", "GRAD-24", "edges rows", 4, 65, feedForward, nil, 5)
 	again := add("again", "Two steps: the second replaces the first.", "GRAD-1", "overwrite", 4, 6, feedForward, nil, 3)
 	again.steps = twice(func() args { return args{"x": normal(1, 3, 4), "dy": normal(1, 3, 4)} })
+	wide := wideLayer()
+	f.wide = []testCase{{
+		name: "rows-130", comment: "130 rows of 66, 70 hidden elements.", clauses: "GRAD-24", consts: wide.weights().only(feedForward),
+		src: args{"x": sum4(1, 130, wide.d), "dy": recipe("sum4", sqrt3, 0.3, 130, wide.d)},
+	}}
 	return f
 }

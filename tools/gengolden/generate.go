@@ -4,8 +4,10 @@ import (
 	"github.com/assaykit/assay/conformance/vector"
 )
 
+var _ = register("gpt.generate", generateFamily)
+
 func generateFamily() family {
-	f := family{op: "gpt.generate", flags: append([]vector.Flag{modelFlags[1], beamFlags[0], beamFlags[3], beamFlags[4], beamFlags[6], beamFlags[10], beamFlags[11]}, []vector.Flag{
+	f := family{flags: append([]vector.Flag{modelFlags[1], beamFlags[0], beamFlags[3], beamFlags[4], beamFlags[6], beamFlags[10], beamFlags[11]}, []vector.Flag{
 		{Name: "greedy", Bug: "tokens are sampled, or chosen from the logits of another position"},
 		{Name: "sample", Bug: "draws are used in another order, or those of another batch item; parameters do not reach sampling"},
 		{Name: "cache", Bug: "a cache gives other logits than the whole sequence: positions, windows, or entries of another beam"},
@@ -92,5 +94,14 @@ func generateFamily() family {
 	wrong("no-draws", "Sampling without draws.", "DEC-26", "arguments", "shape", sampling(2, nil), prompt(3))
 	wrong("greedy-beams", "Beams without beam search.", "DEC-26", "arguments", "attributes", attrs{"max_new": 2, "beams": 3}, prompt(3))
 	wrong("greedy-top-k", "A top-k without sampling.", "DEC-26", "arguments", "attributes", attrs{"max_new": 2, "top_k": 3}, prompt(3))
+	wide := wideModel()
+	wide.untied = true
+	behind := args{"prompt": tokens(wide.vocab, 1, 65)}
+	f.wide = []testCase{{
+		name: "wide", comment: "Three tokens after 65, of 70.", clauses: "DEC-26", attrs: wide.allAttrs(attrs{"max_new": 3}), consts: wide.weights(), src: behind,
+	}, {
+		name: "wide-beams", comment: "Two beams, three tokens after 65.", clauses: "DEC-26",
+		attrs: wide.allAttrs(attrs{"strategy": "beam", "beams": 2, "max_new": 3}), consts: wide.weights(), src: behind,
+	}}
 	return f
 }

@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/vector"
 )
 
+var _ = register("init", initFamily)
+
 func initFamily() family {
-	f := family{op: "init", flags: []vector.Flag{
+	f := family{accumulate: op.Float64Format, flags: []vector.Flag{
 		{Name: "scheme", Bug: "the schemes are confused, a limit of sqrt(3) for sqrt(6), a deviation for a limit"},
 		{Name: "fan", Bug: "fans are read as of weights stored [out, in]: it does not show on square ones", See: "torch.nn.init on a Conv1D's weight"},
 		{Name: "slope", Bug: "sqrt(2 / (1 + a)) for sqrt(2 / (1 + a^2)), or no gain"},
@@ -57,5 +60,6 @@ func initFamily() family {
 	}
 	add("no-scheme", "A scheme that does not exist is an error.", "INIT-1", "attributes", attrs{"scheme": "xavier_abnormal"}, 2, 2).err = "attributes"
 	add("no-mode", "A mode that does not exist is an error.", "INIT-2", "attributes", attrs{"scheme": "kaiming_normal", "mode": "fan_avg"}, 2, 2).err = "attributes"
+	f.wide = []testCase{{name: "wide", comment: "66 by 66.", clauses: "INIT-1 INIT-4", attrs: attrs{"scheme": "xavier_uniform"}, src: args{"draws": bits(66, 66)}}}
 	return f
 }

@@ -24,8 +24,10 @@ func (s attentionShape) cached(tokens, pos int) args {
 	return s.args().with("pos", scalar(int64(pos)))
 }
 
+var _ = register("attention.cached", attentionCachedFamily)
+
 func attentionCachedFamily() family {
-	f := family{op: "attention.cached", flags: append(cacheFlags,
+	f := family{flags: append(cacheFlags,
 		vector.Flag{Name: "masked-nan", Bug: "NaN in dead entries leaks through a weight of 0", See: "pytorch #101967"},
 		vector.Flag{Name: "denominator", Bug: "a constant is added to the denominator, or a key is counted twice"})}
 	one := attentionShape{B: 1, H: 1, D: 4}
@@ -120,5 +122,12 @@ func attentionCachedFamily() family {
 		ok(three.cached(3, 0)), fails("position", three.cached(1, 5).with("beam_idx", ids(2, 2, 2))),
 		fails("capacity", three.cached(2, 3).with("beam_idx", ids(1, 2, 0))),
 		ok(three.cached(1, 3)))
+	wide := func(n, pos int) step {
+		return step{src: attentionShape{B: 1, H: 2, G: 1, Tq: n, Tk: n, D: 66}.recipes().with("pos", scalar(int64(pos)))}
+	}
+	f.wide = []testCase{{
+		name: "wide", comment: "131 positions of 66 elements: a step to the edge of a page, one across it, one position, and many.", clauses: "KV-1 KV-2",
+		attrs: attrs{"capacity": 200}, steps: []step{wide(63, 0), wide(2, 63), wide(1, 65), wide(64, 66), wide(1, 130)},
+	}}
 	return f
 }

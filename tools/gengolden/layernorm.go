@@ -7,8 +7,10 @@ import (
 	"github.com/assaykit/assay/conformance/vector"
 )
 
+var _ = register("layernorm", layerNormFamily)
+
 func layerNormFamily() family {
-	f := family{op: "layernorm", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		{Name: "edges", Bug: "a kernel's remainder loops: rows one shorter than, as long as and one longer than a block"},
 		{Name: "rows", Bug: "statistics of another row, or of the whole tensor"},
 		{Name: "biased-variance", Bug: "the variance is divided by d - 1"},
@@ -84,11 +86,16 @@ func layerNormFamily() family {
 		consts: args{"gamma": recipe("uniform", 0.5, 1, 12288), "beta": sum4(0.3, 12288)}, src: args{"x": recipe("sum4", 1.75, 20, 1, 12288)},
 		samples: tileEdges,
 	})
+	f.wide = []testCase{{
+		name: "rows-130", comment: "130 rows.", clauses: "LN-1", consts: args{"gamma": around(1, 0.3, 5), "beta": normal(0.2, 5)}, src: args{"x": sum4(2, 130, 5)},
+	}}
 	return f
 }
 
+var _ = register("layernorm.grad", layerNormGradFamily)
+
 func layerNormGradFamily() family {
-	f := family{op: "layernorm.grad", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		edgesFlag, upstreamFlag, addsFlag, drift,
 		{Name: "terms", Bug: "the term of the mean or that of the variance is missing, or is not divided by d"},
 		{Name: "affine", Bug: "gamma does not reach dx, or enters twice; dgamma and dbeta are exchanged"},
@@ -171,5 +178,3 @@ func layerNormGradFamily() family {
 	})
 	return f
 }
-
-func wideNorm(d int) args { return args{"gamma": around(1, 0.3, d), "beta": normal(0.2, d)} }

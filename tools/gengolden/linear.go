@@ -6,8 +6,10 @@ import (
 	"github.com/assaykit/assay/conformance/vector"
 )
 
+var _ = register("linear", linearFamily)
+
 func linearFamily() family {
-	f := family{op: "linear", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		{Name: "edges", Bug: "a kernel's remainder loops: lengths one below, at and above a block's"},
 		{Name: "layout", Bug: "weights stored [in, out] are read as [out, in]", See: "PyTorch's nn.Linear and GPT-2's Conv1D differ in this"},
 		{Name: "bias", Bug: "the bias is dropped, added to the first row only, added twice, or read although it is absent"},
@@ -73,11 +75,16 @@ func linearFamily() family {
 		name: "positive-3072", comment: "3,072 positive terms in each sum.", clauses: "LIN-1", flags: biasedSum,
 		consts: args{"w": recipe("uniform", 0.5, 0.5625, 3072, 4)}, src: args{"x": recipe("uniform", 0.5, 0.75, 2, 3072)},
 	})
+	f.wide = []testCase{{
+		name: "rows-130", comment: "130 rows of 66 to 70.", clauses: "LIN-1 LIN-2", consts: args{"w": sum4(0.125, 66, 70), "b": sum4(0.5, 70)}, src: args{"x": sum4(1, 130, 66)},
+	}}
 	return f
 }
 
+var _ = register("linear.grad", linearGradFamily)
+
 func linearGradFamily() family {
-	f := family{op: "linear.grad", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		edgesFlag, upstreamFlag, biasFlag, addsFlag, drift,
 		{Name: "layout", Bug: "weights are taken to be stored [out, in]", See: "torch.nn.Linear"},
 		{Name: "rows", Bug: "dw and db sum over the last of the leading axes only, or are divided by the number of rows"},
@@ -121,5 +128,9 @@ func linearGradFamily() family {
 		name: "shape", comment: "dy as wide as x.", clauses: "GRAD-2", flags: "layout", consts: consts(3, 4),
 		src: args{"x": normal(1, 2, 3), "dy": normal(1, 2, 3)}, err: "shape",
 	})
+	f.wide = []testCase{{
+		name: "rows-130", comment: "130 rows of 66 to 70.", clauses: "GRAD-4", consts: args{"w": sum4(0.125, 66, 70), "b": sum4(0.5, 70)},
+		src: args{"x": sum4(1, 130, 66), "dy": sum4(1, 130, 70)},
+	}}
 	return f
 }

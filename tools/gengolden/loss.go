@@ -6,8 +6,10 @@ import (
 	"github.com/assaykit/assay/conformance/vector"
 )
 
+var _ = register("cross_entropy", crossEntropyFamily)
+
 func crossEntropyFamily() family {
-	f := family{op: "cross_entropy", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		{Name: "edges", Bug: "a kernel's remainder loops: one class, one row, lengths around a block's"},
 		{Name: "reduction", Bug: "the mean over all rows and not those that count, a sum for a mean, a mean over classes"},
 		{Name: "ignore", Bug: "ignored rows count, their targets are used as indices, or their logits leak", See: "0 * NaN in a masked sum"},
@@ -96,11 +98,17 @@ func crossEntropyFamily() family {
 	add("vocabulary-mean", "The same in a mean, with one ignored.", "XE-3 XE-4", "reduction ignore "+biasedSum, mean, sum4(3, 3, 50257), ids(198, -100, 262))
 	add("vocabulary-flat", "50,257 logits that hardly differ: an untrained model.", "XE-1", biasedSum, none, sum4(0.1, 2, 50257), ids(11, 50000))
 	add("vocabulary-shift", "50,257 logits near 300.", "XE-2", biasedSum+" shift", none, recipe("sum4", 3, 300, 2, 50257), ids(11, 50000))
+	f.wide = []testCase{{
+		name: "rows-130", comment: "130 rows, each with its loss.", clauses: "XE-1", attrs: attrs{"reduction": "none"},
+		src: args{"logits": sum4(2, 130, 5), "targets": tokens(5, 130)},
+	}}
 	return f
 }
 
+var _ = register("cross_entropy.grad", crossEntropyGradFamily)
+
 func crossEntropyGradFamily() family {
-	f := family{op: "cross_entropy.grad", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		edgesFlag, upstreamFlag, drift,
 		{Name: "target", Bug: "1 is not subtracted at the target, or is at another class"},
 		{Name: "reduction", Bug: "the mean over all rows and not those that count, a sum for a mean"},
@@ -181,5 +189,9 @@ func crossEntropyGradFamily() family {
 	add("target-last", "The last class is none.", "GRAD-26 GRAD-29", "target-range target", mean, normal(1.5, 3, 5), ids(0, 4, 4), one(1.5))
 	add("vocabulary", "GPT-3's vocabulary, 50,257 classes, sampled.", "GRAD-26", "edges "+biasedSum, mean, sum4(3, 2, 50257), ids(0, 50256),
 		one(1.5)).samples = func(shape []int) []int64 { return thin(tileEdges(shape), 1000) }
+	f.wide = []testCase{{
+		name: "rows-130", comment: "130 rows, the mean.", clauses: "GRAD-26 GRAD-28",
+		src: args{"logits": sum4(2, 130, 5), "targets": tokens(5, 130), "dloss": floats([]float64{100})},
+	}}
 	return f
 }

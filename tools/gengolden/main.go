@@ -89,7 +89,11 @@ func run(arguments []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.spec, err)
 	}
-	return o.do(s, families(), stdout, stderr, reporter(stderr, 2*time.Second))
+	all, err := families()
+	if err != nil {
+		return err
+	}
+	return o.do(s, all, stdout, stderr, reporter(stderr, 2*time.Second))
 }
 
 // do generates what is chosen, and writes, checks or reports it.

@@ -7,8 +7,10 @@ import (
 	"github.com/assaykit/assay/conformance/vector"
 )
 
+var _ = register("matmul", matmulFamily)
+
 func matmulFamily() family {
-	f := family{op: "matmul", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		{Name: "edges", Bug: "a kernel's remainder loops: lengths one below, at and above a block's, with the other dimensions small"},
 		{Name: "transpose", Bug: "an operand is read as stored although it is transposed, or the leading dimension of the other one is used"},
 		{Name: "zero-skip", Bug: "terms with a zero factor are skipped, so that 0 * Inf and 0 * NaN vanish", See: "gonum blas/gonum sgemm"},
@@ -131,11 +133,14 @@ func matmulFamily() family {
 		name: "equal-2048", comment: "2,048 equal terms that are not dyadic.", clauses: "MM-1", flags: biasedSum,
 		src: args{"a": recipe("uniform", 1e-9, 0.1, 1, 2048), "b": recipe("uniform", 1e-9, 0.7, 2048, 2)},
 	})
+	f.wide = []testCase{{name: "batch-70", comment: "70 products.", clauses: "MM-1", src: args{"a": sum4(1, 70, 2, 3), "b": sum4(1, 70, 3, 2)}}}
 	return f
 }
 
+var _ = register("matmul.grad", matmulGradFamily)
+
 func matmulGradFamily() family {
-	f := family{op: "matmul.grad", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		edgesFlag, upstreamFlag, addsFlag, drift,
 		{Name: "operands", Bug: "da and db are exchanged, or a factor is not transposed"},
 		{Name: "batch", Bug: "matrices of a batch are confused, or their gradients add up"},
@@ -196,6 +201,11 @@ func matmulGradFamily() family {
 		name: "shape", comment: "dc with a row too few.", clauses: "GRAD-2", flags: "operands", src: src(3, 4, 5).with("dc", normal(1, 2, 5)),
 		err: "shape",
 	})
+	f.wide = []testCase{{
+		name: "batch-70", comment: "70 products.", clauses: "GRAD-3", src: args{"a": sum4(1, 70, 2, 3), "b": sum4(1, 70, 3, 2), "dc": sum4(1, 70, 2, 2)},
+	}, {
+		name: "m130-k66-n70", comment: "130 x 66 times 66 x 70.", clauses: "GRAD-3", src: args{"a": sum4(1, 130, 66), "b": sum4(1, 66, 70), "dc": sum4(1, 130, 70)},
+	}}
 	return f
 }
 

@@ -4,8 +4,10 @@ import (
 	"github.com/assaykit/assay/conformance/vector"
 )
 
+var _ = register("mha", mhaFamily)
+
 func mhaFamily() family {
-	f := family{op: "mha", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		{Name: "edges", Bug: "one head, one position, head dimension 1, lengths around a block's"},
 		{Name: "heads", Bug: headsFlagBug},
 		{Name: "width", Bug: "heads * head dim is taken to be d", See: "GPT-3's Table 2.1, XL and 13B"},
@@ -54,11 +56,18 @@ func mhaFamily() family {
 	add("float-mask", "A float mask and causal.", "MHA-5 MSK-5 MSK-9", "mask", small, 2, 4, projections, causal, normal(2, 1, 1, 4, 4))
 	add("scale", "An explicit scale.", "MHA-5", "scale", small, 1, 5, projections, attrs{"scale": 0.2}, nil)
 	add("gpt2-head", "One of GPT-2's heads: d = 64, D = 64.", "MHA-1 MHA-5", "edges", layer{d: 64, heads: 1, headDim: 64}, 1, 3, projections, causal, nil)
+	wide := wideLayer()
+	f.wide = []testCase{{
+		name: "wide", comment: "70 positions of 66 elements, two heads, causal.", clauses: "MHA-1 MHA-5", attrs: wide.withHeads(attrs{"causal": true}),
+		consts: wide.weights().only(projections), src: args{"x": sum4(1, 1, 70, wide.d)},
+	}}
 	return f
 }
 
+var _ = register("mha.grad", mhaGradFamily)
+
 func mhaGradFamily() family {
-	f := family{op: "mha.grad", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		upstreamFlag, addsFlag,
 		{Name: "paths", Bug: "one of the three paths to dx is missing, or overwrites the others"},
 		{Name: "edges", Bug: "one head, one position, head dimension 1"},
@@ -75,7 +84,7 @@ func mhaGradFamily() family {
 		if mask != nil {
 			src["mask"] = mask
 		}
-		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, attrs: l.gradAttrs(a),
+		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags, attrs: l.withHeads(a),
 			consts: l.weights().only(consts), src: src})
 		return &f.cases[len(f.cases)-1]
 	}
@@ -106,5 +115,10 @@ func mhaGradFamily() family {
 	add("scale", "An explicit scale.", "GRAD-22 MHA-5", "scale", small, 1, 5, projections, attrs{"scale": 0.2}, nil)
 	again := add("again", "Two steps: the second replaces the first.", "GRAD-1", "overwrite batch", small, 1, 3, projections, causal, nil)
 	again.steps = twice(func() args { return args{"x": normal(1, 1, 3, 6), "dy": normal(1, 1, 3, 6)} })
+	wide := wideLayer()
+	f.wide = []testCase{{
+		name: "wide", comment: "70 positions of 66 elements, two heads, causal.", clauses: "GRAD-22", attrs: wide.withHeads(attrs{"causal": true}),
+		consts: wide.weights().only(projections), src: args{"x": sum4(1, 1, 70, wide.d), "dy": recipe("sum4", sqrt3, 0.3, 1, 70, wide.d)},
+	}}
 	return f
 }

@@ -87,8 +87,10 @@ var modelFlags = []vector.Flag{
 	{Name: "activation", Bug: "the other form of GELU"},
 }
 
+var _ = register("gpt", gptFamily)
+
 func gptFamily() family {
-	f := family{op: "gpt", flags: append(modelFlags[:len(modelFlags):len(modelFlags)], []vector.Flag{
+	f := family{flags: append(modelFlags[:len(modelFlags):len(modelFlags)], []vector.Flag{
 		{Name: "causal", Bug: "a position sees later ones"},
 		{Name: "id-range", Bug: "an id outside the vocabulary, or a sequence longer than the context, is accepted"},
 		{Name: "batch", Bug: "sequences of a batch affect each other"},
@@ -135,11 +137,17 @@ func gptFamily() family {
 	add("id-negative", "A negative id is an error.", "GPT-7", "id-range", m, idsOf([]int64{1, 2, 3, -1}, 2, 2), "index")
 	add("too-long", "More tokens than positions: an error.", "GPT-7", "id-range", m, tokens(17, 1, 13), "position")
 	f.cases = append(f.cases, opticksGPT())
+	wide := wideModel()
+	f.wide = []testCase{{
+		name: "wide", comment: "66 of 70 tokens.", clauses: "GPT-1", attrs: wide.allAttrs(nil), consts: wide.weights(), src: args{"ids": tokens(wide.vocab, 1, 66)},
+	}}
 	return f
 }
 
+var _ = register("gpt.loss", gptLossFamily)
+
 func gptLossFamily() family {
-	f := family{op: "gpt.loss", flags: append(modelFlags[:len(modelFlags):len(modelFlags)], []vector.Flag{
+	f := family{flags: append(modelFlags[:len(modelFlags):len(modelFlags)], []vector.Flag{
 		{Name: "reduction", Bug: "the mean over all targets and not those that count, or a mean of the means of sequences"},
 		{Name: "ignore", Bug: "ignored targets count"},
 		{Name: "all-ignored", Bug: "0/0 where nothing counts", See: "torch.nn.functional.cross_entropy gives NaN"},
@@ -181,11 +189,18 @@ func gptLossFamily() family {
 	add("id-v", "An id equal to V is an error, also where its target is ignored.", "GPT-7 GPT-8", "target-range", m, mean,
 		idsOf([]int64{3, 17}, 1, 2), idsOf([]int64{3, -100}, 1, 2)).err = "index"
 	f.cases = append(f.cases, opticksLoss())
+	wide := wideModel()
+	f.wide = []testCase{{
+		name: "wide", comment: "66 of 70 tokens.", clauses: "GPT-8", attrs: wide.allAttrs(attrs{"reduction": "none"}), consts: wide.weights(),
+		src: args{"ids": tokens(wide.vocab, 1, 66), "targets": tokens(wide.vocab, 1, 66)},
+	}}
 	return f
 }
 
+var _ = register("gpt.loss.grad", gptLossGradFamily)
+
 func gptLossGradFamily() family {
-	f := family{op: "gpt.loss.grad", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		upstreamFlag, addsFlag,
 		{Name: "order", Bug: "pre-norm and post-norm are confused, the final normalization is left out, layers exchange their gradients"},
 		{Name: "tied",
@@ -287,11 +302,18 @@ func gptLossGradFamily() family {
 		one(1.5)).err = "position"
 	add("last-ids", "The last token, as id and as target, is none.", "GRAD-33", "id-range repeated", m, mean, idsOf([]int64{10, 0, 10}, 1, 3),
 		idsOf([]int64{0, 10, 10}, 1, 3), one(1.5))
+	wide := wideModel()
+	f.wide = []testCase{{
+		name: "wide", comment: "66 of 70 tokens.", clauses: "GRAD-30 GRAD-31", attrs: wide.allAttrs(attrs{"reduction": "sum"}), consts: wide.weights(),
+		src: args{"ids": tokens(wide.vocab, 1, 66), "targets": tokens(wide.vocab, 1, 66), "dloss": floats([]float64{0.25})},
+	}}
 	return f
 }
 
+var _ = register("gpt.cached", gptCachedFamily)
+
 func gptCachedFamily() family {
-	f := family{op: "gpt.cached", flags: append([]vector.Flag{modelFlags[1], opticksFlag}, cacheFlags...)}
+	f := family{flags: append([]vector.Flag{modelFlags[1], opticksFlag}, cacheFlags...)}
 	add := func(name, comment, clauses, flags string, m model, capacity int, steps ...step) {
 		f.cases = append(f.cases, testCase{name: name, comment: comment, clauses: clauses, flags: flags,
 			attrs: m.allAttrs(attrs{"capacity": capacity}), consts: m.weights(), steps: steps})
@@ -347,5 +369,13 @@ func gptCachedFamily() family {
 	add("no-positions", "Without positions, a capacity of its own.", "GPT-3 GPT-9", "positions append", m.with(attrs{"positions": "none"}), 40,
 		one(0, 3, 14, 1), one(3, 5), one(4, 9))
 	f.cases = append(f.cases, opticksCached())
+	wide := wideModel()
+	grown := func(n, pos int) step {
+		return step{src: args{"ids": tokens(wide.vocab, 1, n), "pos": scalar(int64(pos))}}
+	}
+	f.wide = []testCase{{
+		name: "wide", comment: "A step to the edge of a page, one across it, and one position.", clauses: "GPT-9 KV-1",
+		attrs: wide.allAttrs(attrs{"capacity": wide.context}), consts: wide.weights(), steps: []step{grown(63, 0), grown(2, 63), grown(1, 65)},
+	}}
 	return f
 }

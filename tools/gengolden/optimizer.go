@@ -33,8 +33,10 @@ func product(shape []int) int {
 	return n
 }
 
+var _ = register("adam", adamFamily)
+
 func adamFamily() family {
-	f := family{op: "adam", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		{Name: "edges", Bug: "a kernel's remainder loops"},
 		{Name: "eps", Bug: "eps under the root, or added before the bias is corrected", See: "pytorch #22628, #23737; ONNX's Adam"},
 		{Name: "bias-correction", Bug: "no correction, one that starts with t = 0, or one only for m", See: "both ONNX Adam vectors have T = 0"},
@@ -123,8 +125,10 @@ func adamFamily() family {
 	return f
 }
 
+var _ = register("sgd", sgdFamily)
+
 func sgdFamily() family {
-	f := family{op: "sgd", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		{Name: "edges", Bug: "a kernel's remainder loops"},
 		{Name: "momentum", Bug: "the rate goes into the velocity, the velocity is not kept, or decays twice"},
 		{Name: "dampening", Bug: "the first step is dampened too, or none is"},

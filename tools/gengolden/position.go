@@ -3,11 +3,14 @@ package main
 import (
 	"fmt"
 
+	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/vector"
 )
 
+var _ = register("sinusoidal_positions", sinusoidalFamily)
+
 func sinusoidalFamily() family {
-	f := family{op: "sinusoidal_positions", flags: []vector.Flag{
+	f := family{accumulate: op.Float64Format, flags: []vector.Flag{
 		{Name: "layout", Bug: "sines first and cosines after, or frequencies divided by d/2 - 1", See: "fairseq, tensor2tensor"},
 		{Name: "angle", Bug: "the angle, or its reduction, in float32: over a thousand roundings off"},
 		{Name: "positions", Bug: "row numbers in place of positions", See: "left padding"},
@@ -37,11 +40,14 @@ func sinusoidalFamily() family {
 			attrs: attrs{"d_model": d}, src: args{"pos": ids(0, 1)}, err: "attributes",
 		})
 	}
+	f.wide = []testCase{{name: "rows-130", comment: "130 positions.", clauses: "PE-1 PE-3", attrs: attrs{"d_model": 6}, src: args{"pos": tokens(3000, 130)}}}
 	return f
 }
 
+var _ = register("learned_positions", learnedFamily)
+
 func learnedFamily() family {
-	f := family{op: "learned_positions", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		{Name: "positions", Bug: "row numbers in place of positions", See: "left padding"},
 		{Name: "position-range", Bug: "a position at or past the end, or a negative one, is clamped, wraps around, reads other memory or panics"},
 	}}
@@ -59,5 +65,9 @@ func learnedFamily() family {
 	for _, at := range []int64{6, -1, 1 << 32} {
 		add(fmt.Sprintf("position-%d", at), "A position outside the table is an error.", "PE-5", "position-range", "position", table, ids(0, at))
 	}
+	f.wide = []testCase{{
+		name: "rows-130", comment: "130 rows of 130 elements.", clauses: "PE-4", compare: vector.Exact,
+		consts: args{"table": sum4(1, 70, 130)}, src: args{"pos": tokens(70, 130)},
+	}}
 	return f
 }

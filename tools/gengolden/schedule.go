@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/vector"
 )
 
@@ -16,8 +17,10 @@ func upTo(n int) draw {
 	return ids(t...)
 }
 
+var _ = register("learning_rate", learningRateFamily)
+
 func learningRateFamily() family {
-	f := family{op: "learning_rate", flags: []vector.Flag{
+	f := family{accumulate: op.Float64Format, flags: []vector.Flag{
 		{Name: "origin", Bug: "steps count from 1, or the first rate is skipped"},
 		{Name: "warmup", Bug: "t/W for (t+1)/W or the other way round, or the decay counts from 0 and not from the end of the warmup"},
 		{Name: "floor", Bug: "the rate goes below its floor, or the floor is added and not interpolated to"},
@@ -90,5 +93,8 @@ func learningRateFamily() family {
 	}) {
 		add("attributes-"+name, "Attributes that contradict each other are an error.", "LR-1", "attributes", a, upTo(2)).err = "attributes"
 	}
+	f.wide = []testCase{{
+		name: "n-70", comment: "70 steps.", clauses: "LR-3", attrs: attrs{"schedule": "warmup_cosine", "warmup": 10, "total": 66}, src: args{"t": upTo(70)},
+	}}
 	return f
 }

@@ -26,18 +26,34 @@ const version = "gengolden 1"
 //go:embed schema.json
 var schemaJSON []byte
 
-// families returns the cases of all ops, in the order of the op table.
-func families() []family {
-	return widened(slices.Concat(forwardFamilies(), gradientFamilies(), trainingFamilies(), decodingFamilies(), textFamilies()))
+// registered makes the cases of each op, by its name.
+var registered = map[string]func() family{}
+
+// register has the generator know the cases of an op. The file of the op's family calls it.
+func register(opName string, cases func() family) struct{} {
+	if registered[opName] != nil {
+		panic("the cases of " + opName + " are registered twice")
+	}
+	registered[opName] = cases
+	return struct{}{}
 }
 
-func forwardFamilies() []family {
-	return []family{
-		matmulFamily(), linearFamily(), softmaxFamily(), logSoftmaxFamily(), reluFamily(), geluFamily(), layerNormFamily(),
-		embeddingFamily(), sinusoidalFamily(), learnedFamily(),
-		attentionFamily(), attentionScoresFamily(), attentionCachedFamily(), mhaFamily(), ffnFamily(), blockFamily(),
-		gptFamily(), gptLossFamily(), gptCachedFamily(), crossEntropyFamily(),
+// families returns the cases of all ops, in the order of the op table.
+func families() ([]family, error) {
+	var all []family
+	for _, name := range op.Names() {
+		if registered[name] == nil {
+			return nil, fmt.Errorf("no file registers cases of %s: its family's has to", name)
+		}
+		f := registered[name]()
+		f.op = name
+		f = f.withWide()
+		for i := range f.cases {
+			f.cases[i].accumulate = f.accumulate
+		}
+		all = append(all, f)
 	}
+	return all, nil
 }
 
 // spec is what the generator reads of SPEC.md.
@@ -224,27 +240,4 @@ func checkClauses(id string, cited, clauses []string) error {
 		}
 	}
 	return nil
-}
-
-func gradientFamilies() []family {
-	return []family{
-		matmulGradFamily(), linearGradFamily(), softmaxGradFamily(), logSoftmaxGradFamily(), reluGradFamily(), geluGradFamily(),
-		layerNormGradFamily(), embeddingGradFamily(),
-		attentionGradFamily(), mhaGradFamily(), ffnGradFamily(), blockGradFamily(),
-		gptLossGradFamily(), crossEntropyGradFamily(),
-	}
-}
-
-func trainingFamilies() []family {
-	return []family{
-		initFamily(), adamFamily(), sgdFamily(), clipNormFamily(), clipValueFamily(), learningRateFamily(), gptTrainFamily(),
-	}
-}
-
-func decodingFamilies() []family {
-	return []family{greedyFamily(), distributionFamily(), sampleFamily(), beamSearchFamily(), generateFamily()}
-}
-
-func textFamilies() []family {
-	return []family{textCleanFamily(), textEncodeFamily(), textDecodeFamily(), textSplitFamily(), textPackFamily(), textBatchesFamily()}
 }

@@ -46,6 +46,16 @@ func TestGoldenIsWhole(t *testing.T) {
 	}
 }
 
+func TestEveryOpHasCases(t *testing.T) {
+	all, err := families()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) != len(registered) {
+		t.Errorf("cases are registered of %d ops, and there are %d", len(registered), len(all))
+	}
+}
+
 func TestGenerateTwiceGivesTheSameBytes(t *testing.T) {
 	a, b := generateLittle(t), generateLittle(t)
 	for name := range a {

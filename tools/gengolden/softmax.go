@@ -7,8 +7,10 @@ import (
 	"github.com/assaykit/assay/conformance/vector"
 )
 
+var _ = register("softmax", softmaxFamily)
+
 func softmaxFamily() family {
-	f := family{op: "softmax", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		{Name: "edges", Bug: "a kernel's remainder loops: rows one shorter than, as long as and one longer than a block"},
 		{Name: "rows", Bug: "the maximum or the sum is taken over the whole tensor, or over the wrong axis"},
 		{Name: "no-max", Bug: "the maximum is not subtracted, or the maximum of another row is: exp overflows, or everything underflows",
@@ -42,11 +44,14 @@ func softmaxFamily() family {
 			compare: vector.Exact, src: args{"x": all(-1.5, 2, 8).set(-inf, 0, 2, 4, 6, 12, 13, 14, 15)},
 		},
 	}...)
+	f.wide = []testCase{{name: "rows-130", comment: "130 rows.", clauses: "SM-1", src: args{"x": sum4(2, 130, 5)}}}
 	return f
 }
 
+var _ = register("softmax.grad", softmaxGradFamily)
+
 func softmaxGradFamily() family {
-	f := family{op: "softmax.grad", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		edgesFlag, upstreamFlag, drift,
 		{Name: "jacobian", Bug: "only the diagonal of the Jacobian: p (1 - p) dy, or p dy without the second term"},
 		{Name: "rows", Bug: "the sum runs over the whole tensor, or over another row"},
@@ -66,11 +71,14 @@ func softmaxGradFamily() family {
 		name: "shape", comment: "dy of another shape.", clauses: "GRAD-2", flags: "rows", src: args{"x": normal(1, 2, 3), "dy": normal(1, 3, 2)},
 		err: "shape",
 	})
+	f.wide = []testCase{{name: "rows-130", comment: "130 rows.", clauses: "GRAD-5", src: args{"x": sum4(2, 130, 5), "dy": recipe("sum4", sqrt3, 0.3, 130, 5)}}}
 	return f
 }
 
+var _ = register("log_softmax", logSoftmaxFamily)
+
 func logSoftmaxFamily() family {
-	f := family{op: "log_softmax", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		{Name: "edges", Bug: "a kernel's remainder loops: rows one shorter than, as long as and one longer than a block"},
 		{Name: "rows", Bug: "the maximum or the sum is taken over the whole tensor, or over the wrong axis"},
 		{Name: "no-max", Bug: "the maximum is not subtracted before anything is added: log S + m absorbs what distinguishes the elements"},
@@ -90,11 +98,14 @@ func logSoftmaxFamily() family {
 			compare: vector.Exact, src: args{"x": whole(-20, 20, 3, 7).set(160, 0, 10, 20)},
 		},
 	}...)
+	f.wide = []testCase{{name: "rows-130", comment: "130 rows.", clauses: "SM-6", src: args{"x": sum4(2, 130, 5)}}}
 	return f
 }
 
+var _ = register("log_softmax.grad", logSoftmaxGradFamily)
+
 func logSoftmaxGradFamily() family {
-	f := family{op: "log_softmax.grad", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		edgesFlag, upstreamFlag, drift,
 		{Name: "jacobian", Bug: "the second term is missing, or is p_i dy_i in the place of p_i times the sum"},
 		{Name: "rows", Bug: "the sum runs over the whole tensor, or over another row"},
@@ -106,6 +117,7 @@ func logSoftmaxGradFamily() family {
 		name: "underflow", comment: "Weights that underflow: their elements keep the upstream gradient.", clauses: "GRAD-6", flags: "underflow",
 		src: args{"x": normal(1, 3, 6).set(-200, 1, 8).set(-1e30, 14), "dy": normal(1, 3, 6)},
 	})
+	f.wide = []testCase{{name: "rows-130", comment: "130 rows.", clauses: "GRAD-6", src: args{"x": sum4(2, 130, 5), "dy": recipe("sum4", sqrt3, 0.3, 130, 5)}}}
 	return f
 }
 

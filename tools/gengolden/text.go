@@ -26,8 +26,10 @@ func on(names string) attrs {
 	return a
 }
 
+var _ = register("text.clean", textCleanFamily)
+
 func textCleanFamily() family {
-	f := family{op: "text.clean", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		{Name: "utf-8", Bug: "one U+FFFD for each byte or each run of them, overlong forms or surrogates accepted", See: "Go's range loop and bytes.ToValidUTF8"},
 		{Name: "line-ends", Bug: "CR LF becomes two lines, or a lone CR or a Unicode line end stays"},
 		{Name: "controls", Bug: "TAB or LF removed, C1 controls or a byte order mark kept, joiners removed"},
@@ -104,8 +106,10 @@ func textCleanFamily() family {
 	return f
 }
 
+var _ = register("text.split", textSplitFamily)
+
 func textSplitFamily() family {
-	f := family{op: "text.split", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		{Name: "end", Bug: "the validation set is taken from the beginning, or drawn"},
 		{Name: "size", Bug: "the number of ids is rounded up or to nearest, or formed in float32"},
 		{Name: "fraction-range", Bug: "nothing is left to train on or to validate with, and nobody says so"},
@@ -127,8 +131,10 @@ func textSplitFamily() family {
 	return f
 }
 
+var _ = register("text.pack", textPackFamily)
+
 func textPackFamily() family {
-	f := family{op: "text.pack", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		{Name: "ends", Bug: "the last document has no end, or documents only have one between them"},
 		{Name: "starts", Bug: "start is put once, or behind the document, or where it is not wanted"},
 		{Name: "empty", Bug: "an empty document is dropped"},
@@ -158,8 +164,10 @@ func textPackFamily() family {
 	return f
 }
 
+var _ = register("text.batches", textBatchesFamily)
+
 func textBatchesFamily() family {
-	f := family{op: "text.batches", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		{Name: "shift", Bug: "targets are the inputs, are shifted the other way, or wrap around within the window"},
 		{Name: "windows", Bug: "starts count windows and not ids, or rows are mixed"},
 		{Name: "start-range", Bug: "the last start is refused, or one more is accepted and reads beyond the ids"},

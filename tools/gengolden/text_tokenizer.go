@@ -112,8 +112,10 @@ func inOrder(merges ...int64) args {
 	return t
 }
 
+var _ = register("text.encode", textEncodeFamily)
+
 func textEncodeFamily() family {
-	f := family{op: "text.encode", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		{Name: "rank", Bug: "the leftmost or the longest pair is merged, not that of the lowest rank", See: "longest-match tokenizers"},
 		{Name: "leftmost", Bug: "of equal pairs the last is merged first"},
 		{Name: "chain", Bug: "a pair that a merge makes is not found, or one that it takes away is merged all the same"},
@@ -195,8 +197,10 @@ func textEncodeFamily() family {
 	return f
 }
 
+var _ = register("text.decode", textDecodeFamily)
+
 func textDecodeFamily() family {
-	f := family{op: "text.decode", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		{Name: "merges", Bug: "a merge of merges is not taken apart to the end, or in another order"},
 		{Name: "bytes", Bug: "an id of a byte is taken for the byte, or bytes that are not UTF-8 are replaced"},
 		{Name: "id-range", Bug: "an id outside the table is dropped, or reads other memory"},

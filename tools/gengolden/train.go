@@ -12,8 +12,10 @@ func micro() model {
 // trainingAttrs are attributes that most cases share: gradients are neither far above adam_eps, where a step is only their sign, nor far below.
 var trainingAttrs = attrs{"lr": 0.0625, "adam_eps": 0.0625, "beta2": 0.99}
 
+var _ = register("gpt.train", gptTrainFamily)
+
 func gptTrainFamily() family {
-	f := family{op: "gpt.train", flags: []vector.Flag{
+	f := family{flags: []vector.Flag{
 		{Name: "order", Bug: "the loss or the norm is that after the step, gradients are of the new parameters, or clipping comes after Adam"},
 		{Name: "state", Bug: "parameters, moments or t are not kept, or one parameter's moments serve another"},
 		{Name: "accumulation", Bug: "a mean of the means of micro-batches, the gradient of the last one, or a step for each"},
@@ -139,5 +141,10 @@ func gptTrainFamily() family {
 	add("trajectory", "Twenty steps of AdamW with clipping, warmup and a cosine.", "TRAIN-3 TRAIN-4 TRAIN-5 TRAIN-6", "trajectory state rate", small,
 		attrs{"schedule": "warmup_cosine", "lr": 0.03125, "min_lr": 0.003125, "warmup": 4, "warmup_offset": 1, "total": 20, "max_norm": 1, "weight_decay": 0.1,
 			"decoupled": true, "adam_eps": 0.001}, walk...)
+	wide := wideModel().with(trainingAttrs)
+	f.wide = []testCase{{
+		name: "wide", comment: "Two steps on 66 of 70 tokens.", clauses: "TRAIN-1 TRAIN-2 TRAIN-3 TRAIN-6", attrs: wide.allAttrs(attrs{"max_norm": 1}),
+		consts: wide.weights(), steps: twice(func() args { return args{"ids": tokens(wide.vocab, 1, 1, 66), "targets": tokens(wide.vocab, 1, 1, 66)} }),
+	}}
 	return f
 }
