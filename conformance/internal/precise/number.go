@@ -260,3 +260,23 @@ func largest(xs []number) number {
 	}
 	return m.plain()
 }
+
+// power is x^n, by multiplication.
+func power(x number, n int) number {
+	y := one
+	for ; n > 0; n /= 2 {
+		if n%2 == 1 {
+			y = mul(y, x)
+		}
+		x = mul(x, x)
+	}
+	return y
+}
+
+// most returns the larger number.
+func most(x, y number) number {
+	if less(x, y) {
+		return y
+	}
+	return x
+}

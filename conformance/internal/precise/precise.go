@@ -120,9 +120,6 @@ var ops = map[string]func(attributes, arrays) kernel{
 	"gpt.generate": stateless(gptGenerate),
 }
 
-func reluOf(attributes) func(number) number   { return relu }
-func geluOf(a attributes) func(number) number { return gelus[a.Approximate] }
-
 // stateless makes a kernel of a function of attributes and all arguments.
 func stateless(f func(attributes, arrays) Step) func(attributes, arrays) kernel {
 	return func(a attributes, consts arrays) kernel {

@@ -1,0 +1,37 @@
+package precise
+
+// clipped returns the norm of the numbers, and what they are multiplied by: CLIP-1.
+func clipped(gs []number, maxNorm, eps float64) (norm, factor number) {
+	norm = sqrt(dot(gs, gs))
+	factor = one
+	if limit := add(norm, of(eps)); !norm.isNaN() && less(of(maxNorm), limit) {
+		factor = quo(of(maxNorm), limit)
+	}
+	return norm, factor
+}
+
+func clipNorm(a attributes, in arrays) Step {
+	g := in["g"]
+	norm, factor := clipped(g.strip(0, 1, g.Len()), a.MaxNorm, a.Eps)
+	if !norm.isFinite() {
+		return fails("number")
+	}
+	return Step{Results: map[string]Result{
+		"y":    func(i int) number { return mul(g.at(i), factor) },
+		"norm": func(int) number { return norm },
+	}}
+}
+
+func clipValue(a attributes, in arrays) Step {
+	limit := of(a.Limit)
+	return gives("y", func(i int) number {
+		switch g := in["g"].at(i); {
+		case less(limit, g):
+			return limit
+		case less(g, neg(limit)):
+			return neg(limit)
+		default:
+			return g
+		}
+	})
+}
