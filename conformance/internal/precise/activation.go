@@ -1,13 +1,10 @@
 package precise
 
-func pointwise(choose func(attributes) func(number) number) func(attributes, arrays) Step {
-	return func(a attributes, in arrays) Step {
-		f, x := choose(a), in["x"]
-		return gives("y", func(i int) number { return f(x.at(i)) })
-	}
+func pointwise(f func(number) number, x *array) Step {
+	return gives("y", func(i int) number { return f(x.at(i)) })
 }
 
-func reluOf(attributes) func(number) number { return relu }
+var _ = register("relu", none, func(_ noAttrs, in arrays) Step { return pointwise(relu, in["x"]) })
 
 // relu: ACT-1; its derivative is 0 at 0 and NaN at NaN, GRAD-8.
 func relu(x number) number {
@@ -20,7 +17,13 @@ func relu(x number) number {
 	return zero
 }
 
-func geluOf(a attributes) func(number) number { return gelus[a.Approximate] }
+type geluAttrs struct {
+	Approximate string `json:"approximate"`
+}
+
+var _ = register("gelu", func() geluAttrs { return geluAttrs{Approximate: "none"} }, gelu)
+
+func gelu(a geluAttrs, in arrays) Step { return pointwise(gelus[a.Approximate], in["x"]) }
 
 // gelus are the two forms, by the name of the attribute approximate.
 var gelus = map[string]func(number) number{

@@ -4,10 +4,17 @@ import (
 	"slices"
 )
 
+type attentionAttrs struct {
+	Scale   *float64 `json:"scale"`
+	Causal  bool     `json:"causal"`
+	Window  int      `json:"window"`
+	Softcap float64  `json:"softcap"`
+}
+
 // scorer is what becomes of a product of a query and a key before the mask: scaled, then capped where there is a cap: ATT-9.
 type scorer struct{ scale, cap number }
 
-func (a attributes) scorer(headDim int) scorer {
+func (a attentionAttrs) scorer(headDim int) scorer {
 	s := scorer{scale: quo(one, sqrt(ofInt(headDim))), cap: of(a.Softcap)}
 	if a.Scale != nil {
 		s.scale = of(*a.Scale)
@@ -63,7 +70,7 @@ func attend(q []number, keys, values [][]number, s scorer, see sight) []number {
 
 // queries is one query after the other, of all heads and batch items: f gets the index of its row, what it sees, and where the keys and values
 // of its KV head begin.
-func queries(a attributes, in arrays, width int, f func(at, first int, see sight) []number) Result {
+func queries(a attentionAttrs, in arrays, width int, f func(at, first int, see sight) []number) Result {
 	q, k := in["q"], in["k"]
 	heads, groups, length, seq := q.dim(1), k.dim(1), q.dim(2), k.dim(2)
 	return byRow(width, func(at int) []number {
@@ -73,7 +80,9 @@ func queries(a attributes, in arrays, width int, f func(at, first int, see sight
 	})
 }
 
-func attention(a attributes, in arrays) Step {
+var _ = register("attention", func() attentionAttrs { return attentionAttrs{} }, attention)
+
+func attention(a attentionAttrs, in arrays) Step {
 	q, v, keys, values, seq := in["q"], in["v"], in["k"].rows(), in["v"].rows(), in["k"].dim(2)
 	s := a.scorer(q.dim(3))
 	return gives("out", queries(a, in, v.dim(3), func(at, first int, see sight) []number {
@@ -81,11 +90,18 @@ func attention(a attributes, in arrays) Step {
 	}))
 }
 
+type attentionScoresAttrs struct {
+	attentionAttrs
+	Stage string `json:"stage"`
+}
+
+var _ = register("attention.scores", func() attentionScoresAttrs { return attentionScoresAttrs{Stage: "weights"} }, attentionScores)
+
 // attentionScores: ATT-10, ATT-11.
-func attentionScores(a attributes, in arrays) Step {
+func attentionScores(a attentionScoresAttrs, in arrays) Step {
 	q, keys, seq := in["q"], in["k"].rows(), in["k"].dim(2)
 	s := a.scorer(q.dim(3))
-	return gives("s", queries(a, in, seq, func(at, first int, see sight) []number {
+	return gives("s", queries(a.attentionAttrs, in, seq, func(at, first int, see sight) []number {
 		row, q := make([]number, seq), q.row(at)
 		for j, k := range keys[first : first+seq] {
 			switch {

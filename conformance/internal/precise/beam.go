@@ -5,6 +5,19 @@ import (
 	"slices"
 )
 
+type beamAttrs struct {
+	Form          string  `json:"form"`
+	Beams         int     `json:"beams"`
+	End           []int   `json:"end"`
+	LengthPenalty float64 `json:"length_penalty"`
+	Penalty       string  `json:"penalty"`
+	EarlyStopping string  `json:"early_stopping"`
+}
+
+func beamDefaults() beamAttrs {
+	return beamAttrs{Form: "textbook", Beams: 1, Penalty: "length", EarlyStopping: "false"}
+}
+
 // sequence is a list of tokens with the sum of their logarithms.
 type sequence[S any] struct {
 	tokens []int
@@ -16,7 +29,7 @@ type sequence[S any] struct {
 
 // search is DEC-15 to DEC-23 for one batch item, under an automaton of states S.
 type search[S any] struct {
-	attributes
+	beamAttrs
 	length int                    // N
 	logits func(S) []number       // of the token after a state
 	next   func(s S, token int) S // the state after it
@@ -142,14 +155,21 @@ func decoded[S any](items [][]sequence[S], beams, length int) Step {
 	}}
 }
 
-func beamSearch(a attributes, in arrays) Step {
+type beamSearchAttrs struct {
+	beamAttrs
+	MaxLength int `json:"max_length"`
+}
+
+var _ = register("beam_search", func() beamSearchAttrs { return beamSearchAttrs{beamAttrs: beamDefaults()} }, beamSearch)
+
+func beamSearch(a beamSearchAttrs, in arrays) Step {
 	logits, next, states := in["logits"].rows(), in["next"], in["state"].I64
 	for _, s := range slices.Concat(next.I64, states) { // DEC-25
 		if s < 0 || s >= int64(len(logits)) {
 			return fails("index")
 		}
 	}
-	s := search[int64]{attributes: a, length: a.MaxLength,
+	s := search[int64]{beamAttrs: a.beamAttrs, length: a.MaxLength,
 		logits: func(s int64) []number { return logits[s] },
 		next:   func(s int64, token int) int64 { return next.I64[int(s)*next.dim(1)+token] },
 	}

@@ -10,7 +10,14 @@ func clipped(gs []number, maxNorm, eps float64) (norm, factor number) {
 	return norm, factor
 }
 
-func clipNorm(a attributes, in arrays) Step {
+type clipNormAttrs struct {
+	MaxNorm float64 `json:"max_norm"`
+	Eps     float64 `json:"eps"`
+}
+
+var _ = register("clip_norm", func() clipNormAttrs { return clipNormAttrs{Eps: 1e-6} }, clipNorm)
+
+func clipNorm(a clipNormAttrs, in arrays) Step {
 	g := in["g"]
 	norm, factor := clipped(g.strip(0, 1, g.Len()), a.MaxNorm, a.Eps)
 	if !norm.isFinite() {
@@ -22,7 +29,13 @@ func clipNorm(a attributes, in arrays) Step {
 	}}
 }
 
-func clipValue(a attributes, in arrays) Step {
+type clipValueAttrs struct {
+	Limit float64 `json:"limit"`
+}
+
+var _ = register("clip_value", func() clipValueAttrs { return clipValueAttrs{} }, clipValue)
+
+func clipValue(a clipValueAttrs, in arrays) Step {
 	limit := of(a.Limit)
 	return gives("y", func(i int) number {
 		switch g := in["g"].at(i); {

@@ -41,8 +41,16 @@ func ranked(row []number) []int {
 	return tokens
 }
 
+type samplingAttrs struct {
+	Temperature float64 `json:"temperature"`
+	TopK        int     `json:"top_k"`
+	TopP        float64 `json:"top_p"`
+}
+
+func samplingDefaults() samplingAttrs { return samplingAttrs{Temperature: 1, TopP: 1} }
+
 // distribution is DEC-5 to DEC-10 of one row.
-func (a attributes) distribution(row []number) []number {
+func (a samplingAttrs) distribution(row []number) []number {
 	probs := slices.Repeat([]number{zero}, len(row))
 	tokens := ranked(row)
 	if a.Temperature == 0 {
@@ -107,15 +115,21 @@ func everyRow(in arrays, name string, width int, f func(row []number, i int) []n
 	return gives(name, byRow(width, func(i int) []number { return f(rows[i], i) }))
 }
 
-func greedy(_ attributes, in arrays) Step {
+var _ = register("greedy", none, greedy)
+
+func greedy(_ noAttrs, in arrays) Step {
 	return everyRow(in, "token", 1, func(row []number, _ int) []number { return []number{ofInt(ranked(row)[0])} })
 }
 
-func distribution(a attributes, in arrays) Step {
+var _ = register("distribution", samplingDefaults, distribution)
+
+func distribution(a samplingAttrs, in arrays) Step {
 	return everyRow(in, "probs", in["logits"].dim(1), func(row []number, _ int) []number { return a.distribution(row) })
 }
 
-func sample(a attributes, in arrays) Step {
+var _ = register("sample", samplingDefaults, sample)
+
+func sample(a samplingAttrs, in arrays) Step {
 	draws := in["draws"].I64
 	step := everyRow(in, "token", 1, func(row []number, i int) []number {
 		return []number{ofInt(inverted(a.distribution(row), draws[i]))}

@@ -11,4 +11,6 @@ func lookup(table *array, at []int64, kind string) Step {
 	return gives("y", func(i int) number { return table.at(int(at[i/d])*d + i%d) })
 }
 
-func embedding(_ attributes, in arrays) Step { return lookup(in["table"], in["ids"].I64, "index") }
+var _ = register("embedding", none, embedding)
+
+func embedding(_ noAttrs, in arrays) Step { return lookup(in["table"], in["ids"].I64, "index") }

@@ -4,9 +4,24 @@ import (
 	"slices"
 )
 
+type generateAttrs struct {
+	modelAttrs
+	samplingAttrs
+	beamAttrs
+	Strategy string `json:"strategy"`
+	MaxNew   int    `json:"max_new"`
+	Start    *int64 `json:"start"`
+}
+
+func generateDefaults() generateAttrs {
+	return generateAttrs{modelAttrs: modelDefaults(), samplingAttrs: samplingDefaults(), beamAttrs: beamDefaults(), Strategy: "greedy"}
+}
+
+var _ = register("gpt.generate", generateDefaults, gptGenerate)
+
 // gptGenerate: DEC-26 to DEC-31. What comes next depends on the path of prefixes.
-func gptGenerate(a attributes, in arrays) Step {
-	m := newModel(a, in)
+func gptGenerate(a generateAttrs, in arrays) Step {
+	m := newModel(a.modelAttrs, in)
 	var prompts [][]int64
 	switch {
 	case in["prompt"] != nil:
@@ -20,7 +35,7 @@ func gptGenerate(a attributes, in arrays) Step {
 		return fails(kinds...)
 	}
 	type path = []*prefix
-	s := search[path]{attributes: a, length: a.MaxNew,
+	s := search[path]{beamAttrs: a.beamAttrs, length: a.MaxNew,
 		logits: func(p path) []number {
 			row := make([]number, m.vocabulary())
 			for class := range row {
@@ -50,7 +65,7 @@ func gptGenerate(a attributes, in arrays) Step {
 		if in["draws"] != nil {
 			draws = in["draws"].I64[b*a.MaxNew : (b+1)*a.MaxNew]
 		}
-		q, faults := chosen(&s, start, draws)
+		q, faults := chosen(&s, a.samplingAttrs, start, draws)
 		items, kinds = append(items, []sequence[path]{q}), append(kinds, faults...)
 	}
 	if s.failed {
@@ -63,7 +78,7 @@ func gptGenerate(a attributes, in arrays) Step {
 }
 
 // chosen goes one way only: greedy without draws, or by sampling: DEC-26, DEC-28, DEC-29.
-func chosen[S any](s *search[S], state S, draws []int64) (q sequence[S], faults []string) {
+func chosen[S any](s *search[S], a samplingAttrs, state S, draws []int64) (q sequence[S], faults []string) {
 	q.sum = zero
 	for n := 0; n < s.length && !q.ended; n++ {
 		row := s.logits(state)
@@ -77,7 +92,7 @@ func chosen[S any](s *search[S], state S, draws []int64) (q sequence[S], faults 
 		} else if !validDraws(draws[n : n+1]) {
 			return q, []string{"index"}
 		} else {
-			token = inverted(s.distribution(row), draws[n])
+			token = inverted(a.distribution(row), draws[n])
 		}
 		m, es := exponentials(row)
 		q.tokens, q.sum = append(q.tokens, token), add(q.sum, sub(sub(row[token], m), logSum(es)))

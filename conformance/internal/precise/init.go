@@ -11,8 +11,19 @@ func validDraws(draws []int64) bool {
 	return !slices.ContainsFunc(draws, func(d int64) bool { return d < 0 || d >= 1<<32 })
 }
 
+type initAttrs struct {
+	Scheme string  `json:"scheme"`
+	Gain   float64 `json:"gain"`
+	Mode   string  `json:"mode"`
+	A      float64 `json:"a"`
+	Std    float64 `json:"std"`
+	Layers int     `json:"layers"`
+}
+
+var _ = register("init", func() initAttrs { return initAttrs{Gain: 1, Mode: "fan_in", Std: 0.02} }, initialized)
+
 // initialized: INIT.
-func initialized(a attributes, in arrays) Step {
+func initialized(a initAttrs, in arrays) Step {
 	draws := in["draws"]
 	if !validDraws(draws.I64) {
 		return fails("index")

@@ -7,8 +7,15 @@ import (
 // entry is what a cache holds of one position of one batch item: a key and a value for each KV head.
 type entry struct{ keys, values [][]number }
 
+type attentionCachedAttrs struct {
+	attentionAttrs
+	Capacity int `json:"capacity"`
+}
+
+var _ = registerStateful("attention.cached", func() attentionCachedAttrs { return attentionCachedAttrs{} }, attentionCached)
+
 // attentionCached: KV. The state of each batch item is the list of its entries.
-func attentionCached(a attributes, _ arrays) kernel {
+func attentionCached(a attentionCachedAttrs, _ arrays) kernel {
 	var state [][]entry
 	return func(in arrays) Step {
 		q, k, v := in["q"], in["k"], in["v"]

@@ -15,7 +15,13 @@ func normalized(xs []number, gamma, beta *array, eps float64) []number {
 	return y
 }
 
-func layerNorm(a attributes, in arrays) Step {
+type layerNormAttrs struct {
+	Eps float64 `json:"eps"`
+}
+
+var _ = register("layernorm", func() layerNormAttrs { return layerNormAttrs{Eps: 1e-5} }, layerNorm)
+
+func layerNorm(a layerNormAttrs, in arrays) Step {
 	x := in["x"]
 	return gives("y", byRow(x.dim(-1), func(i int) []number { return normalized(x.row(i), in["gamma"], in["beta"], a.Eps) }))
 }

@@ -17,7 +17,9 @@ func affineAt(x []number, w, b *array, j int) number {
 	return y
 }
 
-func linear(_ attributes, in arrays) Step {
+var _ = register("linear", none, linear)
+
+func linear(_ noAttrs, in arrays) Step {
 	x, w, b := in["x"], in["w"], in["b"]
 	n := w.dim(1)
 	return gives("y", func(at int) number { return affineAt(x.row(at/n), w, b, at%n) })

@@ -1,5 +1,12 @@
 package precise
 
+type lossAttrs struct {
+	IgnoreIndex int64  `json:"ignore_index"`
+	Reduction   string `json:"reduction"`
+}
+
+func lossDefaults() lossAttrs { return lossAttrs{IgnoreIndex: -100, Reduction: "mean"} }
+
 // crossEntropyOf is XE-1 on one row, in [0, V) its target: log S - (x_t - m).
 func crossEntropyOf(xs []number, target int64) number {
 	m, es := exponentials(xs)
@@ -7,7 +14,7 @@ func crossEntropyOf(xs []number, target int64) number {
 }
 
 // reduced is XE-3 to XE-5 over the losses of rows, asked for only where a row is not ignored.
-func reduced(a attributes, targets []int64, loss func(row int) number) Result {
+func reduced(a lossAttrs, targets []int64, loss func(row int) number) Result {
 	rowLoss := byRow(1, func(i int) []number {
 		if targets[i] == a.IgnoreIndex {
 			return []number{zero}
@@ -33,7 +40,7 @@ func reduced(a attributes, targets []int64, loss func(row int) number) Result {
 }
 
 // validTargets: XE-6.
-func validTargets(a attributes, targets []int64, classes int) bool {
+func validTargets(a lossAttrs, targets []int64, classes int) bool {
 	for _, t := range targets {
 		if t != a.IgnoreIndex && (t < 0 || t >= int64(classes)) {
 			return false
@@ -42,7 +49,9 @@ func validTargets(a attributes, targets []int64, classes int) bool {
 	return true
 }
 
-func crossEntropy(a attributes, in arrays) Step {
+var _ = register("cross_entropy", lossDefaults, crossEntropy)
+
+func crossEntropy(a lossAttrs, in arrays) Step {
 	logits, targets := in["logits"], in["targets"].I64
 	if !validTargets(a, targets, logits.dim(1)) {
 		return fails("index")

@@ -1,7 +1,14 @@
 package precise
 
+type matmulAttrs struct {
+	TransposeA bool `json:"transpose_a"`
+	TransposeB bool `json:"transpose_b"`
+}
+
+var _ = register("matmul", func() matmulAttrs { return matmulAttrs{} }, matmul)
+
 // matmul: MM-1, MM-2.
-func matmul(a attributes, in arrays) Step {
+func matmul(a matmulAttrs, in arrays) Step {
 	x, y := in["a"], in["b"]
 	rows, inner, cols := x.dim(-2), x.dim(-1), y.dim(-1)
 	if a.TransposeA {

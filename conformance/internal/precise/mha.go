@@ -4,6 +4,20 @@ import (
 	"slices"
 )
 
+type mhaAttrs struct {
+	attentionAttrs
+	Heads   int `json:"heads"`
+	KVHeads int `json:"kv_heads"`
+}
+
+// kvHeads returns the number of key and value heads.
+func (a mhaAttrs) kvHeads() int {
+	if a.KVHeads == 0 {
+		return a.Heads
+	}
+	return a.KVHeads
+}
+
 // heads cuts a row into n heads of equal length: MHA-2.
 func heads(row []number, n int) [][]number {
 	return slices.Collect(slices.Chunk(row, len(row)/n))
@@ -15,7 +29,7 @@ func projected(x []number, in arrays, groups int) entry {
 }
 
 // attended is one row of MHA-1: the heads of its query attend over the entries, and are projected by wo.
-func attended(x []number, entries []entry, in arrays, a attributes, see func(head int) sight) []number {
+func attended(x []number, entries []entry, in arrays, a mhaAttrs, see func(head int) sight) []number {
 	var merged []number
 	qs := heads(affine(x, in["wq"], in["bq"]), a.Heads)
 	score := a.scorer(len(qs[0]))
@@ -31,7 +45,7 @@ func attended(x []number, entries []entry, in arrays, a attributes, see func(hea
 }
 
 // mixed is multi-head attention over rows that see each other, those of one batch item.
-func mixed(rows [][]number, in arrays, a attributes, batch int) [][]number {
+func mixed(rows [][]number, in arrays, a mhaAttrs, batch int) [][]number {
 	var entries []entry
 	for _, x := range rows {
 		entries = append(entries, projected(x, in, a.kvHeads()))
@@ -55,6 +69,8 @@ func byBatch(x *array, f func(rows [][]number, batch int) [][]number) Result {
 	return listed(out)
 }
 
-func multiHead(a attributes, in arrays) Step {
+var _ = register("mha", func() mhaAttrs { return mhaAttrs{} }, multiHead)
+
+func multiHead(a mhaAttrs, in arrays) Step {
 	return gives("y", byBatch(in["x"], func(rows [][]number, batch int) [][]number { return mixed(rows, in, a, batch) }))
 }

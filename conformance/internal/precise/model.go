@@ -4,6 +4,15 @@ import (
 	"slices"
 )
 
+type modelAttrs struct {
+	blockAttrs
+	Positions      string `json:"positions"`
+	ScaleEmbedding bool   `json:"scale_embedding"`
+	Windows        []int  `json:"windows"`
+}
+
+func modelDefaults() modelAttrs { return modelAttrs{blockAttrs: blockDefaults(), Positions: "learned"} }
+
 // prefix is a node of the tree of all token sequences that a model was shown: the sequence that ends here. What a model makes of a position
 // depends on nothing but the ids up to it, since every block is causal (GPT-1); so it is kept here, and a cache is a list of these.
 type prefix struct {
@@ -14,14 +23,14 @@ type prefix struct {
 
 // model evaluates GPT-1 to GPT-6.
 type model struct {
-	attributes
+	modelAttrs
 	in     arrays
 	layers []arrays
 	root   prefix
 }
 
-func newModel(a attributes, consts arrays) *model {
-	m := &model{attributes: a, in: consts}
+func newModel(a modelAttrs, consts arrays) *model {
+	m := &model{modelAttrs: a, in: consts}
 	for l := range consts["wq"].dim(0) {
 		layer := arrays{}
 		for _, name := range []string{"ln1_gamma", "ln1_beta", "wq", "bq", "wk", "bk", "wv", "bv", "wo", "bo", "ln2_gamma", "ln2_beta",
@@ -54,7 +63,7 @@ func (m *model) evaluate(path []*prefix, id int64) *prefix {
 	p := new(prefix)
 	x := m.embedded(len(path), id)
 	for l, in := range m.layers {
-		read := before(x, in, m.attributes, "ln1")
+		read := before(x, in, m.blockAttrs, "ln1")
 		p.entries = append(p.entries, projected(read, in, m.kvHeads()))
 		var entries []entry
 		for _, earlier := range path {
@@ -65,9 +74,9 @@ func (m *model) evaluate(path []*prefix, id int64) *prefix {
 		if len(m.Windows) > 0 {
 			see.window = m.Windows[l%len(m.Windows)]
 		}
-		x = completed(x, attended(read, entries, in, m.attributes, func(int) sight { return see }), in, m.attributes)
+		x = completed(x, attended(read, entries, in, m.mhaAttrs, func(int) sight { return see }), in, m.blockAttrs)
 	}
-	p.hidden = before(x, m.in, m.attributes, "lnf")
+	p.hidden = before(x, m.in, m.blockAttrs, "lnf")
 	return p
 }
 
@@ -123,7 +132,9 @@ func (m *model) logits(ps []*prefix) Result {
 	return func(i int) number { return m.logit(ps[i/m.vocabulary()], i%m.vocabulary()) }
 }
 
-func gpt(a attributes, in arrays) Step {
+var _ = register("gpt", modelDefaults, gpt)
+
+func gpt(a modelAttrs, in arrays) Step {
 	m := newModel(a, in)
 	if kinds := m.faults(in["ids"].I64, in["ids"].dim(1)); kinds != nil {
 		return fails(kinds...)
@@ -131,17 +142,26 @@ func gpt(a attributes, in arrays) Step {
 	return gives("logits", m.logits(m.read(in["ids"])))
 }
 
-func gptLoss(a attributes, in arrays) Step {
-	m, targets := newModel(a, in), in["targets"].I64
+type gptLossAttrs struct {
+	modelAttrs
+	lossAttrs
+}
+
+func gptLossDefaults() gptLossAttrs { return gptLossAttrs{modelDefaults(), lossDefaults()} }
+
+var _ = register("gpt.loss", gptLossDefaults, gptLoss)
+
+func gptLoss(a gptLossAttrs, in arrays) Step {
+	m, targets := newModel(a.modelAttrs, in), in["targets"].I64
 	kinds := m.faults(in["ids"].I64, in["ids"].dim(1))
-	if !validTargets(a, targets, m.vocabulary()) {
+	if !validTargets(a.lossAttrs, targets, m.vocabulary()) {
 		kinds = append(kinds, "index")
 	}
 	if kinds != nil {
 		return fails(kinds...)
 	}
 	ps := m.read(in["ids"])
-	return gives("loss", reduced(a, targets, func(i int) number {
+	return gives("loss", reduced(a.lossAttrs, targets, func(i int) number {
 		row := make([]number, m.vocabulary())
 		for class := range row {
 			row[class] = m.logit(ps[i], class)
@@ -150,9 +170,16 @@ func gptLoss(a attributes, in arrays) Step {
 	}))
 }
 
+type gptCachedAttrs struct {
+	modelAttrs
+	Capacity int `json:"capacity"`
+}
+
+var _ = registerStateful("gpt.cached", func() gptCachedAttrs { return gptCachedAttrs{modelAttrs: modelDefaults()} }, gptCached)
+
 // gptCached: GPT-9, GPT-10. The state of a batch item is the path of its prefixes.
-func gptCached(a attributes, consts arrays) kernel {
-	m := newModel(a, consts)
+func gptCached(a gptCachedAttrs, consts arrays) kernel {
+	m := newModel(a.modelAttrs, consts)
 	var state [][]*prefix
 	return func(in arrays) Step {
 		ids := in["ids"]

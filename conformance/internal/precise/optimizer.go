@@ -1,5 +1,15 @@
 package precise
 
+// momentAttrs are what adam and gpt.train have in common.
+type momentAttrs struct {
+	Beta1       float64 `json:"beta1"`
+	Beta2       float64 `json:"beta2"`
+	WeightDecay float64 `json:"weight_decay"`
+	Decoupled   bool    `json:"decoupled"`
+}
+
+func momentDefaults() momentAttrs { return momentAttrs{Beta1: 0.9, Beta2: 0.999} }
+
 // adamState is a parameter with its moments: OPT.
 type adamState struct{ p, m, v number }
 
@@ -12,7 +22,7 @@ type adamStep struct {
 }
 
 // adamAt returns step t, from 1.
-func (a attributes) adamAt(t int, lr number, eps float64) adamStep {
+func (a momentAttrs) adamAt(t int, lr number, eps float64) adamStep {
 	beta1, beta2 := of(a.Beta1), of(a.Beta2)
 	return adamStep{beta1, beta2, sub(one, power(beta1, t)), sub(one, power(beta2, t)), lr, of(eps), a.Decoupled}
 }
@@ -35,7 +45,15 @@ func (a adamStep) of(s adamState, g number, decay float64) adamState {
 	return next
 }
 
-func adam(a attributes, consts arrays) kernel {
+type adamAttrs struct {
+	momentAttrs
+	Eps  float64 `json:"eps"`
+	Step int     `json:"step"`
+}
+
+var _ = registerStateful("adam", func() adamAttrs { return adamAttrs{momentAttrs: momentDefaults(), Eps: 1e-8} }, adam)
+
+func adam(a adamAttrs, consts arrays) kernel {
 	state := make([]adamState, consts["param"].Len())
 	for i := range state {
 		state[i] = adamState{consts["param"].at(i), zero, zero}
@@ -60,8 +78,17 @@ func adam(a attributes, consts arrays) kernel {
 	}
 }
 
+type sgdAttrs struct {
+	WeightDecay float64 `json:"weight_decay"`
+	Momentum    float64 `json:"momentum"`
+	Dampening   float64 `json:"dampening"`
+	Nesterov    bool    `json:"nesterov"`
+}
+
+var _ = registerStateful("sgd", func() sgdAttrs { return sgdAttrs{} }, sgd)
+
 // sgd: OPT-10 to OPT-13.
-func sgd(a attributes, consts arrays) kernel {
+func sgd(a sgdAttrs, consts arrays) kernel {
 	ps := consts["param"].strip(0, 1, consts["param"].Len())
 	var vs []number
 	if consts["v"] != nil {

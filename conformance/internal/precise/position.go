@@ -1,9 +1,5 @@
 package precise
 
-func learnedPositions(_ attributes, in arrays) Step {
-	return lookup(in["table"], in["pos"].I64, "position")
-}
-
 // sinusoid is element i of PE-1's row of width d for a position.
 func sinusoid(pos int64, i, d int) number {
 	angle := quo(ofInt(int(pos)), pow(ofInt(10000), ratio(int64(i-i%2), int64(d))))
@@ -13,7 +9,13 @@ func sinusoid(pos int64, i, d int) number {
 	return cos(angle)
 }
 
-func sinusoidalPositions(a attributes, in arrays) Step {
+type sinusoidalAttrs struct {
+	DModel int `json:"d_model"`
+}
+
+var _ = register("sinusoidal_positions", func() sinusoidalAttrs { return sinusoidalAttrs{} }, sinusoidalPositions)
+
+func sinusoidalPositions(a sinusoidalAttrs, in arrays) Step {
 	pos := in["pos"].I64
 	for _, p := range pos {
 		if p < 0 {
@@ -21,4 +23,10 @@ func sinusoidalPositions(a attributes, in arrays) Step {
 		}
 	}
 	return gives("y", func(i int) number { return sinusoid(pos[i/a.DModel], i%a.DModel, a.DModel) })
+}
+
+var _ = register("learned_positions", none, learnedPositions)
+
+func learnedPositions(_ noAttrs, in arrays) Step {
+	return lookup(in["table"], in["pos"].I64, "position")
 }

@@ -7,6 +7,7 @@
 package precise
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -41,8 +42,8 @@ func (r Result) float64(i int) (float64, bool) {
 
 // Evaluate evaluates the steps of a case of the named op. Steps that must fail for a shape or an attribute are taken at their word.
 func Evaluate(name string, c *vector.Case) ([]Step, error) {
-	open, ok := ops[name]
-	if !ok {
+	open := openers[name]
+	if open == nil {
 		return nil, fmt.Errorf("%s: not evaluated here", name)
 	}
 	var run kernel // opened by the first step that can be evaluated
@@ -53,11 +54,10 @@ func Evaluate(name string, c *vector.Case) ([]Step, error) {
 			continue
 		}
 		if run == nil {
-			a := defaults(name)
-			if err := json.Unmarshal(c.Attrs, &a); err != nil {
+			var err error
+			if run, err = open(c.Attrs, arraysOf(c.Const)); err != nil {
 				return nil, fmt.Errorf("%s: %w", c.ID, err)
 			}
-			run = open(a, arraysOf(c.Const))
 		}
 		steps[i] = run(arraysOf(s.Src))
 	}
@@ -67,158 +67,50 @@ func Evaluate(name string, c *vector.Case) ([]Step, error) {
 // kernel evaluates one step, and keeps what the op keeps between steps.
 type kernel func(src arrays) Step
 
-// ops opens the kernel of each op.
-var ops = map[string]func(attributes, arrays) kernel{
-	"matmul":               stateless(matmul),
-	"linear":               stateless(linear),
-	"softmax":              stateless(softmax),
-	"log_softmax":          stateless(logSoftmax),
-	"relu":                 stateless(pointwise(reluOf)),
-	"gelu":                 stateless(pointwise(geluOf)),
-	"layernorm":            stateless(layerNorm),
-	"embedding":            stateless(embedding),
-	"sinusoidal_positions": stateless(sinusoidalPositions),
-	"learned_positions":    stateless(learnedPositions),
-	"attention":            stateless(attention),
-	"attention.scores":     stateless(attentionScores),
-	"attention.cached":     attentionCached,
-	"mha":                  stateless(multiHead),
-	"ffn":                  stateless(feedForward),
-	"block":                stateless(block),
-	"gpt":                  stateless(gpt),
-	"gpt.loss":             stateless(gptLoss),
-	"gpt.cached":           gptCached,
-	"cross_entropy":        stateless(crossEntropy),
+// openers open the kernel of each op, for the attributes and the constants of a case.
+var openers = map[string]func(attrs json.RawMessage, consts arrays) (kernel, error){}
 
-	"matmul.grad":        stateless(gradientOf(matmul)),
-	"linear.grad":        stateless(gradientOf(linear)),
-	"softmax.grad":       stateless(gradientOf(softmax)),
-	"log_softmax.grad":   stateless(gradientOf(logSoftmax)),
-	"relu.grad":          stateless(gradientOf(pointwise(reluOf))),
-	"gelu.grad":          stateless(gradientOf(pointwise(geluOf))),
-	"layernorm.grad":     stateless(gradientOf(layerNorm)),
-	"embedding.grad":     stateless(gradientOf(embedding)),
-	"attention.grad":     stateless(gradientOf(attention)),
-	"mha.grad":           stateless(gradientOf(multiHead)),
-	"ffn.grad":           stateless(gradientOf(feedForward)),
-	"block.grad":         stateless(gradientOf(block)),
-	"cross_entropy.grad": stateless(gradientOf(crossEntropy)),
-	"gpt.loss.grad":      stateless(gradientOf(gptLoss)),
+// registerStateful has an op evaluated that keeps something between steps. Its attributes are what defaults gives where a case gives none.
+func registerStateful[A any](name string, defaults func() A, open func(A, arrays) kernel) struct{} {
+	if openers[name] != nil {
+		panic(name + " is registered twice")
+	}
+	openers[name] = func(attrs json.RawMessage, consts arrays) (kernel, error) {
+		a := defaults()
+		strict := json.NewDecoder(bytes.NewReader(attrs))
+		strict.DisallowUnknownFields() // an attribute that is not looked at here is a second opinion about something else
+		if err := strict.Decode(&a); err != nil {
+			return nil, err
+		}
+		return open(a, consts), nil
+	}
+	return struct{}{}
+}
 
-	"init":          stateless(initialized),
-	"adam":          adam,
-	"sgd":           sgd,
-	"clip_norm":     stateless(clipNorm),
-	"clip_value":    stateless(clipValue),
-	"learning_rate": stateless(learningRate),
-	"gpt.train":     gptTrain,
-
-	"greedy":       stateless(greedy),
-	"distribution": stateless(distribution),
-	"sample":       stateless(sample),
-	"beam_search":  stateless(beamSearch),
-	"gpt.generate": stateless(gptGenerate),
+// register has an op evaluated that is a function of its attributes and all arguments, and with it its gradient, if the op table has one: that
+// follows from the forward by a tape.
+func register[A any](name string, defaults func() A, f func(A, arrays) Step) struct{} {
+	if gradient := name + ".grad"; slices.Contains(op.Names(), gradient) {
+		registerStateful(gradient, defaults, stateless(gradientOf(f)))
+	}
+	return registerStateful(name, defaults, stateless(f))
 }
 
 // stateless makes a kernel of a function of attributes and all arguments.
-func stateless(f func(attributes, arrays) Step) func(attributes, arrays) kernel {
-	return func(a attributes, consts arrays) kernel {
+func stateless[A any](f func(A, arrays) Step) func(A, arrays) kernel {
+	return func(a A, consts arrays) kernel {
 		return func(src arrays) Step { return f(a, consts.with(src)) }
 	}
 }
 
+// noAttrs are the attributes of ops that have none, and none their defaults.
+type noAttrs struct{}
+
+func none() noAttrs { return noAttrs{} }
+
 func gives(name string, r Result) Step { return Step{Results: map[string]Result{name: r}} }
 
 func fails(kinds ...string) Step { return Step{Faults: kinds} }
-
-// attributes are those of all ops, with SPEC.md's names.
-type attributes struct {
-	TransposeA     bool     `json:"transpose_a"`
-	TransposeB     bool     `json:"transpose_b"`
-	Approximate    string   `json:"approximate"`
-	Eps            float64  `json:"eps"`
-	DModel         int      `json:"d_model"`
-	Scale          *float64 `json:"scale"`
-	Causal         bool     `json:"causal"`
-	Window         int      `json:"window"`
-	Softcap        float64  `json:"softcap"`
-	Stage          string   `json:"stage"`
-	Capacity       int      `json:"capacity"`
-	Heads          int      `json:"heads"`
-	KVHeads        int      `json:"kv_heads"`
-	Activation     string   `json:"activation"`
-	Norm           string   `json:"norm"`
-	Positions      string   `json:"positions"`
-	ScaleEmbedding bool     `json:"scale_embedding"`
-	Windows        []int    `json:"windows"`
-	IgnoreIndex    int64    `json:"ignore_index"`
-	Reduction      string   `json:"reduction"`
-
-	Scheme       string   `json:"scheme"`
-	Gain         float64  `json:"gain"`
-	Mode         string   `json:"mode"`
-	A            float64  `json:"a"`
-	Std          float64  `json:"std"`
-	Layers       int      `json:"layers"`
-	Beta1        float64  `json:"beta1"`
-	Beta2        float64  `json:"beta2"`
-	AdamEps      float64  `json:"adam_eps"`
-	WeightDecay  float64  `json:"weight_decay"`
-	Decoupled    bool     `json:"decoupled"`
-	Step         int      `json:"step"`
-	NoDecay      []string `json:"no_decay"`
-	Momentum     float64  `json:"momentum"`
-	Dampening    float64  `json:"dampening"`
-	Nesterov     bool     `json:"nesterov"`
-	MaxNorm      float64  `json:"max_norm"`
-	Limit        float64  `json:"limit"`
-	Schedule     string   `json:"schedule"`
-	LR           float64  `json:"lr"`
-	MinLR        float64  `json:"min_lr"`
-	Warmup       int      `json:"warmup"`
-	WarmupStart  float64  `json:"warmup_start"`
-	WarmupOffset int      `json:"warmup_offset"`
-	Total        int      `json:"total"`
-	Gamma        float64  `json:"gamma"`
-	StepSize     int      `json:"step_size"`
-
-	Temperature   float64 `json:"temperature"`
-	TopK          int     `json:"top_k"`
-	TopP          float64 `json:"top_p"`
-	Form          string  `json:"form"`
-	Beams         int     `json:"beams"`
-	End           []int   `json:"end"`
-	MaxLength     int     `json:"max_length"`
-	LengthPenalty float64 `json:"length_penalty"`
-	Penalty       string  `json:"penalty"`
-	EarlyStopping string  `json:"early_stopping"`
-	Strategy      string  `json:"strategy"`
-	MaxNew        int     `json:"max_new"`
-	Start         *int64  `json:"start"`
-}
-
-// defaults are the values of an op's attributes where a case gives none.
-func defaults(name string) attributes {
-	a := attributes{Approximate: "none", Stage: "weights", Eps: 1e-5, Activation: "gelu", Norm: "pre", Positions: "learned", IgnoreIndex: -100,
-		Reduction: "mean", Gain: 1, Mode: "fan_in", Std: 0.02, Beta1: 0.9, Beta2: 0.999, AdamEps: 1e-8, NoDecay: []string{"biases", "norms"},
-		Schedule: "constant", LR: 1e-3, Temperature: 1, TopP: 1, Form: "textbook", Beams: 1, Penalty: "length", EarlyStopping: "false",
-		Strategy: "greedy"}
-	switch name {
-	case "adam":
-		a.Eps = 1e-8
-	case "clip_norm":
-		a.Eps = 1e-6
-	}
-	return a
-}
-
-// kvHeads returns the number of key and value heads.
-func (a attributes) kvHeads() int {
-	if a.KVHeads == 0 {
-		return a.Heads
-	}
-	return a.KVHeads
-}
 
 // array is an argument. Its elements become numbers when they are first used, those of large arrays every time.
 type array struct {

@@ -156,6 +156,21 @@ func TestAccuracy(t *testing.T) {
 	}
 }
 
+// Every op that computes numbers is evaluated here, and nothing else is. The file of its family registers it, and with it its gradient.
+func TestEveryOpIsEvaluated(t *testing.T) {
+	for _, name := range op.Names() {
+		isText := strings.HasPrefix(name, "text.")
+		if has := openers[name] != nil; has == isText {
+			t.Errorf("%s: registered %v, want %v", name, has, !isText)
+		}
+	}
+	for name := range openers {
+		if !slices.Contains(op.Names(), name) {
+			t.Errorf("%s is registered, and is no op", name)
+		}
+	}
+}
+
 // slack is the factor on what SPEC.md says: its figures were measured on amd64, and package math differs in the last bits elsewhere.
 func slack() float64 {
 	if runtime.GOARCH == "amd64" {

@@ -4,8 +4,22 @@ import (
 	"slices"
 )
 
+type rateAttrs struct {
+	Schedule     string  `json:"schedule"`
+	LR           float64 `json:"lr"`
+	MinLR        float64 `json:"min_lr"`
+	Warmup       int     `json:"warmup"`
+	WarmupStart  float64 `json:"warmup_start"`
+	WarmupOffset int     `json:"warmup_offset"`
+	Total        int     `json:"total"`
+	Gamma        float64 `json:"gamma"`
+	StepSize     int     `json:"step_size"`
+}
+
+func rateDefaults() rateAttrs { return rateAttrs{Schedule: "constant", LR: 1e-3} }
+
 // rate is LR's at step t.
-func (a attributes) rate(t int64) number {
+func (a rateAttrs) rate(t int64) number {
 	lr, low, w := of(a.LR), of(a.MinLR), int64(a.Warmup)
 	if a.Schedule == "inverse_sqrt" {
 		if t < w {
@@ -32,7 +46,9 @@ func (a attributes) rate(t int64) number {
 	return lr
 }
 
-func learningRate(a attributes, in arrays) Step {
+var _ = register("learning_rate", rateDefaults, learningRate)
+
+func learningRate(a rateAttrs, in arrays) Step {
 	t := in["t"].I64
 	if slices.ContainsFunc(t, func(t int64) bool { return t < 0 }) {
 		return fails("position")

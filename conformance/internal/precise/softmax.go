@@ -10,7 +10,9 @@ func exponentials(xs []number) (m number, es []number) {
 	return m, es
 }
 
-func softmax(_ attributes, in arrays) Step {
+var _ = register("softmax", none, softmax)
+
+func softmax(_ noAttrs, in arrays) Step {
 	x := in["x"]
 	return gives("y", byRow(x.dim(-1), func(i int) []number {
 		_, es := exponentials(x.row(i))
@@ -22,8 +24,10 @@ func softmax(_ attributes, in arrays) Step {
 	}))
 }
 
+var _ = register("log_softmax", none, logSoftmax)
+
 // logSoftmax: SM-6.
-func logSoftmax(_ attributes, in arrays) Step {
+func logSoftmax(_ noAttrs, in arrays) Step {
 	x := in["x"]
 	return gives("y", byRow(x.dim(-1), func(i int) []number {
 		xs := x.row(i)

@@ -77,8 +77,8 @@ func (t *tape) gradient(outputs, seeds []number) func(x number) number {
 }
 
 // gradientOf makes the gradient of an op, GRAD-1: of its result, with the upstream gradient, by every float argument that is not a mask.
-func gradientOf(forward func(attributes, arrays) Step) func(attributes, arrays) Step {
-	return func(a attributes, in arrays) Step {
+func gradientOf[A any](forward func(A, arrays) Step) func(A, arrays) Step {
+	return func(a A, in arrays) Step {
 		tp := new(tape)
 		variables := arrays{}
 		for name, arg := range in {

@@ -11,7 +11,7 @@ var groups = map[string][]string{
 	"embeddings": {"wte", "wpe"},
 }
 
-func (a attributes) decayOf(name string) float64 {
+func (a trainAttrs) decayOf(name string) float64 {
 	for _, g := range a.NoDecay {
 		if slices.Contains(groups[g], name) {
 			return 0
@@ -20,8 +20,24 @@ func (a attributes) decayOf(name string) float64 {
 	return a.WeightDecay
 }
 
+type trainAttrs struct {
+	gptLossAttrs
+	rateAttrs
+	momentAttrs
+	AdamEps float64  `json:"adam_eps"`
+	NoDecay []string `json:"no_decay"`
+	MaxNorm float64  `json:"max_norm"`
+}
+
+func trainDefaults() trainAttrs {
+	return trainAttrs{gptLossAttrs: gptLossDefaults(), rateAttrs: rateDefaults(), momentAttrs: momentDefaults(), AdamEps: 1e-8,
+		NoDecay: []string{"biases", "norms"}}
+}
+
+var _ = registerStateful("gpt.train", trainDefaults, gptTrain)
+
 // gptTrain: TRAIN. The gradient is that of the loss along a tape, as everywhere here.
-func gptTrain(a attributes, consts arrays) kernel {
+func gptTrain(a trainAttrs, consts arrays) kernel {
 	a.Reduction = "mean"
 	state := map[string][]adamState{}
 	for name, c := range consts {
@@ -40,7 +56,7 @@ func gptTrain(a attributes, consts arrays) kernel {
 			}
 			in[name] = placed
 		}
-		forward := gptLoss(a, in)
+		forward := gptLoss(a.gptLossAttrs, in)
 		if forward.Faults != nil {
 			return forward
 		}
