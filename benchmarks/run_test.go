@@ -14,8 +14,8 @@ import (
 
 	"golang.org/x/perf/benchfmt"
 
-	"github.com/assaykit/assay/gate"
 	"github.com/assaykit/assay/conformance/op"
+	"github.com/assaykit/assay/gate"
 )
 
 // testWorkloads are the tiny ones and others that take every path of the evaluation they are verified by: grouped heads, windows, post-norm,

@@ -22,9 +22,9 @@ var rooms = map[string]string{
 	"conformance/refimpl":          "refimpl tensors",
 	"conformance/oracle":           "oracle gauge functions derived montecarlo propagate sample parallel | naive",
 	"conformance/internal/precise": "precise number tape | accuracy",
-	"conformance/mutant":           "doc",
+	"conformance/mutant":           "doc plain catalogue variants judge arithmetic matrix buffer",
 	"optimized":                    "optimized engine gemm pack parallel exp | helpers export conformance",
-	"tools/gengolden":              "main case draw sample generate write check expect decide vanishing opticks | gengolden traps",
+	"tools/gengolden":              "main case choose set wide draw sample write check expect decide vanishing opticks",
 }
 
 // A file is called as its family, or family_part where one would be too long to read; a test as what it tests.
