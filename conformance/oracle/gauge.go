@@ -1,4 +1,6 @@
-// Package oracle computes how far rounding may carry each element of a result: SPEC.md, appendix A.
+// Package oracle says what any op must give, whole or in part, and how far rounding may carry each element of it: SPEC.md, appendix A. It
+// computes in float64, through the equations of package reference alone. The generator of golden vectors, ONNX's node tests and benchmarks
+// are its clients; the bound that follows from a gauge is op.Formats.Bound.
 //
 // A gauge is a first-order error bound with the roundoff left out, so that one number serves every floating-point format. The bound of
 // an element y is
@@ -8,7 +10,9 @@
 // where u_acc and u_sto are the unit roundoffs in which an implementation accumulates and stores, and In counts only where the storage
 // is narrower than the inputs. The rounding of the result itself, |y|, is not part of Acc.
 //
-// The gauges of single ops are formulas: the methods of Model. Those of composites are measured, by MonteCarlo.
+// The gauges of single ops are formulas, the methods of Model: see Derive. Those of composites are measured for golden vectors, by MonteCarlo, and
+// propagated everywhere else, by Propagate. Use is one use of an op; Evaluate gives all of it, and Sample some elements at the cost of the
+// smaller calls that hold them.
 package oracle
 
 import (
