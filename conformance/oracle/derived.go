@@ -1,11 +1,11 @@
 package oracle
 
 import (
+	"errors"
 	"math"
 	"slices"
 
 	"github.com/assaykit/assay/conformance/op"
-	"github.com/assaykit/assay/reference"
 )
 
 // derived evaluates an op whose gauges are formulas: the results and all their gauges, in one evaluation.
@@ -17,14 +17,14 @@ type derived struct {
 	model  Model
 	values []float64
 	gauges Gauges
+
+	composite bool // a function was given another's results, which only functions of composites are
 }
 
 const (
 	ticketBits = 0x7ffa << 48
 	ticketMask = 1<<48 - 1
 )
-
-func (d *derived) functions() reference.Primitives { return hooked(d.hook) }
 
 func (d *derived) hook(c call) [][]float64 {
 	if c.own == nil {
@@ -36,6 +36,9 @@ func (d *derived) hook(c call) [][]float64 {
 		results, gauges = [][]float64{c.summed.again(in)}, []Gauges{c.summed.gauges(d.model, in, known)}
 	} else {
 		gauges = c.own(d.model)
+		for _, y := range results {
+			d.composite = d.composite || slices.ContainsFunc(y, isTicket) // arithmetic on a NaN keeps its payload
+		}
 	}
 	tickets := make([][]float64, len(results))
 	for k, y := range results {
@@ -81,13 +84,19 @@ func (d *derived) redeem(x []float64) ([]float64, Gauges) {
 	return values, g
 }
 
+// ErrComposite is the error of Derive for an op in which a function works on another's results: its row must say Composite.
+var ErrComposite = errors.New("oracle: the op is a composite: say so in its row of the op table")
+
 // Derive evaluates an op that is not a composite: eval computes its results with the functions that it is given. Gauges follow SPEC.md,
 // A.2 to A.8 and A.11.
 func (m Model) Derive(eval Evaluation) ([]op.Tensor, []Gauges, error) {
 	d := &derived{model: m}
-	results, err := eval(d.functions(), keep)
+	results, err := eval(hooked(d.hook), keep)
 	if err != nil {
 		return nil, nil, err
+	}
+	if d.composite {
+		return nil, nil, ErrComposite
 	}
 	gauges := make([]Gauges, len(results))
 	for i, t := range results {

@@ -9,8 +9,10 @@ import (
 
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/oracle"
+	"github.com/assaykit/assay/conformance/refimpl"
 	"github.com/assaykit/assay/conformance/vector"
 	"github.com/assaykit/assay/golden"
+	"github.com/assaykit/assay/reference"
 )
 
 // cases returns the stored cases of an op.
@@ -116,6 +118,30 @@ func rowsOf(e *vector.Expect, gauges []float64, index []int64) []float64 {
 		rms = append(rms, math.Sqrt(sum/float64(cols)))
 	}
 	return rms
+}
+
+// An op whose row forgets that it is a composite is refused, and gets no NaN in the place of results.
+func TestDeriveRefusesComposites(t *testing.T) {
+	for _, row := range op.Table() {
+		refused := 0
+		for _, c := range cases(t, row.Name) {
+			u := use(row.Name, c)
+			_, _, err := oracle.Random.Derive(func(f reference.Primitives, each func(op.Tensor) op.Tensor) ([]op.Tensor, error) {
+				steps, err := u.Trace(refimpl.With(f), each)
+				return slices.Concat(steps...), err
+			})
+			if errors.Is(err, oracle.ErrComposite) {
+				refused++
+			}
+			if refused > 0 || strings.HasSuffix(c.ID, "/opticks") {
+				break
+			}
+		}
+		layers := row.Family == "mha" || row.Family == "ffn" || row.Family == "block" || row.Family == "model"
+		if (refused > 0) != layers && (layers || !row.Composite) {
+			t.Errorf("%s: %d cases refused; it is built from functions: %v", row.Name, refused, layers)
+		}
+	}
 }
 
 // A computation whose tokens move with rounding is refused, and so is one that stops early.
