@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -72,7 +75,7 @@ then a table.`,
 	f.StringSliceVar(&ops, "op", nil, "only ops that match this pattern, such as 'attention*' (repeatable)")
 	f.StringSliceVar(&cases, "case", nil, "only the case with this id (repeatable)")
 	vectorsFlag(cmd, &vectors)
-	f.StringVar(&profile, "profile", "all", "the ops that must be complete: forward, training, decoding, text or all")
+	f.StringVar(&profile, "profile", "all", "the ops that must be complete: "+strings.Join(slices.Sorted(maps.Keys(conformance.Profiles)), ", "))
 	f.BoolVar(&allowUnsupported, "allow-unsupported", false, "exit 0 although some ops are unsupported")
 	f.BoolVar(&asJSON, "json", false, "print the report as JSON")
 	f.BoolVarP(&verbose, "verbose", "v", false, "print every failure, every uncovered clause and a row for each op")
