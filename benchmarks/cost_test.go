@@ -112,6 +112,8 @@ func TestCost(t *testing.T) {
 		{"gelu.grad", "gelu.grad", "", nil, []op.Tensor{f32(9), f32(9)}, 99, 4 * 27},
 		{"gelu.grad tanh", "gelu.grad", `{"approximate":"tanh"}`, nil, []op.Tensor{f32(9), f32(9)}, 153, 4 * 27},
 		{"layernorm.grad", "layernorm.grad", "", []op.Tensor{f32(5), f32(5)}, []op.Tensor{f32(3, 5), f32(3, 5)}, 16 * 15, 4 * (20 + 45)},
+		{"rmsnorm", "rmsnorm", "", []op.Tensor{f32(5)}, []op.Tensor{f32(3, 5)}, 4 * 15, 4 * (5 + 30)},
+		{"rmsnorm.grad", "rmsnorm.grad", "", []op.Tensor{f32(5)}, []op.Tensor{f32(3, 5), f32(3, 5)}, 11 * 15, 4 * (10 + 45)},
 		{"embedding.grad", "embedding.grad", "", []op.Tensor{f32(100, 6)}, []op.Tensor{i64(1, 2, 3), f32(3, 6)}, 18, 8*3 + 4*18 + 4*600},
 		// 30 pairs as above: 6 D + 4 Dv + 11 = 59 each.
 		{"attention.grad", "attention.grad", "", nil, []op.Tensor{f32(1, 2, 3, 4), f32(1, 1, 5, 4), f32(1, 1, 5, 6), {}, f32(1, 2, 3, 6)}, 30 * 59, 4 * (2*74 + 36)},

@@ -19,6 +19,8 @@ type Primitives struct {
 	ActivateGrad   func(a Activation, x, dy Matrix) Matrix
 	LayerNorm      func(x Matrix, gamma, beta []float64, eps float64) Matrix
 	LayerNormGrad  func(x Matrix, gamma []float64, eps float64, dy Matrix) (dx Matrix, dgamma, dbeta []float64)
+	RMSNorm        func(x Matrix, gamma []float64, eps float64) Matrix
+	RMSNormGrad    func(x Matrix, gamma []float64, eps float64, dy Matrix) (dx Matrix, dgamma []float64)
 
 	Embed            func(ids []int, table Matrix) (Matrix, error)
 	EmbedGrad        func(ids []int, rows int, dy Matrix) (Matrix, error)
@@ -54,7 +56,7 @@ var Exact = Primitives{
 
 	Softmax: Softmax, SoftmaxGrad: SoftmaxGrad, LogSoftmax: LogSoftmax, LogSoftmaxGrad: LogSoftmaxGrad,
 	Activate: Activation.Apply, ActivateGrad: Activation.ApplyGrad,
-	LayerNorm: LayerNormRows, LayerNormGrad: LayerNormRowsGrad,
+	LayerNorm: LayerNormRows, LayerNormGrad: LayerNormRowsGrad, RMSNorm: RMSNormRows, RMSNormGrad: RMSNormRowsGrad,
 
 	Embed: Embedding, EmbedGrad: EmbeddingGrad, LearnedPositions: LearnedPositions, Sinusoid: SinusoidalPositions,
 

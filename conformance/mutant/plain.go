@@ -23,6 +23,7 @@ type plain struct {
 	softmaxParts
 	activationParts
 	layerNormParts
+	rmsNormParts
 	embeddingParts
 	positionParts
 	attentionParts

@@ -176,6 +176,9 @@ func TestShapes(t *testing.T) {
 		{op: "gpt.train", attrs: `{"heads":4,"kv_heads":2,"no_decay":["bias"]}`, want: `no_decay = "bias": want one of`, is: op.ErrAttrs},
 		{op: "gpt.train", attrs: `{"heads":4,"kv_heads":2}`, consts: gptConst(true, true, true), src: []op.Tensor{i64(2, 3, 5), i64(2, 3, 5)},
 			want: "[[] [] [] [11 8] [16 8] [2 8] [2 8] [2 8 12] [2 12] [2 8 6] [2 6] [2 8 6] [2 6] [2 12 8] [2 8] [2 8] [2 8] [2 8 10] [2 10] [2 10 8] [2 8] [8] [8] [8 11]]"},
+		{op: "rmsnorm", consts: []op.Tensor{f32(5)}, src: []op.Tensor{f32(2, 3, 5)}, want: "[[2 3 5]]"},
+		{op: "rmsnorm", attrs: `{"eps":-1}`, consts: []op.Tensor{f32(5)}, want: "eps = -1", is: op.ErrAttrs},
+		{op: "rmsnorm.grad", consts: []op.Tensor{f32(5)}, src: []op.Tensor{f32(2, 3, 5), f32(2, 3, 5)}, want: "[[5] [2 3 5]]"},
 		{op: "greedy", src: []op.Tensor{f32(4, 9)}, want: "[[4]]"},
 		{op: "distribution", src: []op.Tensor{f32(4, 9)}, want: "[[4 9]]"},
 		{op: "distribution", attrs: `{"temperature":-1}`, want: "temperature = -1", is: op.ErrAttrs},
@@ -225,7 +228,7 @@ func TestShapes(t *testing.T) {
 	}
 	for _, name := range op.Names() {
 		if !seen[name] {
-			t.Errorf("no test of op %s", name)
+			t.Errorf("no test of op %s: add its shapes, and an attribute that is refused, to the table of TestShapes in conformance/op/op_test.go", name)
 		}
 	}
 }

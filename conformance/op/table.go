@@ -45,6 +45,7 @@ type Group struct{ Name, Part string }
 var Groups = []Group{
 	{"products, rows, lookups", "forward"}, {"attention", "forward"}, {"layers, models", "forward"},
 	{"gradients", "gradients"}, {"training", "training"}, {"decoding", "decoding"}, {"text", "text"},
+	{"llama", "llama"}, // what GPT-3 has not, and its successors have; gradients included
 }
 
 // entry is a row before the table is in order.

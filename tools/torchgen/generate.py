@@ -172,6 +172,19 @@ def layernorm_cases():
         )
 
 
+def rmsnorm_edges():
+    for name, x, eps in [
+        ("rows", normal(4, 8), 1e-5), ("eps", normal(3, 6), 0.1), ("mean", normal(3, 8, mean=50), 1e-5), ("wide", normal(2, 96), 1e-6),
+        ("deep", normal(2, 3, 5, scale=3), 1e-6), ("tiny", normal(3, 8) * 2**-10, 1e-5), ("one-column", normal(3, 1), 0.5),
+    ]:
+        d = x.shape[-1]
+        differentiate("rmsnorm", name, lambda gamma, x: F.rms_norm(x, (d,), gamma, eps), {"gamma": normal(d)}, {"x": x}, "y", {"eps": eps})
+    x = normal(4, 5)
+    x[0], x[1, 2], x[2, 3] = 0, math.nan, INF
+    gamma = normal(5)
+    add("rmsnorm", "specials", {"eps": 1e-5}, [({"x": x}, {"y": F.rms_norm(x, (5,), gamma, 1e-5)})], {"gamma": gamma})
+
+
 def layernorm_edges():
     for name, x, affine in [
         ("one-column", normal(3, 1), True), ("tiny", normal(3, 8) * 2**-20, True), ("no-affine", normal(4, 8), False), ("width-768", normal(1, 768), False)
@@ -993,7 +1006,7 @@ def main():
         matmul_cases, linear_cases, rows_cases, layernorm_cases, embedding_cases, position_cases, loss_cases, attention_cases, mha_cases, ffn_cases,
         block_cases, gpt_cases, optimizer_cases, clip_cases, schedule_cases, init_cases, train_cases,
         decoding_cases, text_cases, linear_edges, rows_edges, layernorm_edges, loss_edges, attention_edges, mha_edges, block_edges, gpt_edges,
-        optimizer_edges, clip_edges, schedule_edges, init_edges, decoding_edges, beam_edges, text_edges,
+        optimizer_edges, clip_edges, schedule_edges, init_edges, decoding_edges, beam_edges, text_edges, rmsnorm_edges,
     ):
         make()
     OUT.mkdir(parents=True, exist_ok=True)
