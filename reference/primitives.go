@@ -26,6 +26,8 @@ type Primitives struct {
 	EmbedGrad        func(ids []int, rows int, dy Matrix) (Matrix, error)
 	LearnedPositions func(pos []int, table Matrix) (Matrix, error)
 	Sinusoid         func(pos []int, dModel int) (Matrix, error)
+	Rotary           func(x Matrix, pos []int, c RotaryConfig) (Matrix, error)
+	RotaryGrad       func(dy Matrix, pos []int, c RotaryConfig) (Matrix, error)
 
 	Attention       func(q, k, v Matrix, scale float64, mask Mask) Matrix
 	AttentionGrad   func(q, k, v, do Matrix, scale float64, mask Mask) (dq, dk, dv Matrix)
@@ -59,6 +61,7 @@ var Exact = Primitives{
 	LayerNorm: LayerNormRows, LayerNormGrad: LayerNormRowsGrad, RMSNorm: RMSNormRows, RMSNormGrad: RMSNormRowsGrad,
 
 	Embed: Embedding, EmbedGrad: EmbeddingGrad, LearnedPositions: LearnedPositions, Sinusoid: SinusoidalPositions,
+	Rotary: Rotary, RotaryGrad: RotaryGrad,
 
 	Attention: Attention, AttentionGrad: AttentionGrad, AttentionScores: AttentionScores, Add: Add, ScaleBy: ScaleBy,
 

@@ -26,6 +26,7 @@ type plain struct {
 	rmsNormParts
 	embeddingParts
 	positionParts
+	rotaryParts
 	attentionParts
 	cacheParts
 	mhaParts

@@ -185,6 +185,33 @@ def rmsnorm_edges():
     add("rmsnorm", "specials", {"eps": 1e-5}, [({"x": x}, {"y": F.rms_norm(x, (5,), gamma, 1e-5)})], {"gamma": gamma})
 
 
+def rotary_edges():
+    """LLaMA's own code multiplies complex numbers; Hugging Face's, of which the functions are called, turns halves."""
+    from transformers.models.gpt_neox.modeling_gpt_neox import apply_rotary_pos_emb as neox
+    from transformers.models.llama.modeling_llama import apply_rotary_pos_emb as llama
+
+    def angles(pos, r, base):
+        return pos[..., None].double() / base ** (torch.arange(0, r, 2).double() / r)
+
+    def interleaved(x, pos, r, base):
+        m = angles(pos, r, base)[:, None]
+        turned = torch.view_as_complex(x[..., :r].reshape(*x.shape[:-1], r // 2, 2)) * torch.polar(torch.ones_like(m), m)
+        return torch.cat([torch.view_as_real(turned).flatten(-2), x[..., r:]], -1)
+
+    def halves(x, pos, r, base):
+        m = angles(pos, r, base)
+        cos, sin = torch.cat([m.cos(), m.cos()], -1), torch.cat([m.sin(), m.sin()], -1)
+        return (neox if r < x.shape[-1] else llama)(x, x, cos, sin)[0]
+
+    for pairing, f in [("interleaved", interleaved), ("halves", halves)]:
+        for name, shape, r, base, pos in [
+            ("all", (1, 2, 4, 8), 8, 10000.0, integers(64, 1, 4)), ("partial", (2, 1, 3, 8), 4, 10000.0, integers(16, 1, 3)),
+            ("batch", (2, 2, 3, 6), 6, 10000.0, integers(64, 2, 3)), ("base", (1, 2, 2, 16), 16, 500000.0, integers(8, 1, 2)),
+        ]:
+            attrs = {"pairing": pairing, "base": base} | ({"rotary_dim": r} if r < shape[-1] else {})
+            differentiate("rotary", f"{pairing}-{name}", lambda x, pos: f(x, pos, r, base), {}, {"x": normal(*shape), "pos": pos}, "y", attrs)
+
+
 def layernorm_edges():
     for name, x, affine in [
         ("one-column", normal(3, 1), True), ("tiny", normal(3, 8) * 2**-20, True), ("no-affine", normal(4, 8), False), ("width-768", normal(1, 768), False)
@@ -1007,6 +1034,7 @@ def main():
         block_cases, gpt_cases, optimizer_cases, clip_cases, schedule_cases, init_cases, train_cases,
         decoding_cases, text_cases, linear_edges, rows_edges, layernorm_edges, loss_edges, attention_edges, mha_edges, block_edges, gpt_edges,
         optimizer_edges, clip_edges, schedule_edges, init_edges, decoding_edges, beam_edges, text_edges, rmsnorm_edges,
+        rotary_edges,
     ):
         make()
     OUT.mkdir(parents=True, exist_ok=True)
