@@ -30,6 +30,7 @@ type plain struct {
 	cacheParts
 	mhaParts
 	ffnParts
+	swigluParts
 	blockParts
 	modelParts
 	lossParts
