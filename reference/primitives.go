@@ -17,6 +17,8 @@ type Primitives struct {
 	LogSoftmaxGrad func(x, dy []float64) []float64
 	Activate       func(a Activation, x Matrix) Matrix
 	ActivateGrad   func(a Activation, x, dy Matrix) Matrix
+	Gate           func(a, c Matrix) Matrix
+	GateGrad       func(a, c, dh Matrix) (da, dc Matrix)
 	LayerNorm      func(x Matrix, gamma, beta []float64, eps float64) Matrix
 	LayerNormGrad  func(x Matrix, gamma []float64, eps float64, dy Matrix) (dx Matrix, dgamma, dbeta []float64)
 	RMSNorm        func(x Matrix, gamma []float64, eps float64) Matrix
@@ -57,7 +59,7 @@ var Exact = Primitives{
 	MatMul: MatMul, MatMulGrad: MatMulGrad, Linear: Linear, LinearGrad: LinearGrad,
 
 	Softmax: Softmax, SoftmaxGrad: SoftmaxGrad, LogSoftmax: LogSoftmax, LogSoftmaxGrad: LogSoftmaxGrad,
-	Activate: Activation.Apply, ActivateGrad: Activation.ApplyGrad,
+	Activate: Activation.Apply, ActivateGrad: Activation.ApplyGrad, Gate: Gate, GateGrad: GateGrad,
 	LayerNorm: LayerNormRows, LayerNormGrad: LayerNormRowsGrad, RMSNorm: RMSNormRows, RMSNormGrad: RMSNormRowsGrad,
 
 	Embed: Embedding, EmbedGrad: EmbeddingGrad, LearnedPositions: LearnedPositions, Sinusoid: SinusoidalPositions,

@@ -21,7 +21,7 @@ var plumbing = []string{
 	"AdamState.Clone", "NewTrainState",
 	"Primitives.GroupedAttention", "Primitives.CachedAttention", // the functions of the same names
 	"Primitives.GroupedAttentionGrad", "Primitives.CrossEntropyRows", "Primitives.CrossEntropyRowsGrad",
-	"MHAWeights.Parameters", "FFNWeights.Parameters", "BlockWeights.Parameters", "GPTWeights.Parameters",
+	"MHAWeights.Parameters", "FFNWeights.Parameters", "SwiGLUWeights.Parameters", "BlockWeights.Parameters", "GPTWeights.Parameters",
 }
 
 func readSpec(t *testing.T) string {

@@ -31,6 +31,7 @@ type plain struct {
 	cacheParts
 	mhaParts
 	ffnParts
+	swigluParts
 	blockParts
 	modelParts
 	lossParts

@@ -35,7 +35,7 @@ type Row struct {
 // Families name the files of ops, from the parts of a decoder to what is made of them: the order of the table within a group.
 var Families = []string{
 	"matmul", "linear", "softmax", "activation", "layernorm", "rmsnorm", "embedding", "position", "rotary", "mask", "attention", "kvcache",
-	"mha", "ffn", "block", "model", "loss", "init", "optimizer", "clip", "schedule", "train", "decode", "beam", "generate", "text",
+	"mha", "ffn", "swiglu", "block", "model", "loss", "init", "optimizer", "clip", "schedule", "train", "decode", "beam", "generate", "text",
 }
 
 // Group is a part of the table that a report takes together. Several make a Part, the unit of which profiles are made.

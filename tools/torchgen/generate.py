@@ -465,6 +465,26 @@ def ffn_cases():
     differentiate("ffn", "no-bias", lambda x, **w: ffn(x, w, "gelu"), w, {"x": normal(3, 4)}, "y")
 
 
+def swiglu_edges():
+    def swiglu(x, w1, b1, w3, b3, w2, b2):
+        return F.linear(F.silu(F.linear(x, w1.T, b1)) * F.linear(x, w3.T, b3), w2.T, b2)
+
+    def weights(d, hidden, biases=("b1", "b3", "b2")):
+        w = {"w1": normal(d, hidden), "b1": normal(hidden), "w3": normal(d, hidden), "b3": normal(hidden), "w2": normal(hidden, d), "b2": normal(d)}
+        return {name: t if name[0] == "w" or name in biases else None for name, t in w.items()}
+
+    for name, w, x in [
+        ("biases", weights(4, 9), normal(2, 3, 4)), ("no-bias", weights(4, 6, ()), normal(3, 4)), ("gate-bias", weights(5, 7, ("b1",)), normal(3, 5)),
+        ("value-bias", weights(5, 7, ("b3",)), normal(5)), ("one-hidden", weights(6, 1), normal(3, 6)), ("one-column", weights(1, 8), normal(4, 1)),
+        ("odd", weights(13, 17), normal(7, 13, scale=3)), ("large", weights(3, 5), normal(4, 3, scale=300)),
+    ]:
+        differentiate("swiglu", name, swiglu, w, {"x": x}, "y")
+    for gate in (INF, -INF, math.nan):
+        w = weights(3, 4)
+        w["b1"][2] = gate
+        differentiate("swiglu", f"gate-{gate}", swiglu, w, {"x": normal(2, 3)}, "y")
+
+
 def norm_weights(prefix, d):
     return {prefix + "_gamma": normal(d, scale=0.3, mean=1), prefix + "_beta": normal(d, scale=0.3)}
 
@@ -1034,7 +1054,7 @@ def main():
         block_cases, gpt_cases, optimizer_cases, clip_cases, schedule_cases, init_cases, train_cases,
         decoding_cases, text_cases, linear_edges, rows_edges, layernorm_edges, loss_edges, attention_edges, mha_edges, block_edges, gpt_edges,
         optimizer_edges, clip_edges, schedule_edges, init_edges, decoding_edges, beam_edges, text_edges, rmsnorm_edges,
-        rotary_edges,
+        rotary_edges, swiglu_edges,
     ):
         make()
     OUT.mkdir(parents=True, exist_ok=True)
