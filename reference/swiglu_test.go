@@ -48,7 +48,8 @@ func TestSiLUAlgebra(t *testing.T) {
 
 func TestGate(t *testing.T) {
 	inf, nan := math.Inf(1), math.NaN()
-	a, c, dh := rowsOf([]float64{0, 800, -800, inf, -inf, 0, nan}), rowsOf([]float64{3, -2, 5, 2, 2, nan, 1}), rowsOf([]float64{4, 0.5, 1, 1, 1, 1, 0})
+	a, c := rowsOf([]float64{0, 800, -800, inf, -inf, 0, nan}), rowsOf([]float64{3, -2, 5, 2, 2, nan, 1})
+	dh := rowsOf([]float64{4, 0.5, 1, 1, 1, 1, 0})
 	sameBits(t, Gate(a, c).Data, []float64{0, -1600, 0, inf, nan, nan, nan})
 	da, dc := GateGrad(a, c, dh)
 	sameBits(t, da.Data, []float64{6, -1, 0, nan, nan, nan, nan})
@@ -57,8 +58,8 @@ func TestGate(t *testing.T) {
 
 func TestSwiGLU(t *testing.T) {
 	// (silu(x + 1) * (2x - 3)) * 5 + 7, and a hidden element with the gate 0.
-	w := SwiGLUWeights{W1: rowsOf([]float64{1, 0}), B1: []float64{1, 0}, W3: rowsOf([]float64{2, 9}), B3: []float64{-3, 9}, W2: rowsOf([]float64{5}, []float64{4}),
-		B2: []float64{7}}
+	w := SwiGLUWeights{W1: rowsOf([]float64{1, 0}), W3: rowsOf([]float64{2, 9}), W2: rowsOf([]float64{5}, []float64{4}),
+		B1: []float64{1, 0}, B3: []float64{-3, 9}, B2: []float64{7}}
 	x := rowsOf([]float64{4}, []float64{-1}, []float64{0})
 	within(t, Exact.SwiGLU(x, w).Data, []float64{5*SiLU(5)*5 + 7, 7, -15*SiLU(1) + 7}, 4)
 	for _, tt := range []struct {
@@ -89,10 +90,11 @@ var _ = derivative(func(s source) (all []differentiable) {
 			}})
 	}
 	a, c := s.matrix(2, 6), s.matrix(2, 6)
-	return append(all, differentiable{"Gate", [][]float64{a.Data, c.Data}, func() []float64 { return Gate(a, c).Data }, func(dh []float64) [][]float64 {
-		da, dc := GateGrad(a, c, Matrix{2, 6, dh})
-		return [][]float64{da.Data, dc.Data}
-	}})
+	return append(all, differentiable{"Gate", [][]float64{a.Data, c.Data}, func() []float64 { return Gate(a, c).Data },
+		func(dh []float64) [][]float64 {
+			da, dc := GateGrad(a, c, Matrix{2, 6, dh})
+			return [][]float64{da.Data, dc.Data}
+		}})
 })
 
 // Every function that SwiGLU is built from counts: replacing one changes the result, and the gradients.

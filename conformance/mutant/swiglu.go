@@ -89,7 +89,8 @@ func (p *plain) swigluGradOp(args op.SwiGLUGradArgs) error {
 	ofGate, g.w1, g.b1 = p.linearGrad(x, w.w1, da, w.b1)
 	ofValue, g.w3, g.b3 = p.linearGrad(x, w.w3, dc, w.b3)
 	p.amendGated(&g)
-	p.giveAll([]op.Tensor{args.DW1, args.DB1, args.DW3, args.DB3, args.DW2, args.DB2}, [][]float32{g.w1.data, g.b1, g.w3.data, g.b3, g.w2.data, g.b2})
+	p.giveAll([]op.Tensor{args.DW1, args.DB1, args.DW3, args.DB3, args.DW2, args.DB2},
+		[][]float32{g.w1.data, g.b1, g.w3.data, g.b3, g.w2.data, g.b2})
 	p.give(args.DX, p.gateGradInput(ofGate, ofValue).data)
 	return nil
 }

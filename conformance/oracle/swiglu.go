@@ -10,10 +10,10 @@ import (
 //
 //	Acc = |y| (3 + (1 - s) (|a| + eps))
 //	In  = |c silu'(a) a| + |y|
-//	Eta = 1 + |c| (1 + m)                    m = -a where a < 0, at most 745; else 0
+//	Eta = 1 + |c| (1 + m)                    m = |a| where a < 0, at most 745; else 0
 //
-// The 3 are the sum, the quotient, and a product where s is a factor. The last term is exp and its argument, which has a rounding where
-// exp is a power of 2; 1 - s of it is left in s. Where s underflows, a c multiplies it: beyond -745 s is 0 in float64, too.
+// The 3 are the sum and the quotient of s, and the first product. What exp commits, and the rounding of its argument where it is a power of
+// 2, reaches s with the factor 1 - s. Where s underflows, a c multiplies it; beyond -745 it is 0 in float64, too.
 func Gate(a, c reference.Matrix) Gauges {
 	g := newGauges(len(a.Data))
 	for i, z := range a.Data {
@@ -34,8 +34,9 @@ func Gate(a, c reference.Matrix) Gauges {
 //	In  = 2 |da| + |c dh| s t |a (2 + a (t - s))|
 //	Eta = 2 + |c| + |dh| + |c dh| (3 + m)
 //
-// silu' is s (1 + a t), or s + silu(a) t: t |a| of the error of s reaches the one, s |a| the other, as an error of t; |s + t| = 1. The next term is t
-// by a subtraction, which may cancel, and two products. Where t is 0, s is 1 in every format.
+// silu' is s (1 + a t) or s + silu(a) t. E_s counts by itself, by s |a| through t, and by t |a| through what t multiplies; s + t = 1. The
+// next term is the roundings of t, which may be 1 - s, and of its products; the last is the sum and the products with c and dh. Where t is
+// below 2^-60, s is 1 in every format and t is 0.
 func GateGrad(a, c, dh reference.Matrix) (da, dc Gauges) {
 	g := newGauges(len(a.Data))
 	for i, z := range a.Data {
@@ -55,7 +56,7 @@ func GateGrad(a, c, dh reference.Matrix) (da, dc Gauges) {
 // sigmoid returns s = 1 / (1 + exp(-z)) and 1 - s.
 func sigmoid(z float64) (s, t float64) { return 1 / (1 + math.Exp(-z)), 1 / (1 + math.Exp(z)) }
 
-// gone is how much multiplies the sigmoid of z where it underflows.
+// gone is what multiplies the sigmoid of z where it underflows: m above.
 func gone(z float64) float64 { return max(0, min(-z, 745)) }
 
 var _ = replace(func(f *reference.Primitives, h hook) {

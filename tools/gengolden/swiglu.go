@@ -31,19 +31,12 @@ const gatedMatrices = "w1 w3 w2"
 // gatedSizes are widths of rows and of the hidden layer.
 var gatedSizes = [][2]int{{1, 8}, {4, 1}, {2, 3}, {5, 17}, {8, 8}, {16, 5}, {33, 15}, {4, 129}}
 
-// biasName is the name of a case that has some biases.
-func biasName(biases string) string {
+// biasCase names and describes a case that has some biases.
+func biasCase(biases string) (name, comment string) {
 	if biases == "" {
-		return "no-bias"
+		return "no-bias", "No biases, as in LLaMA."
 	}
-	return strings.ReplaceAll(biases, " ", "-")
-}
-
-func biasComment(biases string) string {
-	if biases == "" {
-		return "No biases, as in LLaMA."
-	}
-	return "Of the biases only " + strings.ReplaceAll(biases, " ", " and ") + "."
+	return strings.ReplaceAll(biases, " ", "-"), "Of the biases only " + strings.ReplaceAll(biases, " ", " and ") + "."
 }
 
 var _ = register("swiglu", swigluFamily)
@@ -68,7 +61,8 @@ func swigluFamily() family {
 	}
 	l := layer{d: 6, ffn: 16}
 	for _, biases := range gatedBiases {
-		add(biasName(biases), biasComment(biases), "SGL-1 SGL-4", "bias", l.gatedWeights().only(gatedMatrices+" "+biases), normal(1, 3, l.d))
+		name, comment := biasCase(biases)
+		add(name, comment, "SGL-1 SGL-4", "bias", l.gatedWeights().only(gatedMatrices+" "+biases), normal(1, 3, l.d))
 	}
 	add("vector", "No leading axis.", "SGL-1", "rows", layer{d: 7, ffn: 9}.gatedWeights(), normal(1, 7))
 	add("axes", "Rows of very different size, behind two axes.", "SGL-1 SGL-3", "rows gate", l.gatedWeights(),
@@ -79,8 +73,10 @@ func swigluFamily() family {
 	add("zero-value", "Some values are 0: their gates do not count.", "SGL-1 SGL-3", "gate",
 		l.gatedWeights().only("w1 b1 w3 w2").with("w3", normal(0.7, 6, 16).mapped(func(i int, x float64) float64 { return x * float64(i%16%3) })),
 		normal(1, 3, 6))
-	add("grid", "Gates from -8 to 8.", "SGL-2", "activation", oneGate(1.5), each(func(_ *source, i int) float64 { return float64(i-32) / 4 }, 65, 1))
-	add("negative-tail", "Gates from -10 to -80, one a row, and values that bring the product back to the size of 1.", "SGL-2 SGL-5", "tails activation",
+	add("grid", "Gates from -8 to 8.", "SGL-2", "activation", oneGate(1.5),
+		each(func(_ *source, i int) float64 { return float64(i-32) / 4 }, 65, 1))
+	add("negative-tail", "Gates from -10 to -80, one a row, and values that bring the product back to the size of 1.", "SGL-2 SGL-5",
+		"tails activation",
 		args{"w1": diagonal(-10, -20, -40, -60, -80), "w3": diagonal(2e3, 2e7, 5e15, 1e24, 7e32), "w2": all(1, 5, 5)}, diagonal(1, 1, 1, 1, 1))
 	add("far-negative", "Gates from -90 down, where exp(-z) overflows, beside one of 1.", "SGL-5", "tails",
 		args{"w1": floats([]float64{0, -1}, 1, 2), "b1": floats([]float64{1, 0}, 2), "w3": all(0, 1, 2), "b3": floats([]float64{2, 3}, 2),
@@ -90,18 +86,20 @@ func swigluFamily() family {
 		floats([]float64{20, 89, 105, 1e3, 1e10, 1e30}, 6, 1))
 	add("near-zero", "Gates from 1e-2 to 1e-30: half of them is left.", "SGL-2 SGL-5", "activation", oneGate(3),
 		normal(1, 5, 1).mapped(func(i int, x float64) float64 { return math.Ldexp(x, []int{-7, -17, -33, -66, -99}[i]) }))
-	add("specials", "A row with a NaN is NaN, and so is one with an infinity, which makes gates of -Inf; other rows are as ever.", "SGL-6", "specials rows",
-		l.gatedWeights(), normal(1, 5, 6).set(nan, 8).set(inf, 15).set(-inf, 25))
-	add("gate-plus-infinity", "One gate is +Inf: infinite results, no NaN.", "SGL-6", "specials", l.gatedWeights().with("b1", normal(0.4, 16).set(inf, 3)), normal(1, 3, 6))
-	add("gate-minus-infinity", "One gate is -Inf: NaN, and not the limit 0.", "SGL-6", "specials", l.gatedWeights().with("b1", normal(0.4, 16).set(-inf, 3)),
-		normal(1, 3, 6))
+	add("specials", "A row with a NaN is NaN, and so is one with an infinity, which makes gates of -Inf; other rows are as ever.", "SGL-6",
+		"specials rows", l.gatedWeights(), normal(1, 5, 6).set(nan, 8).set(inf, 15).set(-inf, 25))
+	add("gate-plus-infinity", "One gate is +Inf: infinite results, no NaN.", "SGL-6", "specials",
+		l.gatedWeights().with("b1", normal(0.4, 16).set(inf, 3)), normal(1, 3, 6))
+	add("gate-minus-infinity", "One gate is -Inf: NaN, and not the limit 0.", "SGL-6", "specials",
+		l.gatedWeights().with("b1", normal(0.4, 16).set(-inf, 3)), normal(1, 3, 6))
 	add("value-infinity", "One value is infinite.", "SGL-6", "specials", l.gatedWeights().with("b3", normal(0.4, 16).set(-inf, 3)), normal(1, 3, 6))
 	sixteenth := layer{d: 256, ffn: 688, recipes: true}
 	add("llama", "A sixteenth of the widths of LLaMA 7B, whose hidden layer has 43/16 of the model's; no biases.", "SGL-1 SGL-4", "edges",
 		sixteenth.gatedWeights().only(gatedMatrices), sum4(1, 2, 256))
 	wide := wideLayer()
 	f.wide = []testCase{{
-		name: "rows-130", comment: "130 rows of 66, 70 hidden elements.", clauses: "SGL-1", consts: wide.gatedWeights(), src: args{"x": sum4(1, 130, wide.d)},
+		name: "rows-130", comment: "130 rows of 66, 70 hidden elements.", clauses: "SGL-1", consts: wide.gatedWeights(),
+		src: args{"x": sum4(1, 130, wide.d)},
 	}}
 	return f
 }
@@ -138,7 +136,8 @@ func swigluGradFamily() family {
 	}
 	l := layer{d: 6, ffn: 9}
 	for _, biases := range gatedBiases {
-		add(biasName(biases), biasComment(biases), "GRAD-2 SGL-8", "bias", l.gatedWeights().only(gatedMatrices+" "+biases), normal(1, 3, l.d),
+		name, comment := biasCase(biases)
+		add(name, comment, "GRAD-2 SGL-8", "bias", l.gatedWeights().only(gatedMatrices+" "+biases), normal(1, 3, l.d),
 			around(0.3, 1, 3, l.d))
 	}
 	add("vector", "No leading axis.", "SGL-8", "rows", layer{d: 7, ffn: 9}.gatedWeights(), normal(1, 7), normal(1, 7))
@@ -147,8 +146,8 @@ func swigluGradFamily() family {
 	add("grid", "Gates from -8 to 8: the derivative of SiLU goes from 0 below 0 to above 1 and back.", "SGL-7", "activation", oneGate(1.5),
 		each(func(_ *source, i int) float64 { return float64(i-32) / 4 }, 65, 1), around(1, 0.3, 65, 1))
 	add("tails", "Gates from 20 to 1e4, of both signs, beside one of 1.", "SGL-7 SGL-9", "tails",
-		args{"w1": floats([]float64{0, 1}, 1, 2), "b1": floats([]float64{1, 0}, 2), "w3": floats([]float64{0.5, 0.25}, 1, 2), "b3": floats([]float64{1, -2}, 2),
-			"w2": floats([]float64{1, 2}, 2, 1)},
+		args{"w1": floats([]float64{0, 1}, 1, 2), "b1": floats([]float64{1, 0}, 2), "w3": floats([]float64{0.5, 0.25}, 1, 2),
+			"b3": floats([]float64{1, -2}, 2), "w2": floats([]float64{1, 2}, 2, 1)},
 		floats([]float64{20, -20, 60, -60, 91, -91, 105, -105, 1e3, -1e3, 1e4, -1e4}, 12, 1), around(1, 0.3, 12, 1))
 	add("specials", "Rows with NaN and infinities are NaN in dx; every sum over rows is NaN too.", "SGL-9", "specials", l.gatedWeights(),
 		normal(1, 5, 6).set(nan, 8).set(inf, 15).set(-inf, 25), around(0.3, 1, 5, 6))
