@@ -63,6 +63,13 @@ func samples(rng *rand.Rand) []sample {
 		for _, mean := range []float64{0, 10, 3000} {
 			x, gamma, beta := random(rng, mean, 2, 3, d), random(rng, 1, 0.3, 1, d).Data, random(rng, 0, 0.5, 1, d).Data
 			add("layernorm", Random.LayerNorm(x, gamma, beta, 1e-5), func(f reference.Primitives) []float64 { return f.LayerNorm(x, gamma, beta, 1e-5).Data })
+			add("rmsnorm", Random.RMSNorm(x, gamma, 1e-5), func(f reference.Primitives) []float64 { return f.RMSNorm(x, gamma, 1e-5).Data })
+			dy := random(rng, 0.3, 1, 3, d)
+			dx, dgamma := Random.RMSNormGrad(x, gamma, 1e-5, dy)
+			add("rmsnorm.grad", concat(dx, dgamma), func(f reference.Primitives) []float64 {
+				dx, dgamma := f.RMSNormGrad(x, gamma, 1e-5, dy)
+				return slices.Concat(dx.Data, dgamma)
+			})
 		}
 	}
 	for _, act := range []reference.Activation{reference.ActReLU, reference.ActGELU, reference.ActGELUTanh} {
@@ -86,6 +93,11 @@ func samples(rng *rand.Rand) []sample {
 		}
 		return y.Data
 	})
+	for _, c := range []reference.RotaryConfig{{Pairing: reference.PairInterleaved, Dims: 16, Base: 10000}, {Pairing: reference.PairHalves, Dims: 12, Base: 500000}} {
+		x := random(rng, 0, 2, len(pos), 16)
+		add("rotary", Rotary(x, pos, c), func(f reference.Primitives) []float64 { return must(f.Rotary(x, pos, c)).Data })
+		add("rotary.grad", Rotary(x, pos, c), func(f reference.Primitives) []float64 { return must(f.RotaryGrad(x, pos, c)).Data })
+	}
 	return append(all, gradientSamples(rng)...)
 }
 
@@ -109,7 +121,7 @@ func lossGauges(logits reference.Matrix, targets []int, r reference.Reduction) G
 	return g[0]
 }
 
-func must(x []float64, err error) []float64 {
+func must[T any](x T, err error) T {
 	if err != nil {
 		panic(err)
 	}
@@ -242,6 +254,7 @@ func TestInputRoundingIsInside(t *testing.T) {
 		return r
 	}
 	row := func(m reference.Matrix) []float64 { return round(m).Data }
+	at, turn := []int{7}, reference.RotaryConfig{Pairing: reference.PairHalves, Dims: 20, Base: 100}
 	for trial := range 20 {
 		a, b := random(rng, 0, 1, 3, 30), random(rng, 0, 1, 30, 4)
 		x := random(rng, 0, 4, 1, 30)
@@ -258,6 +271,8 @@ func TestInputRoundingIsInside(t *testing.T) {
 			"loss":    {[]float64{reference.CrossEntropy(row(x), 3)}, []float64{reference.CrossEntropy(x.Data, 3)}, Random.CrossEntropy(x.Data, 3, nil).In},
 			"layernorm": {reference.LayerNormRows(round(x), row(gamma), row(beta), 1e-5).Data,
 				reference.LayerNormRows(x, gamma.Data, beta.Data, 1e-5).Data, Random.LayerNorm(x, gamma.Data, beta.Data, 1e-5).In},
+			"rmsnorm":   {reference.RMSNormRows(round(x), row(gamma), 1e-5).Data, reference.RMSNormRows(x, gamma.Data, 1e-5).Data, Random.RMSNorm(x, gamma.Data, 1e-5).In},
+			"rotary":    {must(reference.Rotary(round(x), at, turn)).Data, must(reference.Rotary(x, at, turn)).Data, Rotary(x, at, turn).In},
 			"gelu":      {reference.ActGELU.Apply(round(x)).Data, reference.ActGELU.Apply(x).Data, Activate(reference.ActGELU, x).In},
 			"gelu_tanh": {reference.ActGELUTanh.Apply(round(x)).Data, reference.ActGELUTanh.Apply(x).Data, Activate(reference.ActGELUTanh, x).In},
 			"gate":      {reference.Gate(round(x), round(beta)).Data, reference.Gate(x, beta).Data, Gate(x, beta).In},
@@ -290,6 +305,7 @@ func TestEdgesOfGauges(t *testing.T) {
 		"gelu":        Activate(reference.ActGELU, reference.Matrix{Rows: 1, Cols: 5, Data: []float64{-inf, inf, 0, 1e30, -1e30}}),
 		"tanh":        Activate(reference.ActGELUTanh, reference.Matrix{Rows: 1, Cols: 5, Data: []float64{-inf, inf, 0, 1e30, -1e30}}),
 		"loss":        Random.CrossEntropy([]float64{-inf, 1, 2}, 2, nil),
+		"rmsnorm":     Random.RMSNorm(reference.Matrix{Rows: 2, Cols: 2, Data: []float64{0, 0, 1e30, -1e-30}}, []float64{1, 1}, 1e-5),
 		"gate":        Gate(far, far),
 		"gate.grad":   concat(GateGrad(far, far, far)),
 	} {

@@ -53,7 +53,8 @@ func (sum summation) float32s() reference.Primitives {
 	f.Linear = sum.linear
 	f.Softmax = func(x []float64) []float64 { return wide(sum.softmax(narrow(x))) }
 	f.LogSoftmax = sum.logSoftmax
-	f.LayerNorm = sum.layerNorm
+	f.LayerNorm, f.RMSNorm = sum.layerNorm, sum.rmsNorm
+	f.Rotary = rotary(reference.Rotary)
 	f.Activate = activate
 	f.Gate = func(a, c reference.Matrix) reference.Matrix {
 		return elementwise(a, func(i int, z float32) float32 { return z * sigmoid32(z) * float32(c.Data[i]) })
@@ -206,6 +207,45 @@ func (sum summation) layerNorm(x reference.Matrix, gamma, beta []float64, eps fl
 	return y
 }
 
+func (sum summation) rmsNorm(x reference.Matrix, gamma []float64, eps float64) reference.Matrix {
+	y := reference.NewMatrix(x.Rows, x.Cols)
+	for i := range x.Rows {
+		row := narrow(x.Row(i))
+		r := sum.rms(row, eps)
+		for j, v := range row {
+			y.Data[i*y.Cols+j] = float64(v / r * float32(gamma[j]))
+		}
+	}
+	return y
+}
+
+func (sum summation) rms(x []float32, eps float64) float32 {
+	return float32(math.Sqrt(float64(sum.dot(x, x)/float32(len(x)) + float32(eps))))
+}
+
+// rotary rounds the sine and the cosine of an angle of float64, which turning (1, 0) gives.
+func rotary(f func(reference.Matrix, []int, reference.RotaryConfig) (reference.Matrix, error)) func(reference.Matrix, []int, reference.RotaryConfig) (reference.Matrix, error) {
+	return func(x reference.Matrix, pos []int, c reference.RotaryConfig) (reference.Matrix, error) {
+		y := elementwise(x, func(_ int, v float32) float32 { return v })
+		units := reference.NewMatrix(x.Rows, x.Cols)
+		for i := range c.Dims / 2 {
+			a, _ := c.Pair(i)
+			for t := range pos {
+				units.Data[t*x.Cols+a] = 1
+			}
+		}
+		turned, err := f(units, pos, c)
+		for t := range pos {
+			for i := range c.Dims / 2 {
+				a, b := c.Pair(i)
+				cos, sin, xa, xb := float32(turned.At(t, a)), float32(turned.At(t, b)), float32(x.At(t, a)), float32(x.At(t, b))
+				y.Data[t*x.Cols+a], y.Data[t*x.Cols+b] = float64(float32(xa*cos)-float32(xb*sin)), float64(float32(xa*sin)+float32(xb*cos))
+			}
+		}
+		return y, err
+	}
+}
+
 func activate(a reference.Activation, x reference.Matrix) reference.Matrix {
 	return elementwise(x, func(_ int, v float32) float32 {
 		switch {
@@ -276,7 +316,8 @@ func (sum summation) gradients(f *reference.Primitives) {
 		}
 		return wide(up)
 	}
-	f.LayerNormGrad = sum.layerNormGrad
+	f.LayerNormGrad, f.RMSNormGrad = sum.layerNormGrad, sum.rmsNormGrad
+	f.RotaryGrad = rotary(reference.RotaryGrad)
 	f.ActivateGrad = activateGrad
 	f.GateGrad = func(a, c, dh reference.Matrix) (da, dc reference.Matrix) {
 		da = elementwise(a, func(i int, z float32) float32 {
@@ -342,6 +383,25 @@ func (sum summation) layerNormGrad(x reference.Matrix, gamma []float64, eps floa
 		}
 	}
 	return dx, sum.columns(products), sum.columns(dy)
+}
+
+func (sum summation) rmsNormGrad(x reference.Matrix, gamma []float64, eps float64, dy reference.Matrix) (dx reference.Matrix, dgamma []float64) {
+	dx = reference.NewMatrix(x.Rows, x.Cols)
+	products := reference.NewMatrix(x.Rows, x.Cols)
+	for t := range x.Rows {
+		row, g := narrow(x.Row(t)), narrow(dy.Row(t))
+		r := sum.rms(row, eps)
+		for j := range row {
+			row[j] /= r
+			products.Data[t*x.Cols+j] = float64(g[j] * row[j])
+			g[j] *= float32(gamma[j])
+		}
+		mean := sum.dot(g, row) / float32(x.Cols)
+		for j := range row {
+			dx.Data[t*x.Cols+j] = float64((g[j] - row[j]*mean) / r)
+		}
+	}
+	return dx, sum.columns(products)
 }
 
 // activateGrad forms 1 + erf, 1 + tanh and 1 - tanh^2, which cancel.
