@@ -18,7 +18,7 @@ import (
 // rooms are the packages that have a part for each op. Their files are called as families; beside them stand these.
 var rooms = map[string]string{
 	"reference":                    "doc matrix primitives configs | derivatives fuse helpers preconditions pytorch spec",
-	"conformance/op":               "op tensor shape table attrs format bound | export",
+	"conformance/op":               "op tensor shape table attrs json names format bound | export",
 	"conformance/refimpl":          "refimpl tensors",
 	"conformance/oracle":           "oracle gauge functions derived montecarlo propagate sample parallel | naive",
 	"conformance/internal/precise": "precise number tape | accuracy",

@@ -89,7 +89,7 @@ func (o opener[A]) Open(spec Spec) (Kernel, error) {
 		return nil, Unsupported(spec.Op, "this implementation offers "+k.args.Op())
 	}
 	var err error
-	if k.plan, err = compile(spec, any(&k.args)); err != nil {
+	if k.plan, err = compile(spec, any(&k.args), Tensor.Check); err != nil {
 		return nil, err
 	}
 	k.fields = k.plan.row.tensors(any(&k.args))

@@ -1,0 +1,72 @@
+package op
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Suggest returns what an error about an unknown name ends with: the names most like it, or, where none is, all that there are, of many the
+// first.
+func Suggest(name string, known []string) string {
+	const listed = 80
+	if near := nearest(name, known); len(near) > 0 {
+		return "did you mean " + strings.Join(near, " or ") + "?"
+	}
+	if len(known) == 0 {
+		return "there is none"
+	}
+	if more := len(known) - listed; more > 0 {
+		return fmt.Sprintf("want one of %s and %d more", strings.Join(known[:listed], ", "), more)
+	}
+	return "want one of " + strings.Join(known, ", ")
+}
+
+// nearest returns up to three of the known names that are like a name: closest first, and none that a third of it would have to change for.
+func nearest(name string, known []string) []string {
+	type candidate struct {
+		name     string
+		distance int
+	}
+	var near []candidate
+	for _, k := range known {
+		if d := distance(strings.ToLower(name), strings.ToLower(k)); d <= max(1, len(name)/3) {
+			near = append(near, candidate{k, d})
+		}
+	}
+	slices.SortStableFunc(near, func(a, b candidate) int { return cmp.Compare(a.distance, b.distance) })
+	var names []string
+	for _, c := range near[:min(3, len(near))] {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// distance is Levenshtein's: how many bytes must be inserted, deleted or replaced to make b of a. Lengths that differ by more than a third
+// are as far apart as they differ, which spares the work.
+func distance(a, b string) int {
+	if d := max(len(a)-len(b), len(b)-len(a)); d > max(1, len(a)/3) {
+		return d
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}
+
+func sortedKeys[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }
