@@ -53,7 +53,7 @@ var elements = map[dataType]element{
 	float32Type:  {name: "float32", size: 4, field: floatData, format: op.Float32Format, float: float32bits},
 	float64Type:  {name: "float64", size: 8, field: doubleData, format: op.Float64Format, float: math.Float64frombits},
 	float16Type:  {name: "float16", size: 2, field: int32Data, format: op.Float16Format, float: float16bits},
-	bfloat16Type: {name: "bfloat16", size: 2, field: int32Data, format: op.BFloat16Format, float: func(b uint64) float64 { return float32bits(b << 16) }},
+	bfloat16Type: {name: "bfloat16", size: 2, field: int32Data, format: op.BFloat16Format, float: bfloat16bits},
 	boolType:     {name: "bool", size: 1, field: int32Data},
 	uint8Type:    {name: "uint8", size: 1, field: int32Data},
 	int8Type:     {name: "int8", size: 1, field: int32Data, signed: true},
@@ -74,19 +74,9 @@ func (d dataType) String() string {
 
 func float32bits(bits uint64) float64 { return float64(math.Float32frombits(uint32(bits))) }
 
-// float16bits returns the number that 16 bits of IEEE 754's binary16 stand for.
-func float16bits(bits uint64) float64 {
-	sign, exponent, fraction := 1-2*float64(bits>>15&1), int(bits>>10&31), float64(bits&1023)
-	switch {
-	case exponent == 31 && fraction != 0:
-		return math.NaN()
-	case exponent == 31:
-		return sign * math.Inf(1)
-	case exponent == 0:
-		return sign * math.Ldexp(fraction, -24)
-	}
-	return sign * math.Ldexp(1024+fraction, exponent-25)
-}
+func float16bits(bits uint64) float64 { return op.Float16Format.Number(uint16(bits)) }
+
+func bfloat16bits(bits uint64) float64 { return op.BFloat16Format.Number(uint16(bits)) }
 
 // tensor is a TensorProto. Its numbers are F64 for every float type, I64 for every integer type, or Bool, whatever they were stored as;
 // kind says what that was. The zero tensor is absent.
