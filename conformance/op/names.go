@@ -8,23 +8,24 @@ import (
 	"strings"
 )
 
-// Suggest returns what an error about an unknown name ends with: the names most like it, or, where none is, all that there are, of many the
-// first.
+// Suggest returns what an error about an unknown name ends with: the names most like it, or, where none is, all that there are, of many how
+// many they are.
 func Suggest(name string, known []string) string {
-	const listed = 80
+	const many = 80
 	if near := nearest(name, known); len(near) > 0 {
 		return "did you mean " + strings.Join(near, " or ") + "?"
 	}
 	if len(known) == 0 {
 		return "there is none"
 	}
-	if more := len(known) - listed; more > 0 {
-		return fmt.Sprintf("want one of %s and %d more", strings.Join(known[:listed], ", "), more)
+	if len(known) > many {
+		return fmt.Sprintf("there are %d", len(known))
 	}
 	return "want one of " + strings.Join(known, ", ")
 }
 
-// nearest returns up to three of the known names that are like a name: closest first, and none that a third of it would have to change for.
+// nearest returns up to three of the known names that are like a name, closest first: no more than a third of it would have to change, or it
+// is a part of them.
 func nearest(name string, known []string) []string {
 	type candidate struct {
 		name     string
@@ -32,7 +33,7 @@ func nearest(name string, known []string) []string {
 	}
 	var near []candidate
 	for _, k := range known {
-		if d := distance(strings.ToLower(name), strings.ToLower(k)); d <= max(1, len(name)/3) {
+		if d := distance(strings.ToLower(name), strings.ToLower(k)); d <= max(1, len(name)/3) || len(name) >= 4 && strings.Contains(k, name) {
 			near = append(near, candidate{k, d})
 		}
 	}
