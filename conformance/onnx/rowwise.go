@@ -70,7 +70,8 @@ func rmsNormalization(c *call) []op.Tensor {
 	return []op.Tensor{reshaped(part(y, 1, 0, d), x.Shape...)}
 }
 
-// reduceLogSumExp is x_i - log_softmax(x)_i, for any i of a row: the largest element's, which greedy finds.
+// reduceLogSumExp is x_i - log_softmax(x)_i, for any i of a row: the largest element's, which greedy finds. Of no elements it is -Inf, the
+// logarithm of an empty sum, and no op has a part in it.
 func reduceLogSumExp(c *call) []op.Tensor {
 	x := c.floats(0)
 	rank := len(x.Shape)
@@ -101,6 +102,9 @@ func reduceLogSumExp(c *call) []op.Tensor {
 		default:
 			last = append(last, i)
 		}
+	}
+	if empty(x) {
+		return []op.Tensor{filled(op.F64, math.Inf(-1), kept...)}
 	}
 	flat := rows(transposed(x, append(perm, last...)...), len(perm))
 	n := flat.Shape[1]

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -160,10 +161,8 @@ func (r *rawTensor) decode() (op.Tensor, error) {
 	}
 	n, ok := op.Elements(shape)
 	switch {
-	case len(shape) == 1 && shape[0] == 0 && len(bits) == 0 && e.float == nil:
-		return op.Tensor{DType: op.I64, Shape: shape, I64: []int64{}}, nil // an empty list, as of axes; no op sees it
-	case !ok && len(bits) == 0:
-		return op.Tensor{}, fmt.Errorf("%w: a tensor without elements", errUnsupported)
+	case slices.Contains(shape, 0) && len(bits) == 0: // no op sees it
+		return op.Tensor{DType: e.dtype(dataType(r.kind)), Shape: shape}, nil
 	case !ok || n != len(bits):
 		return op.Tensor{}, fmt.Errorf("%w: shape %v with %d elements", ErrCorrupt, shape, len(bits))
 	}
@@ -187,24 +186,25 @@ func (r *rawTensor) bits(e element) ([]uint64, error) {
 	return bits, nil
 }
 
-func (e element) tensor(kind dataType, bits []uint64, shape []int) (op.Tensor, error) {
+// dtype is the element type that the numbers are held in.
+func (e element) dtype(kind dataType) op.DType {
 	switch {
 	case e.float != nil:
-		t := op.New(op.F64, shape...)
-		for i, b := range bits {
-			t.F64[i] = e.float(b)
-		}
-		return t, nil
+		return op.F64
 	case kind == boolType:
-		t := op.New(op.Bool, shape...)
-		for i, b := range bits {
-			t.Bool[i] = b != 0
-		}
-		return t, nil
+		return op.Bool
 	}
-	t := op.New(op.I64, shape...)
+	return op.I64
+}
+
+func (e element) tensor(kind dataType, bits []uint64, shape []int) (op.Tensor, error) {
+	t := op.New(e.dtype(kind), shape...)
 	for i, b := range bits {
-		if e.signed { // extend the sign: raw_data has the type's width, int32_data has 64 bits
+		if t.DType == op.F64 {
+			t.F64[i] = e.float(b)
+		} else if t.DType == op.Bool {
+			t.Bool[i] = b != 0
+		} else if e.signed { // extend the sign: raw_data has the type's width, int32_data has 64 bits
 			shift := 64 - 8*e.size
 			t.I64[i] = int64(b<<shift) >> shift
 		} else if t.I64[i] = int64(b); t.I64[i] < 0 {
