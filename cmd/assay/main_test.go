@@ -158,7 +158,7 @@ func TestUsageErrors(t *testing.T) {
 		says string
 	}{
 		{[]string{"check", "--impl", "optimised"}, `no implementation "optimised": did you mean optimized? (want gonum, optimized, reference`},
-		{[]string{"check", "--impl", "mutant:nothing"}, `no implementation "mutant:nothing": there are `},
+		{[]string{"check", "--impl", "mutant:nothing"}, `no implementation "mutant:nothing"`},
 		{[]string{"check", "--impl", "variant:nothing"}, `no implementation "variant:nothing": did you mean `},
 		{[]string{"check", "--op", "conv"}, `--op "conv" matches no op: want one of matmul`},
 		{[]string{"check", "--case", "softmax/none"}, `no case "softmax/none"`},

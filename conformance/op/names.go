@@ -33,7 +33,7 @@ func nearest(name string, known []string) []string {
 	}
 	var near []candidate
 	for _, k := range known {
-		if d := distance(strings.ToLower(name), strings.ToLower(k)); d <= max(1, len(name)/3) || len(name) >= 4 && strings.Contains(k, name) {
+		if d := distance(strings.ToLower(name), strings.ToLower(k)); d <= third(name) || len(name) >= 4 && strings.Contains(k, name) {
 			near = append(near, candidate{k, d})
 		}
 	}
@@ -45,10 +45,13 @@ func nearest(name string, known []string) []string {
 	return names
 }
 
+// third is a third of a name's length, rounded up from the half on: of five letters two, so that two of them may change places.
+func third(name string) int { return (len(name) + 1) / 3 }
+
 // distance is Levenshtein's: how many bytes must be inserted, deleted or replaced to make b of a. Lengths that differ by more than a third
 // are as far apart as they differ, which spares the work.
 func distance(a, b string) int {
-	if d := max(len(a)-len(b), len(b)-len(a)); d > max(1, len(a)/3) {
+	if d := max(len(a)-len(b), len(b)-len(a)); d > third(a) {
 		return d
 	}
 	row := make([]int, len(b)+1)
