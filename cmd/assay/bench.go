@@ -42,7 +42,7 @@ output, for benchstat and assay gate. Every result is verified before and after 
 		}),
 	}
 	f := cmd.Flags()
-	f.StringSliceVar(&impls, "impl", nil, "only this implementation (repeatable): "+implementationNames()+"; optimized, gonum and reference unless given")
+	f.Var((*names)(&impls), "impl", "only this implementation (repeatable): "+implementationNames()+"; optimized, gonum and reference unless given")
 	f.StringVar(&opt.Workload, "workload", "", "only workloads whose name matches this regular expression")
 	f.Var((*count)(&opt.Count), "count", "how often each benchmark is measured; the gate needs ten")
 	f.DurationVar(&opt.BenchTime, "benchtime", opt.BenchTime, "how long one measurement takes at least")

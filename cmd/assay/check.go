@@ -74,8 +74,8 @@ then a table.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&impl, "impl", "optimized", "the implementation: "+implementationNames())
-	f.StringSliceVar(&ops, "op", nil, "only ops that match this pattern, such as 'attention*' (repeatable)")
-	f.StringSliceVar(&cases, "case", nil, "only the case with this id (repeatable)")
+	f.Var((*names)(&ops), "op", "only ops that match this pattern, such as 'attention*' (repeatable)")
+	f.Var((*names)(&cases), "case", "only the case with this id (repeatable)")
 	vectors.register(cmd)
 	f.StringVar(&profile, "profile", "all", "the ops that must be complete: forward, training, decoding, text or all")
 	f.BoolVar(&allowUnsupported, "allow-unsupported", false, "exit 0 although some ops are unsupported")

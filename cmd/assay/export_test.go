@@ -22,7 +22,9 @@ func TestExportRefusesOtherDirectories(t *testing.T) {
 		{"a hidden file", func(dir string) error { return os.WriteFile(filepath.Join(dir, ".env"), nil, 0o600) }, "holds .env"},
 		{"a directory", func(dir string) error { return os.Mkdir(filepath.Join(dir, "relu.json"), 0o700) }, "holds relu.json"},
 		{"a link", func(dir string) error { return os.Symlink("/dev/null", filepath.Join(dir, "relu.json")) }, "holds relu.json"},
-		{"other vectors", func(dir string) error { return os.WriteFile(filepath.Join(dir, "relu.json"), []byte(`{"format": 1, "op": "relu" }`), 0o600) }, "holds relu.json"},
+		{"other vectors", func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "relu.json"), []byte(`{"format": 1, "op": "relu" }`), 0o600)
+		}, "holds relu.json"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -29,6 +30,22 @@ func (d *directory) Set(s string) error {
 		return errors.New("want a directory")
 	}
 	*d = directory(s)
+	return nil
+}
+
+// names is the value of a flag that is given several times, or with commas. An empty one is an error, as that of a directory is.
+type names []string
+
+func (n *names) String() string { return strings.Join(*n, ",") }
+func (n *names) Type() string   { return "strings" }
+
+func (n *names) Set(s string) error {
+	for _, name := range strings.Split(s, ",") {
+		if name == "" {
+			return errors.New("want a name")
+		}
+		*n = append(*n, name)
+	}
 	return nil
 }
 

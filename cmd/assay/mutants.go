@@ -53,7 +53,7 @@ Exit status: 0 every planted bug is caught; 1 one survives.`,
 		}),
 	}
 	v.register(cmd)
-	cmd.Flags().StringSliceVar(&ops, "op", nil, "only planted bugs in ops that match this pattern (repeatable)")
+	cmd.Flags().Var((*names)(&ops), "op", "only planted bugs in ops that match this pattern (repeatable)")
 	return cmd
 }
 

@@ -69,7 +69,7 @@ tests are unsupported and --allow-unsupported is not given.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&impl, "impl", "optimized", "the implementation: "+implementationNames())
-	f.StringSliceVar(&patterns, "case", nil, "only tests that match this pattern, such as 'test_attention*' (repeatable)")
+	f.Var((*names)(&patterns), "case", "only tests that match this pattern, such as 'test_attention*' (repeatable)")
 	f.BoolVar(&allowUnsupported, "allow-unsupported", false, "exit 0 although some tests are unsupported")
 	f.BoolVar(&asJSON, "json", false, "print the report as JSON")
 	return cmd

@@ -220,7 +220,9 @@ func exportCommand() *cobra.Command {
 		Use:   "export DIR",
 		Short: "Write the embedded vectors to a directory, for other languages",
 		Long: `Write the embedded vectors to a directory, for other languages: a new one, an empty one, or one that an earlier
-export of the same vectors was writing when it ended, which this one completes. Of other directories nothing is changed.`,
+export of the same vectors was writing when it ended, which this one completes. Of other directories nothing is changed.
+
+MANIFEST.json has the SHA-256 of each file, and at its end its own, of itself with zeros for the 64 digits of that.`,
 		Example: "  assay vectors export ./vectors && python3 -c 'from safetensors.numpy import load_file; print(load_file(\"vectors/softmax.safetensors\").keys())'",
 		Args:    oneArgument("a directory"),
 		RunE: stoppable("the same command completes what is written", func(cmd *cobra.Command, args []string) error {

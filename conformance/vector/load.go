@@ -22,7 +22,7 @@ const ManifestName = "MANIFEST.json"
 // of all files together.
 const (
 	maxJSON = 8 << 20
-	maxSet  = 256 << 20
+	maxSet  = 128 << 20
 )
 
 // MaxElements is how many elements the tensors of one case may have together, its results included. The largest embedded case has half.

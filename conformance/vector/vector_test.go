@@ -167,7 +167,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"member of the manifest twice", resealed(replace(`"format": 1`, `"format": 2, "format": 1`)), `"format" is there twice`},
 		{"member in other letter case", resealed(replace(`"spec"`, `"SPEC"`)), `unknown "SPEC"`},
 		{"negative size", resealed(replace(`"bytes": `, `"bytes": -`)), "bytes"},
-		{"sizes beyond any set", resealed(replace(`"bytes": `, `"bytes": 999999999`)), "more than 268435456 bytes"},
+		{"sizes beyond any set", resealed(replace(`"bytes": `, `"bytes": 999999999`)), "more than 134217728 bytes"},
 		{"sealed: member of a case twice", sealed("linear.json", replace(`"compare":"bound"`, `"compare":"exact","compare":"bound"`)), `"compare" is there twice`},
 		{"sealed: attribute twice", sealed("linear.json", replace(`"attrs":{}`, `"attrs":{"a":1,"a":1}`)), `"a" is there twice`},
 		{"sealed: unknown attribute", sealed("linear.json", replace(`"attrs":{}`, `"attrs":{"a":1}`)), `unknown "a"`},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/assaykit/assay/conformance/vector"
 	"github.com/assaykit/assay/golden"
+	"github.com/assaykit/assay/internal/input"
 )
 
 var compiled = sync.OnceValues(func() (*jsonschema.Schema, error) {
@@ -50,7 +51,7 @@ func Validate(fsys fs.FS, set *vector.Set) error {
 	}
 	for _, f := range set.Files {
 		name := f.Op + ".json"
-		raw, err := fs.ReadFile(fsys, name)
+		raw, err := input.ReadFS(fsys, name, set.Manifest.Files[name].Bytes)
 		if err != nil {
 			return fmt.Errorf("%w: %s: %w", vector.ErrCorrupt, name, err)
 		}
