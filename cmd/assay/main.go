@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -108,13 +109,21 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 			names = append(names, c.Name())
 		}
 	}
-	return fmt.Errorf("%s: unknown command %q: %s", cmd.CommandPath(), args[0], op.Suggest(args[0], names))
+	return fmt.Errorf("%sunknown command %q: %s", prefix(cmd), args[0], op.Suggest(args[0], names))
+}
+
+// prefix names a command at the beginning of an error: nothing for the program itself, whose name stands before all.
+func prefix(cmd *cobra.Command) string {
+	if _, name, ok := strings.Cut(cmd.CommandPath(), " "); ok {
+		return name + ": "
+	}
+	return ""
 }
 
 // noArguments refuses arguments of a command that takes flags alone.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return fmt.Errorf("%s takes no arguments, got %q", cmd.CommandPath(), args[0])
+		return fmt.Errorf("%swant no arguments, got %q", prefix(cmd), args[0])
 	}
 	return nil
 }
@@ -123,7 +132,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 func oneArgument(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != 1 {
-			return usageError{cmd, fmt.Errorf("%s: want %s, got %d arguments", cmd.CommandPath(), what, len(args))}
+			return usageError{cmd, fmt.Errorf("%swant %s, got %d arguments", prefix(cmd), what, len(args))}
 		}
 		return nil
 	}

@@ -163,7 +163,7 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"check", "--op", "conv"}, `--op "conv" matches no op: want one of matmul`},
 		{[]string{"check", "--case", "softmax/none"}, `no case "softmax/none"`},
 		{[]string{"check", "--profile", "most"}, `profile "most"`},
-		{[]string{"check", "extra"}, `assay check takes no arguments, got "extra"`},
+		{[]string{"check", "extra"}, `check: want no arguments, got "extra"`},
 		{[]string{"check", "--vectors", ""}, "want a directory"},
 		{[]string{"mutants", "--vectors="}, "want a directory"},
 		{nil, "want a command"},

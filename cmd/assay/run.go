@@ -43,7 +43,7 @@ assay run OP --help shows one op: its tensors, attributes and clauses. The ops a
 		Args:    oneArgument("an op"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if in == "" || out == "" {
-				return usageError{cmd, errors.New("assay run: want --in FILE and --out FILE")}
+				return usageError{cmd, errors.New("run: want --in FILE and --out FILE")}
 			}
 			r, err := newRun(args[0], impl, attrs)
 			if err != nil {

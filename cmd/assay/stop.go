@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -31,7 +32,7 @@ func stoppable(kept string, run func(cmd *cobra.Command, args []string) error) f
 				err = ctx.Err()
 			}
 		}
-		if err != nil && ctx.Err() != nil {
+		if err != nil && !errors.Is(err, errVerdict) && ctx.Err() != nil {
 			return fmt.Errorf("interrupted: %s", kept)
 		}
 		return err

@@ -15,7 +15,7 @@ func TestNearestNames(t *testing.T) {
 		says string
 	}{
 		{[]string{"chekc"}, `unknown command "chekc": did you mean check?`},
-		{[]string{"vectors", "exprot"}, `assay vectors: unknown command "exprot": did you mean export?`},
+		{[]string{"vectors", "exprot"}, `assay: vectors: unknown command "exprot": did you mean export?`},
 		{[]string{"check", "--op", "atention"}, "did you mean attention?"},
 		{[]string{"mutants", "--op", "softmaxx"}, "did you mean softmax?"},
 		{[]string{"vectors", "list", "--op", "sofmax"}, "did you mean softmax?"},
