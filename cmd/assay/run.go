@@ -226,17 +226,18 @@ func (r *run) take(role op.Role, tensors map[string]op.Tensor) ([]op.Tensor, err
 
 // leftover reports the first tensor that the op does not take.
 func (r *run) leftover(tensors map[string]op.Tensor, prefix string) error {
-	for _, key := range slices.Sorted(maps.Keys(tensors)) {
-		var names []string
-		for _, a := range r.args {
-			if a.Role != op.Dst {
-				names = append(names, a.Name)
-			}
-		}
-		return fmt.Errorf("%s: the input file has a tensor %q: want the names %s, sources of several steps as 0/%s, 1/%[4]s, …",
-			r.op, prefix+key, strings.Join(names, ", "), names[len(names)-1])
+	left := slices.Sorted(maps.Keys(tensors))
+	if len(left) == 0 {
+		return nil
 	}
-	return nil
+	var names []string
+	for _, a := range r.args {
+		if a.Role != op.Dst {
+			names = append(names, a.Name)
+		}
+	}
+	return fmt.Errorf("%s: the input file has a tensor %q: want the names %s, sources of several steps as 0/%s, 1/%[4]s, …",
+		r.op, prefix+left[0], strings.Join(names, ", "), names[len(names)-1])
 }
 
 func (r *run) spec() op.Spec { return op.Spec{Op: r.op, Attrs: r.attrs, Const: r.consts} }

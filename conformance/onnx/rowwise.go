@@ -165,6 +165,7 @@ func topK(c *call) []op.Tensor {
 	flat := rows(last, rank-1)
 	n := flat.Shape[1]
 	require(0 < k && k <= n, "TopK of %d of %d elements", k, n)
+	support(k <= maxElements/flat.Len()*64, "TopK of %d of %d elements in %d rows, which takes as many passes", k, n, flat.Shape[0])
 	logits := op.New(op.F64, flat.Shape...)
 	for i := range logits.F64 {
 		logits.F64[i] = flat.At(i)

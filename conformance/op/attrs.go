@@ -126,7 +126,7 @@ func typeName(t reflect.Type) string {
 	case reflect.Pointer:
 		return typeName(t.Elem())
 	case reflect.Slice:
-		return "a list, of each " + typeName(t.Elem())
+		return "a list, each " + typeName(t.Elem())
 	}
 	return kindNames[t.Kind()]
 }

@@ -45,7 +45,7 @@ func nearest(name string, known []string) []string {
 	return names
 }
 
-// third is a third of a name's length, rounded up from the half on: of five letters two, so that two of them may change places.
+// third is a third of a name's length: of five letters two, so that two of them may change places.
 func third(name string) int { return (len(name) + 1) / 3 }
 
 // distance is Levenshtein's: how many bytes must be inserted, deleted or replaced to make b of a. Lengths that differ by more than a third

@@ -43,6 +43,10 @@ func LoadWithin(fsys fs.FS, elements int) (*Set, error) {
 	if err := unlisted(fsys, m.Files); err != nil {
 		return nil, err
 	}
+	clauses := map[string]bool{}
+	for _, clause := range m.Clauses {
+		clauses[clause] = true
+	}
 	content := make(map[string][]byte, len(m.Files))
 	for _, name := range slices.Sorted(maps.Keys(m.Files)) {
 		if content[name], err = readListed(fsys, name, m.Files[name]); err != nil {
@@ -64,7 +68,7 @@ func LoadWithin(fsys fs.FS, elements int) (*Set, error) {
 		}
 		for _, c := range f.Cases {
 			for _, clause := range c.Clauses {
-				if !slices.Contains(m.Clauses, clause) {
+				if !clauses[clause] {
 					return nil, corrupt(name, fmt.Errorf("case %s: clause %s is not among those of %s", c.ID, clause, ManifestName))
 				}
 			}
@@ -101,7 +105,7 @@ func (m *Manifest) check(raw []byte) error {
 	if m.Format != FormatVersion {
 		return fmt.Errorf("format %d: this program reads format %d", m.Format, FormatVersion)
 	}
-	if m.SHA256 == "" {
+	if len(m.SHA256) != len(noDigest) {
 		return errors.New("has no sha256 of itself: export the vectors again")
 	}
 	blank := bytes.ReplaceAll(raw, []byte(m.SHA256), []byte(noDigest))
@@ -111,10 +115,12 @@ func (m *Manifest) check(raw []byte) error {
 	if m.Spec == "" || len(m.Clauses) == 0 {
 		return errors.New("names no spec, or none of its clauses")
 	}
-	for i, clause := range m.Clauses {
-		if slices.Contains(m.Clauses[:i], clause) {
+	seen := map[string]bool{}
+	for _, clause := range m.Clauses {
+		if seen[clause] {
 			return fmt.Errorf("lists clause %s twice", clause)
 		}
+		seen[clause] = true
 	}
 	var total int64
 	for _, name := range slices.Sorted(maps.Keys(m.Files)) {
@@ -191,7 +197,10 @@ func decodeFile(opName string, meta, tensors []byte, elements int) (*File, error
 	if err != nil {
 		return nil, corrupt(opName+".json", err)
 	}
-	d := decoder{file: f, args: args, tensors: all}
+	d := decoder{file: f, args: args, tensors: all, flags: map[string]bool{}}
+	for _, flag := range f.Flags {
+		d.flags[flag.Name] = true
+	}
 	seen := map[string]bool{}
 	for i, c := range f.Cases {
 		if c == nil {
@@ -212,8 +221,8 @@ func decodeFile(opName string, meta, tensors []byte, elements int) (*File, error
 			return nil, fmt.Errorf("%s.json: case %s: %w: its tensors have %d, at most %d are allowed", opName, c.ID, ErrLimit, n, elements)
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(d.tensors)) { // what is left belongs to no case
-		return nil, corrupt(opName+".safetensors", fmt.Errorf("tensor %q belongs to no case", key))
+	if left := slices.Sorted(maps.Keys(d.tensors)); len(left) > 0 {
+		return nil, corrupt(opName+".safetensors", fmt.Errorf("tensor %q belongs to no case", left[0]))
 	}
 	return f, nil
 }
@@ -275,6 +284,7 @@ type decoder struct {
 	file    *File
 	args    []op.Argument
 	tensors map[string]op.Tensor
+	flags   map[string]bool // that the file explains
 }
 
 func (d *decoder) link(c *Case) error {
@@ -292,7 +302,7 @@ func (d *decoder) link(c *Case) error {
 		return fmt.Errorf("accumulate: %w", c.Accumulate.Valid())
 	}
 	for _, flag := range c.Flags {
-		if !slices.ContainsFunc(d.file.Flags, func(f Flag) bool { return f.Name == flag }) {
+		if !d.flags[flag] {
 			return fmt.Errorf("flag %q is not explained in flags", flag)
 		}
 	}
