@@ -3,7 +3,6 @@ package benchmarks
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/assaykit/assay/conformance/op"
 )
@@ -58,7 +57,11 @@ func size(t op.Tensor) float64 { return elementSize[t.DType] * float64(t.Len()) 
 type cost struct{ flops, bytes float64 }
 
 func (c *cost) implementation() op.Implementation {
-	return op.Set(slices.Concat(c.forward(), c.gradients(), c.training(), c.decoding())...)
+	var all []op.Implementation
+	for _, p := range parts {
+		all = append(all, p.costs(c)...)
+	}
+	return op.Set(all...)
 }
 
 func (c *cost) forward() []op.Implementation {

@@ -112,6 +112,15 @@ func TestCost(t *testing.T) {
 		{"gelu.grad", "gelu.grad", "", nil, []op.Tensor{f32(9), f32(9)}, 99, 4 * 27},
 		{"gelu.grad tanh", "gelu.grad", `{"approximate":"tanh"}`, nil, []op.Tensor{f32(9), f32(9)}, 153, 4 * 27},
 		{"layernorm.grad", "layernorm.grad", "", []op.Tensor{f32(5), f32(5)}, []op.Tensor{f32(3, 5), f32(3, 5)}, 16 * 15, 4 * (20 + 45)},
+		{"rmsnorm", "rmsnorm", "", []op.Tensor{f32(5)}, []op.Tensor{f32(3, 5)}, 4 * 15, 4 * (5 + 30)},
+		{"rmsnorm.grad", "rmsnorm.grad", "", []op.Tensor{f32(5)}, []op.Tensor{f32(3, 5), f32(3, 5)}, 11 * 15, 4 * (10 + 45)},
+		// 2 heads of 2 items at 3 positions, 4 of 6 features; 3 positions of 2 pairs.
+		{"rotary", "rotary", `{"rotary_dim":4}`, nil, []op.Tensor{f32(2, 2, 3, 6), op.Int64(make([]int64, 3), 1, 3)}, 3*48 + 3*6, 4*2*72 + 8*3},
+		{"rotary.grad", "rotary.grad", "", nil, []op.Tensor{f32(1, 1, 3, 4), op.Int64(make([]int64, 3), 1, 3), f32(1, 1, 3, 4)}, 3*12 + 3*6, 4*3*12 + 8*3},
+		// 3 rows of 4, 5 hidden: a product is 120; biases of the gate and the result, 15 and 12.
+		{"swiglu", "swiglu", "", []op.Tensor{f32(4, 5), f32(5), f32(4, 5), {}, f32(5, 4), f32(4)}, []op.Tensor{f32(3, 4)}, 3*120 + 15 + 12 + 5*15, 4 * (60 + 9 + 24)},
+		{"swiglu.grad", "swiglu.grad", "", []op.Tensor{f32(4, 5), f32(5), f32(4, 5), {}, f32(5, 4), f32(4)}, []op.Tensor{f32(3, 4), f32(3, 4)},
+			2*120 + 15 + 5*15 + 6*120 + 15 + 12 + 8*15 + 12, 4 * (2*(60+9) + 3*12)},
 		{"embedding.grad", "embedding.grad", "", []op.Tensor{f32(100, 6)}, []op.Tensor{i64(1, 2, 3), f32(3, 6)}, 18, 8*3 + 4*18 + 4*600},
 		// 30 pairs as above: 6 D + 4 Dv + 11 = 59 each.
 		{"attention.grad", "attention.grad", "", nil, []op.Tensor{f32(1, 2, 3, 4), f32(1, 1, 5, 4), f32(1, 1, 5, 6), {}, f32(1, 2, 3, 6)}, 30 * 59, 4 * (2*74 + 36)},
@@ -167,9 +176,9 @@ func TestCost(t *testing.T) {
 // TestCostOfEveryOp holds the cost model to the op table. Text is bytes and tables: there is nothing to count.
 func TestCostOfEveryOp(t *testing.T) {
 	offered := new(cost).implementation()
-	for _, name := range op.Names("forward", "gradients", "training", "decoding") {
-		if !op.Offers(offered, name) {
-			t.Errorf("%s has no cost", name)
+	for _, row := range op.Table() {
+		if row.Group != "text" && !op.Offers(offered, row.Name) {
+			t.Errorf("%s has no cost: register it in benchmarks/%s.go", row.Name, row.Family)
 		}
 	}
 }

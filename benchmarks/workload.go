@@ -33,7 +33,10 @@ func Workloads(pattern string) ([]Workload, error) {
 	if err != nil {
 		return nil, fmt.Errorf("workload pattern: %w", err)
 	}
-	all := slices.Concat(tinyWorkloads(), gpt3Workloads(), gpt3Gradients(), trainingWorkloads(), decodingWorkloads())
+	all := tinyWorkloads()
+	for _, p := range parts {
+		all = append(all, p.sized()...)
+	}
 	example := all[len(all)-1].Name
 	chosen := slices.DeleteFunc(all, func(w Workload) bool { return !re.MatchString(w.Name) })
 	if len(chosen) == 0 {
@@ -47,8 +50,29 @@ func tinyWorkloads() []Workload { return small(everyOp(model("tiny"), 8)...) }
 
 // everyOp returns each kind of workload once.
 func everyOp(c config, seq int) []Workload {
-	return slices.Concat(c.forward(seq), c.gradients(seq), c.training(seq), c.decoding(seq))
+	var all []Workload
+	for _, p := range parts {
+		all = append(all, p.every(c, seq)...)
+	}
+	return all
 }
+
+// A part is what one file has of ops: what they cost, one workload of each at the size of a model, and those at the sizes that are measured.
+type part struct {
+	costs func(c *cost) []op.Implementation
+	every func(c config, seq int) []Workload
+	sized func() []Workload
+}
+
+// parts are what the files have registered.
+var parts []part
+
+func register(p part) struct{} {
+	parts = append(parts, p)
+	return struct{}{}
+}
+
+var _ = register(part{(*cost).forward, config.forward, gpt3Workloads})
 
 func (c config) forward(seq int) []Workload {
 	return []Workload{

@@ -6,6 +6,8 @@ import (
 	"github.com/assaykit/assay/conformance/op"
 )
 
+var _ = register(part{(*cost).decoding, config.decoding, decodingWorkloads})
+
 func (c config) decoding(seq int) []Workload {
 	return []Workload{c.greedy(seq), c.distribution(seq), c.sample(seq), c.beamSearch(seq), c.gptGenerate("greedy", seq/2, seq/2), c.gptGenerate("beam", seq/2, seq/2)}
 }

@@ -2,6 +2,8 @@ package benchmarks
 
 import "github.com/assaykit/assay/conformance/op"
 
+var _ = register(part{(*cost).gradients, config.gradients, gpt3Gradients})
+
 func (c config) gradients(seq int) []Workload {
 	return []Workload{
 		c.matmulGrad(seq), c.linearGrad("attn", seq), c.linearGrad("ffn", seq), c.layerNormGrad(seq), c.softmaxGrad(seq), c.geluGrad(seq),

@@ -7,6 +7,8 @@ import (
 	"github.com/assaykit/assay/reference"
 )
 
+var _ = register(part{(*cost).training, config.training, trainingWorkloads})
+
 func (c config) training(seq int) []Workload {
 	return []Workload{c.adam(), c.gptTrain(2, seq)}
 }

@@ -73,6 +73,7 @@ var Profiles = map[string][]string{
 	"training": op.Names("forward", "gradients", "training"),
 	"decoding": op.Names("forward", "decoding"),
 	"text":     op.Names("text"),
+	"llama":    op.Names("llama"),
 	"all":      op.Names(),
 }
 

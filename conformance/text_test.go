@@ -133,7 +133,7 @@ func TestEveryOpIsInOneGroup(t *testing.T) {
 		}
 		cases += n
 	}
-	if len(rows) > 8 || cases != r.Cases {
+	if len(rows) > len(op.Groups)+1 || cases != r.Cases {
 		t.Errorf("%d rows with the verdict, %d of %d cases in them:\n%s", len(rows), cases, r.Cases, b.String())
 	}
 }
@@ -171,14 +171,14 @@ func TestReadmeShowsTheMainJob(t *testing.T) {
 	if err := r.WriteText(&b, false); err != nil {
 		t.Fatal(err)
 	}
-	if lines := strings.Count(b.String(), "\n"); lines > 10 {
-		t.Errorf("the default output has %d lines, want at most ten", lines)
+	if lines := strings.Count(b.String(), "\n"); lines > len(op.Groups)+3 {
+		t.Errorf("the default output has %d lines, want a row a group, a header, the end-to-end case and the verdict", lines)
 	}
 	readme, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	machine := regexp.MustCompile(`\d+\.\d+|[\w.]+/[\w-]+| +`)
+	machine := regexp.MustCompile(`\d+\.\d+|[\w.]+/[\w.-]+| +`)
 	stable := func(s string) string { return machine.ReplaceAllString(s, " ") }
 	shown := map[string]bool{}
 	for _, line := range strings.Split(string(readme), "\n") {

@@ -2,7 +2,7 @@
 //
 // Everything is built from a few parts: a packed, blocked matrix product (gemm.go, pack.go) around the micro-kernels of internal/kernel;
 // attention in tiles with an online softmax (attention_tile.go) over keys and values that lie packed in pages (kvcache.go); an exponential
-// (exp.go); and a team of goroutines (parallel.go). Layers, blocks and models (mha.go, ffn.go, block.go, model.go) put them together.
+// (exp.go); and a team of goroutines (parallel.go). Layers, blocks and models (mha.go, ffn.go, swiglu.go, block.go, model.go) put them together.
 // Weights are packed once, at Open, and scratch memory belongs to the opened kernel, so that a decoding step
 // does not allocate but where the cache grows, which it does by doubling.
 //

@@ -55,7 +55,8 @@ func TestActivations(t *testing.T) {
 
 func TestGELUAlgebra(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		x := rapid.Float64Range(-8, 8).Draw(t, "x")
+		// Halves of subnormal numbers are not numbers: 5e-324 becomes 0.
+		x := rapid.Float64Range(-8, 8).Filter(func(x float64) bool { return x == 0 || math.Abs(x) >= 0x1p-1021 }).Draw(t, "x")
 		for _, gelu := range []func(float64) float64{GELU, GELUTanh} {
 			// Phi(x) + Phi(-x) = 1, and so for the approximation.
 			within(t, []float64{gelu(x) - gelu(-x)}, []float64{x}, 8)

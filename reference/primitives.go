@@ -17,13 +17,19 @@ type Primitives struct {
 	LogSoftmaxGrad func(x, dy []float64) []float64
 	Activate       func(a Activation, x Matrix) Matrix
 	ActivateGrad   func(a Activation, x, dy Matrix) Matrix
+	Gate           func(a, c Matrix) Matrix
+	GateGrad       func(a, c, dh Matrix) (da, dc Matrix)
 	LayerNorm      func(x Matrix, gamma, beta []float64, eps float64) Matrix
 	LayerNormGrad  func(x Matrix, gamma []float64, eps float64, dy Matrix) (dx Matrix, dgamma, dbeta []float64)
+	RMSNorm        func(x Matrix, gamma []float64, eps float64) Matrix
+	RMSNormGrad    func(x Matrix, gamma []float64, eps float64, dy Matrix) (dx Matrix, dgamma []float64)
 
 	Embed            func(ids []int, table Matrix) (Matrix, error)
 	EmbedGrad        func(ids []int, rows int, dy Matrix) (Matrix, error)
 	LearnedPositions func(pos []int, table Matrix) (Matrix, error)
 	Sinusoid         func(pos []int, dModel int) (Matrix, error)
+	Rotary           func(x Matrix, pos []int, c RotaryConfig) (Matrix, error)
+	RotaryGrad       func(dy Matrix, pos []int, c RotaryConfig) (Matrix, error)
 
 	Attention       func(q, k, v Matrix, scale float64, mask Mask) Matrix
 	AttentionGrad   func(q, k, v, do Matrix, scale float64, mask Mask) (dq, dk, dv Matrix)
@@ -53,10 +59,11 @@ var Exact = Primitives{
 	MatMul: MatMul, MatMulGrad: MatMulGrad, Linear: Linear, LinearGrad: LinearGrad,
 
 	Softmax: Softmax, SoftmaxGrad: SoftmaxGrad, LogSoftmax: LogSoftmax, LogSoftmaxGrad: LogSoftmaxGrad,
-	Activate: Activation.Apply, ActivateGrad: Activation.ApplyGrad,
-	LayerNorm: LayerNormRows, LayerNormGrad: LayerNormRowsGrad,
+	Activate: Activation.Apply, ActivateGrad: Activation.ApplyGrad, Gate: Gate, GateGrad: GateGrad,
+	LayerNorm: LayerNormRows, LayerNormGrad: LayerNormRowsGrad, RMSNorm: RMSNormRows, RMSNormGrad: RMSNormRowsGrad,
 
 	Embed: Embedding, EmbedGrad: EmbeddingGrad, LearnedPositions: LearnedPositions, Sinusoid: SinusoidalPositions,
+	Rotary: Rotary, RotaryGrad: RotaryGrad,
 
 	Attention: Attention, AttentionGrad: AttentionGrad, AttentionScores: AttentionScores, Add: Add, ScaleBy: ScaleBy,
 

@@ -3,7 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -77,7 +80,7 @@ then a table.`,
 	f.Var((*names)(&ops), "op", "only ops that match this pattern, such as 'attention*' (repeatable)")
 	f.Var((*names)(&cases), "case", "only the case with this id (repeatable)")
 	vectors.register(cmd)
-	f.StringVar(&profile, "profile", "all", "the ops that must be complete: forward, training, decoding, text or all")
+	f.StringVar(&profile, "profile", "all", "the ops that must be complete: "+strings.Join(slices.Sorted(maps.Keys(conformance.Profiles)), ", "))
 	f.BoolVar(&allowUnsupported, "allow-unsupported", false, "exit 0 although some ops are unsupported")
 	f.BoolVar(&asJSON, "json", false, "print the report as JSON")
 	f.BoolVarP(&verbose, "verbose", "v", false, "print every failure, every uncovered clause and a row for each op")

@@ -23,12 +23,15 @@ type plain struct {
 	softmaxParts
 	activationParts
 	layerNormParts
+	rmsNormParts
 	embeddingParts
 	positionParts
+	rotaryParts
 	attentionParts
 	cacheParts
 	mhaParts
 	ffnParts
+	swigluParts
 	blockParts
 	modelParts
 	lossParts

@@ -9,7 +9,6 @@
 //	Tanh             attention.scores, capped, of one query x and one key 1 with a soft cap of 1
 //	Swish            attention of the query 1 over the keys (x, 0) with values (x, 0) and scale alpha
 //	Erf              (gelu(z) + gelu(-z)) / z with z = sqrt 2 x
-//	RMSNormalization layernorm of (x, -x), whose mean is 0 and whose variance is the mean of x^2
 //	ReduceLogSumExp  x_i - log_softmax(x)_i, i the largest element's
 //	RotaryEmbedding  products of 1x2 and 2x2 matrices
 //	TopK             greedy, repeated with -Inf in the place of what was found

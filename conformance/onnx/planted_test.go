@@ -111,11 +111,12 @@ func TestPlantedErrors(t *testing.T) {
 			f.LayerNorm = norm(func(_ []float64, eps *float64) { *eps *= *eps })
 		}, 12, 12, 12},
 		{"eps 1e-6 for 1e-5", "RMSNormalization", func(f *reference.Primitives) {
-			f.LayerNorm = norm(func(_ []float64, eps *float64) {
-				if *eps < 1e-4 {
-					*eps = 1e-6
+			f.RMSNorm = func(x reference.Matrix, gamma []float64, eps float64) reference.Matrix {
+				if eps < 1e-4 {
+					eps = 1e-6
 				}
-			})
+				return reference.RMSNormRows(x, gamma, eps)
+			}
 		}, 5, 8, 12},
 		{"bias correction of Adam ignored", "Adam", func(f *reference.Primitives) {
 			f.Adam = func(s reference.AdamState, grad []float64, lr float64, _ int, c reference.AdamConfig) reference.AdamState {

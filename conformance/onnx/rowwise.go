@@ -58,16 +58,12 @@ func layerNormalization(c *call) []op.Tensor {
 	return out
 }
 
-// rmsNormalization is layer normalization of the row (x, -x), whose mean is 0 and whose variance is the mean of x^2.
 func rmsNormalization(c *call) []op.Tensor {
 	x := c.floats(0)
 	axis := c.axis(-1, len(x.Shape))
 	flat := rows(x, axis)
-	d := flat.Shape[1]
-	gamma := reshaped(broadcast(c.floats(1), x.Shape[axis:]...), d)
-	y := c.one("layernorm", attrs{"eps": c.real("epsilon", 1e-5)}, []op.Tensor{concat(0, gamma, gamma), filled(op.F64, 0, 2*d)},
-		concat(1, flat, negated(flat)))
-	return []op.Tensor{reshaped(part(y, 1, 0, d), x.Shape...)}
+	gamma := reshaped(broadcast(c.floats(1), x.Shape[axis:]...), flat.Shape[1])
+	return []op.Tensor{reshaped(c.one("rmsnorm", attrs{"eps": c.real("epsilon", 1e-5)}, []op.Tensor{gamma}, flat), x.Shape...)}
 }
 
 // reduceLogSumExp is x_i - log_softmax(x)_i, for any i of a row: the largest element's, which greedy finds. Of no elements it is -Inf, the

@@ -176,6 +176,24 @@ func TestShapes(t *testing.T) {
 		{op: "gpt.train", attrs: `{"heads":4,"kv_heads":2,"no_decay":["bias"]}`, want: `no_decay = "bias": want one of`, is: op.ErrAttrs},
 		{op: "gpt.train", attrs: `{"heads":4,"kv_heads":2}`, consts: gptConst(true, true, true), src: []op.Tensor{i64(2, 3, 5), i64(2, 3, 5)},
 			want: "[[] [] [] [11 8] [16 8] [2 8] [2 8] [2 8 12] [2 12] [2 8 6] [2 6] [2 8 6] [2 6] [2 12 8] [2 8] [2 8] [2 8] [2 8 10] [2 10] [2 10 8] [2 8] [8] [8] [8 11]]"},
+		{op: "rmsnorm", consts: []op.Tensor{f32(5)}, src: []op.Tensor{f32(2, 3, 5)}, want: "[[2 3 5]]"},
+		{op: "rmsnorm", attrs: `{"eps":-1}`, consts: []op.Tensor{f32(5)}, want: "eps = -1", is: op.ErrAttrs},
+		{op: "rmsnorm.grad", consts: []op.Tensor{f32(5)}, src: []op.Tensor{f32(2, 3, 5), f32(2, 3, 5)}, want: "[[5] [2 3 5]]"},
+		{op: "rotary", src: []op.Tensor{f32(2, 3, 4, 6), i64(1, 4)}, want: "[[2 3 4 6]]"},
+		{op: "rotary", src: []op.Tensor{f32(2, 3, 4, 6), i64(2, 4)}, want: "[[2 3 4 6]]"},
+		{op: "rotary", src: []op.Tensor{f32(2, 3, 4, 6), i64(3, 4)}, want: "want B|1 = 2", is: op.ErrShape},
+		{op: "rotary", src: []op.Tensor{f32(2, 3, 4, 5), i64(1, 4)}, want: "x has 5 features", is: op.ErrShape},
+		{op: "rotary", attrs: `{"rotary_dim":4}`, src: []op.Tensor{f32(2, 3, 4, 5), i64(1, 4)}, want: "[[2 3 4 5]]"},
+		{op: "rotary", attrs: `{"rotary_dim":6}`, src: []op.Tensor{f32(2, 3, 4, 5), i64(1, 4)}, want: "rotary_dim is 6", is: op.ErrShape},
+		{op: "rotary", attrs: `{"rotary_dim":5}`, want: "rotary_dim = 5", is: op.ErrAttrs},
+		{op: "rotary", attrs: `{"base":0}`, want: "base = 0", is: op.ErrAttrs},
+		{op: "rotary", attrs: `{"pairing":"thirds"}`, want: `pairing = "thirds"`, is: op.ErrAttrs},
+		{op: "rotary.grad", src: []op.Tensor{f32(2, 3, 4, 6), i64(1, 4), f32(2, 3, 4, 6)}, want: "[[2 3 4 6]]"},
+		{op: "swiglu", consts: []op.Tensor{f32(4, 9), f32(9), f32(4, 9), absent, f32(9, 4), absent}, src: []op.Tensor{f32(2, 4)}, want: "[[2 4]]"},
+		{op: "swiglu", consts: []op.Tensor{f32(4, 9), absent, f32(4, 8), absent, f32(9, 4), absent}, want: "swiglu: w3: invalid shape: want F = 9", is: op.ErrShape},
+		{op: "swiglu", attrs: `{"activation":"silu"}`, want: `unknown field "activation"`, is: op.ErrAttrs},
+		{op: "swiglu.grad", consts: []op.Tensor{f32(4, 9), absent, f32(4, 9), f32(9), f32(9, 4), f32(4)}, src: []op.Tensor{f32(2, 4), f32(2, 4)},
+			want: "[[4 9] [] [4 9] [9] [9 4] [4] [2 4]]"},
 		{op: "greedy", src: []op.Tensor{f32(4, 9)}, want: "[[4]]"},
 		{op: "distribution", src: []op.Tensor{f32(4, 9)}, want: "[[4 9]]"},
 		{op: "distribution", attrs: `{"temperature":-1}`, want: "temperature = -1", is: op.ErrAttrs},
@@ -225,7 +243,7 @@ func TestShapes(t *testing.T) {
 	}
 	for _, name := range op.Names() {
 		if !seen[name] {
-			t.Errorf("no test of op %s", name)
+			t.Errorf("no test of op %s: add its shapes, and an attribute that is refused, to the table of TestShapes in conformance/op/op_test.go", name)
 		}
 	}
 }

@@ -32,7 +32,7 @@ type Row struct {
 // Families name the files of ops, from the parts of a decoder to what is made of them: the order of the table within a group.
 var Families = []string{
 	"matmul", "linear", "softmax", "activation", "layernorm", "rmsnorm", "embedding", "position", "rotary", "mask", "attention", "kvcache",
-	"mha", "ffn", "block", "model", "loss", "init", "optimizer", "clip", "schedule", "train", "decode", "beam", "generate", "text",
+	"mha", "ffn", "swiglu", "block", "model", "loss", "init", "optimizer", "clip", "schedule", "train", "decode", "beam", "generate", "text",
 }
 
 // Group is a part of the table that a report takes together. Several make a Part, the unit of which profiles are made.
@@ -42,6 +42,7 @@ type Group struct{ Name, Part string }
 var Groups = []Group{
 	{"products, rows, lookups", "forward"}, {"attention", "forward"}, {"layers, models", "forward"},
 	{"gradients", "gradients"}, {"training", "training"}, {"decoding", "decoding"}, {"text", "text"},
+	{"llama", "llama"}, // what GPT-3 has not, and its successors have; gradients included
 }
 
 // entry is a row before the table is in order.

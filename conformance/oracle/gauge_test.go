@@ -69,6 +69,8 @@ func samples(rng *rand.Rand) []sample {
 		x := random(rng, 0, 2, 1, 500)
 		add(string(act), Activate(act, x), func(f reference.Primitives) []float64 { return f.Activate(act, x).Data })
 	}
+	a, c := random(rng, 0, 4, 1, 500), random(rng, 0, 2, 1, 500)
+	add("gate", Gate(a, c), func(f reference.Primitives) []float64 { return f.Gate(a, c).Data })
 	for _, keys := range []int{1, 5, 33, 400} {
 		for _, size := range []float64{0.3, 1.5, 8} {
 			q, k, v := random(rng, 0, size, 4, 16), random(rng, 0, size, keys, 16), random(rng, 0.5, 1, keys, 5)
@@ -258,6 +260,8 @@ func TestInputRoundingIsInside(t *testing.T) {
 				reference.LayerNormRows(x, gamma.Data, beta.Data, 1e-5).Data, Random.LayerNorm(x, gamma.Data, beta.Data, 1e-5).In},
 			"gelu":      {reference.ActGELU.Apply(round(x)).Data, reference.ActGELU.Apply(x).Data, Activate(reference.ActGELU, x).In},
 			"gelu_tanh": {reference.ActGELUTanh.Apply(round(x)).Data, reference.ActGELUTanh.Apply(x).Data, Activate(reference.ActGELUTanh, x).In},
+			"gate":      {reference.Gate(round(x), round(beta)).Data, reference.Gate(x, beta).Data, Gate(x, beta).In},
+			"gate.grad": {gateGrad(reference.Exact, round(x), round(beta), round(gamma)), gateGrad(reference.Exact, x, beta, gamma), concat(GateGrad(x, beta, gamma)).In},
 			"attention": {reference.Attention(round(q), round(k), round(v), 0.3, rounded).Data, reference.Attention(q, k, v, 0.3, mask).Data,
 				Random.Attention(q, k, v, 0.3, mask).In},
 		} {
@@ -274,6 +278,7 @@ func TestInputRoundingIsInside(t *testing.T) {
 func TestEdgesOfGauges(t *testing.T) {
 	inf, nan := math.Inf(1), math.NaN()
 	one := reference.Matrix{Rows: 1, Cols: 1, Data: []float64{1}}
+	far := reference.Matrix{Rows: 1, Cols: 5, Data: []float64{0, 1e30, -1e30, 50, -800}}
 	hidden := Random.Attention(one, reference.Matrix{Rows: 1, Cols: 1, Data: []float64{nan}},
 		reference.Matrix{Rows: 1, Cols: 1, Data: []float64{inf}}, 1, reference.Mask{Allow: []bool{false}})
 	if hidden.Acc[0] != 0 || hidden.In[0] != 0 || hidden.Eta[0] != 0 {
@@ -285,6 +290,8 @@ func TestEdgesOfGauges(t *testing.T) {
 		"gelu":        Activate(reference.ActGELU, reference.Matrix{Rows: 1, Cols: 5, Data: []float64{-inf, inf, 0, 1e30, -1e30}}),
 		"tanh":        Activate(reference.ActGELUTanh, reference.Matrix{Rows: 1, Cols: 5, Data: []float64{-inf, inf, 0, 1e30, -1e30}}),
 		"loss":        Random.CrossEntropy([]float64{-inf, 1, 2}, 2, nil),
+		"gate":        Gate(far, far),
+		"gate.grad":   concat(GateGrad(far, far, far)),
 	} {
 		for i := range g.Acc {
 			for _, v := range []float64{g.Acc[i], g.In[i], g.Eta[i]} {
@@ -367,6 +374,8 @@ func gradientSamples(rng *rand.Rand) []sample {
 		x, dy := random(rng, 0, 2, 1, 500), random(rng, 0, 1, 1, 500)
 		add(string(act)+".grad", ActivateGrad(act, x, dy), func(f reference.Primitives) []float64 { return f.ActivateGrad(act, x, dy).Data })
 	}
+	a, c, dh := random(rng, 0, 4, 1, 500), random(rng, 0, 2, 1, 500), random(rng, 0, 1, 1, 500)
+	add("gate.grad", concat(GateGrad(a, c, dh)), func(f reference.Primitives) []float64 { return gateGrad(f, a, c, dh) })
 	for _, keys := range []int{1, 5, 33, 300} {
 		for _, size := range []float64{0.3, 1.5, 8} {
 			for _, softcap := range []float64{0, 2, 40} {
@@ -385,6 +394,11 @@ func gradientSamples(rng *rand.Rand) []sample {
 		}
 	}
 	return all
+}
+
+func gateGrad(f reference.Primitives, a, c, dh reference.Matrix) []float64 {
+	da, dc := f.GateGrad(a, c, dh)
+	return slices.Concat(da.Data, dc.Data)
 }
 
 // Bugs in gradients must be outside, computed in float64: only the bug speaks.

@@ -55,6 +55,9 @@ func (sum summation) float32s() reference.Primitives {
 	f.LogSoftmax = sum.logSoftmax
 	f.LayerNorm = sum.layerNorm
 	f.Activate = activate
+	f.Gate = func(a, c reference.Matrix) reference.Matrix {
+		return elementwise(a, func(i int, z float32) float32 { return z * sigmoid32(z) * float32(c.Data[i]) })
+	}
 	f.Attention = sum.attention
 	f.Add = func(a, b reference.Matrix) reference.Matrix {
 		return elementwise(a, func(i int, x float32) float32 { return x + float32(b.Data[i]) })
@@ -104,6 +107,11 @@ func wide(x []float32) []float64 {
 }
 
 func exp32(x float32) float32 { return float32(math.Exp(float64(x))) }
+
+// sigmoid32 has a power of 2 in the place of exp, whose argument is rounded.
+func sigmoid32(z float32) float32 {
+	return 1 / (1 + float32(math.Exp2(float64(-z*float32(math.Log2E)))))
+}
 
 func elementwise(x reference.Matrix, f func(i int, x float32) float32) reference.Matrix {
 	y := reference.NewMatrix(x.Rows, x.Cols)
@@ -270,6 +278,13 @@ func (sum summation) gradients(f *reference.Primitives) {
 	}
 	f.LayerNormGrad = sum.layerNormGrad
 	f.ActivateGrad = activateGrad
+	f.GateGrad = func(a, c, dh reference.Matrix) (da, dc reference.Matrix) {
+		da = elementwise(a, func(i int, z float32) float32 {
+			s := sigmoid32(z)
+			return s * (1 + z*(1-s)) * float32(c.Data[i]) * float32(dh.Data[i])
+		})
+		return da, f.Gate(a, dh)
+	}
 	f.AttentionGrad = sum.attentionGrad
 	f.EmbedGrad = func(ids []int, rows int, dy reference.Matrix) (reference.Matrix, error) {
 		dtable := reference.NewMatrix(rows, dy.Cols)

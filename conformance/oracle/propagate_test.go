@@ -137,7 +137,7 @@ func TestDeriveRefusesComposites(t *testing.T) {
 				break
 			}
 		}
-		layers := row.Family == "mha" || row.Family == "ffn" || row.Family == "block" || row.Family == "model"
+		layers := row.Family == "mha" || row.Family == "ffn" || row.Family == "swiglu" || row.Family == "block" || row.Family == "model"
 		if (refused > 0) != layers && (layers || !row.Composite) {
 			t.Errorf("%s: %d cases refused; it is built from functions: %v", row.Name, refused, layers)
 		}

@@ -172,6 +172,46 @@ def layernorm_cases():
         )
 
 
+def rmsnorm_edges():
+    for name, x, eps in [
+        ("rows", normal(4, 8), 1e-5), ("eps", normal(3, 6), 0.1), ("mean", normal(3, 8, mean=50), 1e-5), ("wide", normal(2, 96), 1e-6),
+        ("deep", normal(2, 3, 5, scale=3), 1e-6), ("tiny", normal(3, 8) * 2**-10, 1e-5), ("one-column", normal(3, 1), 0.5),
+    ]:
+        d = x.shape[-1]
+        differentiate("rmsnorm", name, lambda gamma, x: F.rms_norm(x, (d,), gamma, eps), {"gamma": normal(d)}, {"x": x}, "y", {"eps": eps})
+    x = normal(4, 5)
+    x[0], x[1, 2], x[2, 3] = 0, math.nan, INF
+    gamma = normal(5)
+    add("rmsnorm", "specials", {"eps": 1e-5}, [({"x": x}, {"y": F.rms_norm(x, (5,), gamma, 1e-5)})], {"gamma": gamma})
+
+
+def rotary_edges():
+    """LLaMA's own code multiplies complex numbers; Hugging Face's, of which the functions are called, turns halves."""
+    from transformers.models.gpt_neox.modeling_gpt_neox import apply_rotary_pos_emb as neox
+    from transformers.models.llama.modeling_llama import apply_rotary_pos_emb as llama
+
+    def angles(pos, r, base):
+        return pos[..., None].double() / base ** (torch.arange(0, r, 2).double() / r)
+
+    def interleaved(x, pos, r, base):
+        m = angles(pos, r, base)[:, None]
+        turned = torch.view_as_complex(x[..., :r].reshape(*x.shape[:-1], r // 2, 2)) * torch.polar(torch.ones_like(m), m)
+        return torch.cat([torch.view_as_real(turned).flatten(-2), x[..., r:]], -1)
+
+    def halves(x, pos, r, base):
+        m = angles(pos, r, base)
+        cos, sin = torch.cat([m.cos(), m.cos()], -1), torch.cat([m.sin(), m.sin()], -1)
+        return (neox if r < x.shape[-1] else llama)(x, x, cos, sin)[0]
+
+    for pairing, f in [("interleaved", interleaved), ("halves", halves)]:
+        for name, shape, r, base, pos in [
+            ("all", (1, 2, 4, 8), 8, 10000.0, integers(64, 1, 4)), ("partial", (2, 1, 3, 8), 4, 10000.0, integers(16, 1, 3)),
+            ("batch", (2, 2, 3, 6), 6, 10000.0, integers(64, 2, 3)), ("base", (1, 2, 2, 16), 16, 500000.0, integers(8, 1, 2)),
+        ]:
+            attrs = {"pairing": pairing, "base": base} | ({"rotary_dim": r} if r < shape[-1] else {})
+            differentiate("rotary", f"{pairing}-{name}", lambda x, pos: f(x, pos, r, base), {}, {"x": normal(*shape), "pos": pos}, "y", attrs)
+
+
 def layernorm_edges():
     for name, x, affine in [
         ("one-column", normal(3, 1), True), ("tiny", normal(3, 8) * 2**-20, True), ("no-affine", normal(4, 8), False), ("width-768", normal(1, 768), False)
@@ -423,6 +463,26 @@ def ffn_cases():
         differentiate("ffn", a, lambda x, **w: ffn(x, w, a), ffn_weights(4, 9), {"x": normal(2, 3, 4)}, "y", {"activation": a})
     w = {**ffn_weights(4, 6), "b1": None, "b2": None}
     differentiate("ffn", "no-bias", lambda x, **w: ffn(x, w, "gelu"), w, {"x": normal(3, 4)}, "y")
+
+
+def swiglu_edges():
+    def swiglu(x, w1, b1, w3, b3, w2, b2):
+        return F.linear(F.silu(F.linear(x, w1.T, b1)) * F.linear(x, w3.T, b3), w2.T, b2)
+
+    def weights(d, hidden, biases=("b1", "b3", "b2")):
+        w = {"w1": normal(d, hidden), "b1": normal(hidden), "w3": normal(d, hidden), "b3": normal(hidden), "w2": normal(hidden, d), "b2": normal(d)}
+        return {name: t if name[0] == "w" or name in biases else None for name, t in w.items()}
+
+    for name, w, x in [
+        ("biases", weights(4, 9), normal(2, 3, 4)), ("no-bias", weights(4, 6, ()), normal(3, 4)), ("gate-bias", weights(5, 7, ("b1",)), normal(3, 5)),
+        ("value-bias", weights(5, 7, ("b3",)), normal(5)), ("one-hidden", weights(6, 1), normal(3, 6)), ("one-column", weights(1, 8), normal(4, 1)),
+        ("odd", weights(13, 17), normal(7, 13, scale=3)), ("large", weights(3, 5), normal(4, 3, scale=300)),
+    ]:
+        differentiate("swiglu", name, swiglu, w, {"x": x}, "y")
+    for gate in (INF, -INF, math.nan):
+        w = weights(3, 4)
+        w["b1"][2] = gate
+        differentiate("swiglu", f"gate-{gate}", swiglu, w, {"x": normal(2, 3)}, "y")
 
 
 def norm_weights(prefix, d):
@@ -993,7 +1053,8 @@ def main():
         matmul_cases, linear_cases, rows_cases, layernorm_cases, embedding_cases, position_cases, loss_cases, attention_cases, mha_cases, ffn_cases,
         block_cases, gpt_cases, optimizer_cases, clip_cases, schedule_cases, init_cases, train_cases,
         decoding_cases, text_cases, linear_edges, rows_edges, layernorm_edges, loss_edges, attention_edges, mha_edges, block_edges, gpt_edges,
-        optimizer_edges, clip_edges, schedule_edges, init_edges, decoding_edges, beam_edges, text_edges,
+        optimizer_edges, clip_edges, schedule_edges, init_edges, decoding_edges, beam_edges, text_edges, rmsnorm_edges,
+        rotary_edges, swiglu_edges,
     ):
         make()
     OUT.mkdir(parents=True, exist_ok=True)

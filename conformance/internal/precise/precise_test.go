@@ -32,7 +32,7 @@ var long = map[string]int{
 var wideCases = []string{"cross_entropy.grad/vocabulary", "softmax/vocabulary", "log_softmax/vocabulary-flat", "linear/gpt2-projection",
 	"attention/tiles-200", "attention/softcap-tiles-200", "attention.grad/tiles-130", "ffn.grad/wide", "attention.grad/wide", "linear.grad/wide",
 	"gpt/wide", "gpt.cached/wide", "gpt.loss/wide", "gpt.generate/wide-beams", "block/wide", "mha/wide", "ffn/wide",
-	"ffn.grad/rows-130", "linear.grad/rows-130", "matmul.grad/m130-k66-n70"}
+	"ffn.grad/rows-130", "swiglu/llama", "swiglu/rows-130", "swiglu.grad/rows-130", "linear.grad/rows-130", "matmul.grad/m130-k66-n70"}
 
 const someElements = 60
 
