@@ -191,7 +191,7 @@ func TestShapes(t *testing.T) {
 		{op: "rotary.grad", src: []op.Tensor{f32(2, 3, 4, 6), i64(1, 4), f32(2, 3, 4, 6)}, want: "[[2 3 4 6]]"},
 		{op: "swiglu", consts: []op.Tensor{f32(4, 9), f32(9), f32(4, 9), absent, f32(9, 4), absent}, src: []op.Tensor{f32(2, 4)}, want: "[[2 4]]"},
 		{op: "swiglu", consts: []op.Tensor{f32(4, 9), absent, f32(4, 8), absent, f32(9, 4), absent}, want: "swiglu: w3: invalid shape: want F = 9", is: op.ErrShape},
-		{op: "swiglu", attrs: `{"activation":"silu"}`, want: `unknown field "activation"`, is: op.ErrAttrs},
+		{op: "swiglu", attrs: `{"activation":"silu"}`, want: `unknown "activation"`, is: op.ErrAttrs},
 		{op: "swiglu.grad", consts: []op.Tensor{f32(4, 9), absent, f32(4, 9), f32(9), f32(9, 4), f32(4)}, src: []op.Tensor{f32(2, 4), f32(2, 4)},
 			want: "[[4 9] [] [4 9] [9] [9 4] [4] [2 4]]"},
 		{op: "greedy", src: []op.Tensor{f32(4, 9)}, want: "[[4]]"},
