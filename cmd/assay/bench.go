@@ -12,7 +12,7 @@ import (
 )
 
 func benchCommand() *cobra.Command {
-	opt := benchmarks.Options{}
+	opt := benchmarks.Options{Count: 1, BenchTime: time.Second}
 	var impls []string
 	var list bool
 	cmd := &cobra.Command{
@@ -22,8 +22,11 @@ func benchCommand() *cobra.Command {
 output, for benchstat and assay gate. Every result is verified before and after it is timed.`,
 		Example: `  assay bench --workload 'op=attention/model=gpt3-small' --count 10 > new.txt
   assay bench --impl optimized --workload model=tiny --benchtime 100ms`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Args: noArguments,
+		RunE: stoppable("the results that are printed hold", func(cmd *cobra.Command, _ []string) error {
+			if opt.BenchTime <= 0 {
+				return fmt.Errorf("--benchtime %v: want more than 0", opt.BenchTime)
+			}
 			if list {
 				return listWorkloads(cmd, opt.Workload)
 			}
@@ -36,13 +39,13 @@ output, for benchstat and assay gate. Every result is verified before and after 
 			}
 			opt.Log = func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), line) }
 			return benchmarks.Run(cmd.Context(), cmd.OutOrStdout(), opt)
-		},
+		}),
 	}
 	f := cmd.Flags()
-	f.StringSliceVar(&impls, "impl", nil, "only this implementation (repeatable): "+implementationNames()+"; optimized, gonum and reference unless given")
+	f.Var((*names)(&impls), "impl", "only this implementation (repeatable): "+implementationNames()+"; optimized, gonum and reference unless given")
 	f.StringVar(&opt.Workload, "workload", "", "only workloads whose name matches this regular expression")
-	f.IntVar(&opt.Count, "count", 1, "how often each benchmark is measured; the gate needs ten")
-	f.DurationVar(&opt.BenchTime, "benchtime", time.Second, "how long one measurement takes at least")
+	f.Var((*count)(&opt.Count), "count", "how often each benchmark is measured; the gate needs ten")
+	f.DurationVar(&opt.BenchTime, "benchtime", opt.BenchTime, "how long one measurement takes at least")
 	f.BoolVar(&list, "list", false, "list the workloads and measure nothing")
 	return cmd
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -13,14 +12,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/assaykit/assay/conformance"
-	"github.com/assaykit/assay/conformance/vector"
-	"github.com/assaykit/assay/conformance/vector/schema"
-	"github.com/assaykit/assay/golden"
 )
 
 func checkCommand() *cobra.Command {
 	var (
-		impl, vectors, profile            string
+		impl, profile                     string
+		vectors                           vectorsFlags
 		ops, cases                        []string
 		allowUnsupported, asJSON, verbose bool
 	)
@@ -32,17 +29,25 @@ contract of the buffers. Prints failures first, each with a command that repeats
 then a table.`,
 		Example: `  assay check
   assay check --impl reference --op 'attention*'
-  assay check --case attention/causal-17 --json
+  assay check --case attention/tiles-512 --json
   assay check --impl mutant:attention-causal-off-by-one --op attention`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Args: noArguments,
+		RunE: stoppable("nothing is kept", func(cmd *cobra.Command, _ []string) error {
 			factory, err := implementation(impl)
 			if err != nil {
 				return err
 			}
-			set, err := loadVectors(vectors)
+			if err := knownOps(ops...); err != nil {
+				return err
+			}
+			set, err := vectors.load()
 			if err != nil {
 				return err
+			}
+			for _, id := range cases {
+				if _, _, err := caseOf(set, id); err != nil {
+					return fmt.Errorf("--case: %w", err)
+				}
 			}
 			report, err := conformance.Check(factory, conformance.Vectors(set), conformance.Profile(profile),
 				conformance.Ops(ops...), conformance.Cases(cases...),
@@ -51,8 +56,8 @@ then a table.`,
 				return err
 			}
 			report.Implementation, report.Repeat = impl, "assay check --impl "+impl
-			if vectors != "" {
-				report.Repeat += " --vectors " + vectors
+			if vectors.dir != "" {
+				report.Repeat += " --vectors " + vectors.dir
 			}
 			if asJSON {
 				err = writeJSON(cmd.OutOrStdout(), report)
@@ -68,49 +73,18 @@ then a table.`,
 				return fmt.Errorf("profile %s is not complete: %d cases are unsupported; --allow-unsupported accepts that", profile, report.Unsupported())
 			}
 			return nil
-		},
+		}),
 	}
 	f := cmd.Flags()
 	f.StringVar(&impl, "impl", "optimized", "the implementation: "+implementationNames())
-	f.StringSliceVar(&ops, "op", nil, "only ops that match this pattern, such as 'attention*' (repeatable)")
-	f.StringSliceVar(&cases, "case", nil, "only the case with this id (repeatable)")
-	vectorsFlag(cmd, &vectors)
+	f.Var((*names)(&ops), "op", "only ops that match this pattern, such as 'attention*' (repeatable)")
+	f.Var((*names)(&cases), "case", "only the case with this id (repeatable)")
+	vectors.register(cmd)
 	f.StringVar(&profile, "profile", "all", "the ops that must be complete: "+strings.Join(slices.Sorted(maps.Keys(conformance.Profiles)), ", "))
 	f.BoolVar(&allowUnsupported, "allow-unsupported", false, "exit 0 although some ops are unsupported")
 	f.BoolVar(&asJSON, "json", false, "print the report as JSON")
 	f.BoolVarP(&verbose, "verbose", "v", false, "print every failure, every uncovered clause and a row for each op")
 	return cmd
-}
-
-// directory is the value of a flag. An empty one is an error, and not the same as none: it is a script's unset variable.
-type directory string
-
-func (d *directory) String() string { return string(*d) }
-func (d *directory) Type() string   { return "directory" }
-
-func (d *directory) Set(s string) error {
-	if s == "" {
-		return errors.New("want a directory")
-	}
-	*d = directory(s)
-	return nil
-}
-
-func vectorsFlag(cmd *cobra.Command, dir *string) {
-	cmd.Flags().Var((*directory)(dir), "vectors", "read the vectors from this directory instead of the embedded ones")
-}
-
-// loadVectors reads a directory of vectors, checks its hashes and contents, and holds it to its schema; the embedded set where dir is empty.
-func loadVectors(dir string) (*vector.Set, error) {
-	if dir == "" {
-		return golden.Load()
-	}
-	fsys := os.DirFS(dir)
-	set, err := vector.Load(fsys)
-	if err != nil {
-		return nil, err
-	}
-	return set, schema.Validate(fsys, set)
 }
 
 // progress returns a callback that keeps a line of status on a terminal, from two seconds on.

@@ -30,38 +30,17 @@ func implementation(name string) (conformance.Factory, error) {
 	if f, ok := factories[name]; ok {
 		return f, nil
 	}
-	kind, id, _ := strings.Cut(name, ":")
-	switch kind {
-	case "mutant":
-		for _, m := range mutant.Catalogue() {
-			if m.ID == id {
-				return m.New, nil
-			}
-		}
-		return nil, fmt.Errorf("--impl: no mutant %q: the mutants are\n  %s", id, strings.Join(mutantIDs(), "\n  "))
-	case "variant":
-		for _, v := range mutant.Variants() {
-			if v.ID == id {
-				return v.New, nil
-			}
-		}
-		return nil, fmt.Errorf("--impl: no variant %q: the variants are %s", id, strings.Join(variantIDs(), ", "))
-	}
-	return nil, fmt.Errorf("--impl: no implementation %q: want %s", name, implementationNames())
-}
-
-func mutantIDs() []string {
-	var ids []string
+	known := slices.Collect(maps.Keys(factories))
 	for _, m := range mutant.Catalogue() {
-		ids = append(ids, fmt.Sprintf("%s (%s): %s", m.ID, m.Op, m.Bug))
+		if known = append(known, "mutant:"+m.ID); name == known[len(known)-1] {
+			return m.New, nil
+		}
 	}
-	return ids
-}
-
-func variantIDs() []string {
-	var ids []string
 	for _, v := range mutant.Variants() {
-		ids = append(ids, v.ID)
+		if known = append(known, "variant:"+v.ID); name == known[len(known)-1] {
+			return v.New, nil
+		}
 	}
-	return ids
+	slices.Sort(known)
+	return nil, fmt.Errorf("--impl: no implementation %q: %s (want %s)", name, op.Suggest(name, known), implementationNames())
 }

@@ -92,7 +92,8 @@ func TestCheckRefusesCorruptVectors(t *testing.T) {
 			return rewrite(filepath.Join(dir, "gelu.json"), func(b []byte) []byte { return b[:len(b)/2] })
 		}, "gelu.json: has"},
 		{"a file gone", func(dir string) error { return os.Remove(filepath.Join(dir, "matmul.safetensors")) }, "matmul.safetensors"},
-		{"no directory", os.RemoveAll, "MANIFEST.json"},
+		{"no directory", os.RemoveAll, "--vectors: stat "},
+		{"no manifest", func(dir string) error { return os.Remove(filepath.Join(dir, "MANIFEST.json")) }, "holds no MANIFEST.json"},
 		{"not in the schema, but sealed again", func(dir string) error {
 			name := filepath.Join(dir, "relu.json")
 			if err := rewrite(name, func(b []byte) []byte {
@@ -139,7 +140,7 @@ func reseal(dir, file string) error {
 			return nil
 		}
 		m.Files[file] = vector.Entry(data)
-		b, _ = json.Marshal(m)
+		b, _ = vector.EncodeManifest(m)
 		return b
 	})
 }
@@ -156,24 +157,26 @@ func TestUsageErrors(t *testing.T) {
 		args []string
 		says string
 	}{
-		{[]string{"check", "--impl", "optimised"}, `no implementation "optimised": want gonum, optimized, reference`},
-		{[]string{"check", "--impl", "mutant:nothing"}, `no mutant "nothing"`},
-		{[]string{"check", "--impl", "variant:nothing"}, `no variant "nothing"`},
-		{[]string{"check", "--op", "conv"}, "no case matches"},
+		{[]string{"check", "--impl", "optimised"}, `no implementation "optimised": did you mean optimized? (want gonum, optimized, reference`},
+		{[]string{"check", "--impl", "mutant:nothing"}, `no implementation "mutant:nothing"`},
+		{[]string{"check", "--impl", "variant:nothing"}, `no implementation "variant:nothing": did you mean `},
+		{[]string{"check", "--op", "conv"}, `--op "conv" matches no op: want one of matmul`},
 		{[]string{"check", "--case", "softmax/none"}, `no case "softmax/none"`},
 		{[]string{"check", "--profile", "most"}, `profile "most"`},
-		{[]string{"check", "extra"}, "unknown command"},
+		{[]string{"check", "extra"}, `check: want no arguments, got "extra"`},
 		{[]string{"check", "--vectors", ""}, "want a directory"},
 		{[]string{"mutants", "--vectors="}, "want a directory"},
 		{nil, "want a command"},
 		{[]string{"check", "--op", "softmax", "--profile", "text"}, "no case of profile text matches"},
 		{[]string{"check", "--fast"}, "unknown flag: --fast"},
-		{[]string{"chek"}, `unknown command "chek"`},
-		{[]string{"run", "softmax"}, `required flag(s) "in", "out" not set`},
+		{[]string{"chek"}, `assay: unknown command "chek": did you mean check?`},
+		{[]string{"run", "softmax"}, "want --in FILE and --out FILE"},
 		{[]string{"run", "softmax", "--in", "/nonexistent", "--out", "y"}, "--in: open /nonexistent"},
-		{[]string{"vectors"}, "want one of verify, list, show, export"},
+		{[]string{"run", "softmaxx", "--in", "/nonexistent", "--out", "y"}, `unknown op "softmaxx": did you mean softmax`},
+		{[]string{"ops", "softmaxx"}, `unknown op "softmaxx": did you mean softmax`},
+		{[]string{"vectors"}, "vectors: want a command"},
 		{[]string{"vectors", "show", "softmax/none"}, `no case "softmax/none"`},
-		{[]string{"vectors", "list", "--op", "conv"}, "matches no op"},
+		{[]string{"vectors", "list", "--op", "atention"}, `--op "atention" matches no op: did you mean attention`},
 		{[]string{"gate", "old.txt"}, "want --base REF"},
 		{[]string{"gate", "old.txt", "new.txt", "--head", "x"}, "--head needs --base"},
 		{[]string{"gate", "--self-test", "x"}, "no arguments"},
@@ -221,9 +224,22 @@ func TestMutants(t *testing.T) {
 	if stdout, _, code = assay(t, "mutants", "--op", "relu"); code != 0 || !strings.Contains(stdout, "relu-leaky") {
 		t.Errorf("exit %d: %s", code, stdout)
 	}
-	if _, stderr, code = assay(t, "mutants", "--op", "conv"); code != exitNotJudged || !strings.Contains(stderr, "no mutant's op matches") {
+	if _, stderr, code = assay(t, "mutants", "--op", "conv"); code != exitNotJudged || !strings.Contains(stderr, "matches no op") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
+}
+
+func readTensors(t *testing.T, path string) map[string]op.Tensor {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tensors, err := vector.DecodeSafetensors(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tensors
 }
 
 func TestRun(t *testing.T) {
@@ -251,10 +267,7 @@ func TestRun(t *testing.T) {
 			if code != 0 {
 				t.Fatal(stderr)
 			}
-			y, err := readTensors(out)
-			if err != nil {
-				t.Fatal(err)
-			}
+			y := readTensors(t, out)
 			if got := y["out"]; got.Len() != 2 || got.At(0) != 1 || got.At(1) != 2 {
 				t.Errorf("got %v", got)
 			}
@@ -277,9 +290,9 @@ func TestRun(t *testing.T) {
 		if _, stderr, code := assay(t, "run", "attention.cached", "--impl", "reference", "--attrs", `{"capacity":2}`, "--in", in, "--out", out); code != 0 {
 			t.Fatal(stderr)
 		}
-		y, err := readTensors(out)
-		if err != nil || y["0/out"].At(0) != 2 || y["1/out"].At(0) != 3 {
-			t.Errorf("got %v, %v", y, err)
+		y := readTensors(t, out)
+		if y["0/out"].At(0) != 2 || y["1/out"].At(0) != 3 {
+			t.Errorf("got %v", y)
 		}
 	})
 	t.Run("errors", func(t *testing.T) {
@@ -372,9 +385,7 @@ func TestHelp(t *testing.T) {
 			walk(sub)
 		}
 	}
-	for _, c := range []*cobra.Command{checkCommand(), mutantsCommand(), runCommand(), vectorsCommand(), benchCommand(), gateCommand(), onnxCommand()} {
-		walk(c)
-	}
+	walk(rootCommand())
 	stdout, _, code := assay(t, "check", "--help")
 	if code != 0 || !strings.Contains(stdout, "assay check --impl reference") {
 		t.Errorf("exit %d: %s", code, stdout)

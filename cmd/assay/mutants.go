@@ -20,9 +20,12 @@ func mutantsCommand() *cobra.Command {
 
 Exit status: 0 every planted bug is caught; 1 one survives.`,
 		Example: "  assay mutants --op 'attention*'",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			set, err := loadVectors(v.dir)
+		Args:    noArguments,
+		RunE: stoppable("nothing is kept", func(cmd *cobra.Command, _ []string) error {
+			if err := knownOps(ops...); err != nil {
+				return err
+			}
+			set, err := v.load()
 			if err != nil {
 				return err
 			}
@@ -47,10 +50,10 @@ Exit status: 0 every planted bug is caught; 1 one survives.`,
 				return errVerdict
 			}
 			return err
-		},
+		}),
 	}
 	v.register(cmd)
-	cmd.Flags().StringSliceVar(&ops, "op", nil, "only planted bugs in ops that match this pattern (repeatable)")
+	cmd.Flags().Var((*names)(&ops), "op", "only planted bugs in ops that match this pattern (repeatable)")
 	return cmd
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/assaykit/assay/conformance/onnx"
+	"github.com/assaykit/assay/conformance/op"
 )
 
 func onnxCommand() *cobra.Command {
@@ -26,11 +27,16 @@ arithmetic of the translation, not from a relative tolerance. docs/onnx.md says 
 Exit status: 0 every test that was asked for passes; 1 one fails; 2 nothing was judged, a file cannot be read, or
 tests are unsupported and --allow-unsupported is not given.`,
 		Example: `  assay onnx onnx/backend/test/data/node --case 'test_attention*' --impl reference`,
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		Args:    oneArgument("a directory"),
+		RunE: stoppable("nothing is kept", func(cmd *cobra.Command, args []string) error {
 			factory, err := implementation(impl)
 			if err != nil {
 				return err
+			}
+			if info, err := os.Stat(args[0]); err != nil {
+				return err
+			} else if !info.IsDir() {
+				return fmt.Errorf("%s is not a directory", args[0])
 			}
 			cases, err := onnx.Load(os.DirFS(args[0]))
 			if err != nil {
@@ -59,11 +65,11 @@ tests are unsupported and --allow-unsupported is not given.`,
 				return fmt.Errorf("%d tests are unsupported; --allow-unsupported accepts that", len(report.Unsupported))
 			}
 			return nil
-		},
+		}),
 	}
 	f := cmd.Flags()
 	f.StringVar(&impl, "impl", "optimized", "the implementation: "+implementationNames())
-	f.StringSliceVar(&patterns, "case", nil, "only tests that match this pattern, such as 'test_attention*' (repeatable)")
+	f.Var((*names)(&patterns), "case", "only tests that match this pattern, such as 'test_attention*' (repeatable)")
 	f.BoolVar(&allowUnsupported, "allow-unsupported", false, "exit 0 although some tests are unsupported")
 	f.BoolVar(&asJSON, "json", false, "print the report as JSON")
 	return cmd
@@ -90,7 +96,11 @@ func matching(cases []onnx.Case, patterns []string) ([]onnx.Case, error) {
 		}
 	}
 	if i := slices.Index(matched, false); i >= 0 {
-		return nil, fmt.Errorf("--case %q matches none of %d tests", patterns[i], len(cases))
+		var names []string
+		for _, c := range cases {
+			names = append(names, c.Name)
+		}
+		return nil, fmt.Errorf("--case %q matches none of %d tests: %s", patterns[i], len(cases), op.Suggest(patterns[i], names))
 	}
 	return chosen, nil
 }

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -17,6 +20,7 @@ import (
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/vector"
 	"github.com/assaykit/assay/golden"
+	"github.com/assaykit/assay/internal/input"
 )
 
 func vectorsCommand() *cobra.Command {
@@ -24,9 +28,9 @@ func vectorsCommand() *cobra.Command {
 		Use:     "vectors",
 		Short:   "Verify, list, show or export the golden vectors",
 		Example: "  assay vectors list --op 'attention*'\n  assay vectors export ./vectors",
-		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			return errors.New("vectors: want one of verify, list, show, export")
+		Args:    knownCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return usageError{cmd, errors.New("vectors: want a command")}
 		},
 	}
 	cmd.AddCommand(verifyCommand(), listCommand(), showCommand(), exportCommand())
@@ -35,12 +39,12 @@ func vectorsCommand() *cobra.Command {
 
 // vectorFlags are common to the subcommands.
 type vectorFlags struct {
-	dir    string
+	vectorsFlags
 	asJSON bool
 }
 
 func (v *vectorFlags) register(cmd *cobra.Command) {
-	vectorsFlag(cmd, &v.dir)
+	v.vectorsFlags.register(cmd)
 	cmd.Flags().BoolVar(&v.asJSON, "json", false, "print JSON")
 }
 
@@ -50,9 +54,9 @@ func verifyCommand() *cobra.Command {
 		Use:     "verify",
 		Short:   "Check hashes, schema and contents; exit 2 where something is wrong",
 		Example: "  assay vectors verify --vectors ./vectors",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			set, err := loadVectors(v.dir)
+		Args:    noArguments,
+		RunE: stoppable("nothing is kept", func(cmd *cobra.Command, _ []string) error {
+			set, err := v.load()
 			if err != nil {
 				return err
 			}
@@ -62,7 +66,7 @@ func verifyCommand() *cobra.Command {
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d cases of %d ops, spec %s: hashes, schema and contents hold\n",
 				set.Cases(), len(set.Files), set.Manifest.Spec)
 			return err
-		},
+		}),
 	}
 	v.register(cmd)
 	return cmd
@@ -75,22 +79,23 @@ func listCommand() *cobra.Command {
 		Use:     "list",
 		Short:   "List the cases: id, comparison, clauses, comment",
 		Example: "  assay vectors list --op attention",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			set, err := loadVectors(v.dir)
+		Args:    noArguments,
+		RunE: stoppable("nothing is kept", func(cmd *cobra.Command, _ []string) error {
+			if err := knownOps(pattern); err != nil {
+				return err
+			}
+			set, err := v.load()
 			if err != nil {
 				return err
 			}
 			var cases []*vector.Case
 			for _, f := range set.Files {
-				if ok, err := path.Match(pattern, f.Op); err != nil {
-					return fmt.Errorf("--op %q: %w", pattern, err)
-				} else if ok {
+				if ok, _ := path.Match(pattern, f.Op); ok {
 					cases = append(cases, f.Cases...)
 				}
 			}
 			if len(cases) == 0 {
-				return fmt.Errorf("--op %q matches no op with vectors: the ops are %s", pattern, strings.Join(op.Names(), ", "))
+				return fmt.Errorf("--op %q matches no op of these vectors", pattern)
 			}
 			if v.asJSON {
 				return writeJSON(cmd.OutOrStdout(), cases)
@@ -100,7 +105,7 @@ func listCommand() *cobra.Command {
 				fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", c.ID, c.Compare, strings.Join(c.Clauses, " "), c.Comment)
 			}
 			return tw.Flush()
-		},
+		}),
 	}
 	v.register(cmd)
 	cmd.Flags().StringVar(&pattern, "op", "*", "only ops that match this pattern")
@@ -112,25 +117,22 @@ func showCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "show CASE",
 		Short:   "Show one case: what it traps, its attributes and the beginning of its tensors",
-		Example: "  assay vectors show attention/causal-17",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			set, err := loadVectors(v.dir)
+		Example: "  assay vectors show attention/tiles-512",
+		Args:    oneArgument("the id of a case"),
+		RunE: stoppable("nothing is kept", func(cmd *cobra.Command, args []string) error {
+			set, err := v.load()
 			if err != nil {
 				return err
 			}
-			for _, f := range set.Files {
-				i := slices.IndexFunc(f.Cases, func(c *vector.Case) bool { return c.ID == args[0] })
-				if i < 0 {
-					continue
-				}
-				if v.asJSON {
-					return writeJSON(cmd.OutOrStdout(), f.Cases[i])
-				}
-				return showCase(cmd.OutOrStdout(), f, f.Cases[i])
+			f, c, err := caseOf(set, args[0])
+			if err != nil {
+				return err
 			}
-			return fmt.Errorf("no case %q: list them with `assay vectors list`", args[0])
-		},
+			if v.asJSON {
+				return writeJSON(cmd.OutOrStdout(), c)
+			}
+			return showCase(cmd.OutOrStdout(), f, c)
+		}),
 	}
 	v.register(cmd)
 	return cmd
@@ -215,29 +217,71 @@ func (e *errWriter) printf(format string, args ...any) {
 
 func exportCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "export DIR",
-		Short:   "Write the embedded vectors to a directory, for other languages",
+		Use:   "export DIR",
+		Short: "Write the embedded vectors to a directory, for other languages",
+		Long: `Write the embedded vectors to a directory, for other languages: a new one, an empty one, or one that an earlier
+export of the same vectors was writing when it ended, which this one completes. Of other directories nothing is changed.
+
+MANIFEST.json has the SHA-256 of each file, and at its end its own, of itself with zeros for the 64 digits of that.`,
 		Example: "  assay vectors export ./vectors && python3 -c 'from safetensors.numpy import load_file; print(load_file(\"vectors/softmax.safetensors\").keys())'",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := os.MkdirAll(args[0], 0o755); err != nil {
-				return err
-			}
-			entries, err := fs.ReadDir(golden.FS, ".")
+		Args:    oneArgument("a directory"),
+		RunE: stoppable("the same command completes what is written", func(cmd *cobra.Command, args []string) error {
+			n, err := export(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			for _, e := range entries {
-				data, err := golden.FS.ReadFile(e.Name())
-				if err != nil {
-					return err
-				}
-				if err := writeFile(filepath.Join(args[0], e.Name()), data); err != nil {
-					return err
-				}
-			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d files in %s\n", len(entries), args[0])
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d files in %s\n", n, args[0])
 			return err
-		},
+		}),
 	}
+}
+
+// export writes the embedded vectors to a directory and returns how many files they are. Files get their names at once, without others in
+// between that a killed export would leave; the manifest is the last, so that a part of the files is never taken for the set.
+func export(ctx context.Context, dir string) (int, error) {
+	entries, err := fs.ReadDir(golden.FS, ".")
+	if err != nil {
+		return 0, err
+	}
+	content := map[string][]byte{}
+	for _, e := range entries {
+		if content[e.Name()], err = golden.FS.ReadFile(e.Name()); err != nil {
+			return 0, err
+		}
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return 0, err
+	}
+	if err := ours(dir, content); err != nil {
+		return 0, fmt.Errorf("%s: %w: want a new directory, or an empty one", dir, err)
+	}
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(content)), func(name string) bool { return name == vector.ManifestName })
+	for _, name := range append(names, vector.ManifestName) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), content[name], 0o666); err != nil {
+			return 0, err
+		}
+	}
+	return len(content), nil
+}
+
+// ours reports what a directory holds beside files of an export, whole or cut off.
+func ours(dir string, content map[string][]byte) error {
+	there, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range there {
+		want, known := content[e.Name()]
+		if !known || !e.Type().IsRegular() {
+			return fmt.Errorf("holds %s, which is not of these vectors", e.Name())
+		}
+		data, err := input.ReadFile(filepath.Join(dir, e.Name()), int64(len(want)))
+		if err != nil || !bytes.HasPrefix(want, data) {
+			return fmt.Errorf("holds %s, which is not of these vectors", e.Name())
+		}
+	}
+	return nil
 }

@@ -17,6 +17,9 @@ func size(shape []int) int {
 	return n
 }
 
+// empty reports whether a tensor is there and has no elements. Only reductions and lists of axes may be.
+func empty(t op.Tensor) bool { return t.Present() && t.Len() == 0 }
+
 // reshaped returns the tensor's elements under another shape.
 func reshaped(t op.Tensor, shape ...int) op.Tensor {
 	require(size(shape) == t.Len(), "shape %v does not hold the %d elements of %v", shape, t.Len(), t.Shape)

@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/assaykit/assay/internal/input"
 )
 
 // Case is one test of a suite: a model of one node, and sets of inputs with the outputs that they should give.
@@ -26,6 +28,9 @@ type dataSet struct{ inputs, outputs []tensor }
 
 // ErrNoCases is returned where a directory holds no tests.
 var ErrNoCases = errors.New("no tests: want folders test_*/ with model.onnx and test_data_set_*/")
+
+// maxFile is the size past which a file is refused before it is read. What is made of it is larger, and the largest of ONNX's has a tenth.
+const maxFile = 16 << 20
 
 // Load reads the tests of a directory, test_*/model.onnx with test_data_set_*/{input,output}_*.pb, in the order of their names. A test of
 // an operator that is not translated, or of more than one, is a case with a Reason; a file that cannot be read is an error that wraps
@@ -67,7 +72,7 @@ func reason(err error) string {
 }
 
 func (c *Case) load(fsys fs.FS) error {
-	data, err := fs.ReadFile(fsys, c.Name+"/model.onnx")
+	data, err := input.ReadFS(fsys, c.Name+"/model.onnx", maxFile)
 	if err != nil {
 		return err
 	}
@@ -86,7 +91,15 @@ func (c *Case) load(fsys fs.FS) error {
 	if len(dirs) == 0 {
 		return fmt.Errorf("%w: no test_data_set_*", ErrCorrupt)
 	}
+	for _, name := range m.outputs {
+		if !slices.Contains(c.node.outputs, name) {
+			return fmt.Errorf("%w: output %q of the graph is none of the node", ErrCorrupt, name)
+		}
+	}
 	for _, dir := range dirs {
+		if err := m.unknown(fsys, dir); err != nil {
+			return err
+		}
 		inputs, err := values(fsys, dir, "input", m.inputs, c.node.inputs, m.initializers)
 		if err != nil {
 			return err
@@ -115,6 +128,26 @@ func (m *model) only() (string, error) {
 	return n.op, nil
 }
 
+// unknown reports what a data set holds beside the inputs and outputs of the graph: it would be judged by nothing.
+func (m *model) unknown(fsys fs.FS, dir string) error {
+	entries, err := fs.ReadDir(fsys, dir)
+	if err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	for kind, names := range map[string][]string{"input": m.inputs, "output": m.outputs} {
+		for i := range names {
+			known[fmt.Sprintf("%s_%d.pb", kind, i)] = true
+		}
+	}
+	for _, e := range entries {
+		if !known[e.Name()] {
+			return fmt.Errorf("%w: %s holds %s: the graph has %d inputs and %d outputs", ErrCorrupt, dir, e.Name(), len(m.inputs), len(m.outputs))
+		}
+	}
+	return nil
+}
+
 // version returns the version of an operator set. The default domain has two names.
 func (m *model) version(domain string) int64 {
 	if v, ok := m.opsets[domain]; ok || domain != "" && domain != "ai.onnx" {
@@ -134,7 +167,7 @@ func values(fsys fs.FS, dir, kind string, graph, node []string, known map[string
 			continue
 		case at >= 0:
 			file := fmt.Sprintf("%s/%s_%d.pb", dir, kind, at)
-			data, err := fs.ReadFile(fsys, file)
+			data, err := input.ReadFS(fsys, file, maxFile)
 			if errors.Is(err, fs.ErrNotExist) && initial {
 				out[i] = t
 				continue

@@ -122,6 +122,9 @@ func inputs(set dataSet) []op.Tensor {
 // evaluate runs the translation and returns the node's outputs.
 func (c *Case) evaluate(s *session, in []op.Tensor) (out []op.Tensor, err error) {
 	defer recovered(&err)
+	for i, t := range in {
+		support(!empty(t) || t.DType == op.I64 && len(t.Shape) == 1 || c.Op == "ReduceLogSumExp", "input %d has no elements", i)
+	}
 	out = operators[c.Op](&call{s, c.node, c.version, in})
 	for i := range c.node.outputs {
 		for i >= len(out) {

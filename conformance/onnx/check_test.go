@@ -1,18 +1,23 @@
 package onnx
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 
+	must "github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/refimpl"
+	"github.com/assaykit/assay/internal/input"
 	"github.com/assaykit/assay/reference"
 )
 
@@ -101,6 +106,11 @@ func nodeTests() map[string]nodeTest {
 		"tanh_0": {"Tanh", 13, nil, []message{float32s([]float32{0, float32(math.Inf(1))}, 2)}, []message{float32s([]float32{0, 1}, 2)}},
 		"erf_0":  {"Erf", 13, nil, []message{float32s([]float32{0, float32(math.Inf(-1))}, 2)}, []message{float32s([]float32{0, -1}, 2)}},
 
+		// Of no elements: test_reduce_log_sum_exp_empty_set.
+		"log_sum_exp_empty": {"ReduceLogSumExp", 18, []message{intAttr("keepdims", 1)}, []message{float32s(nil, 2, 0, 4), int64s([]int64{1}, 1)},
+			[]message{float32s(minusInf(8), 2, 1, 4)}},
+		"log_sum_exp_empty_flat": {"ReduceLogSumExp", 18, []message{intAttr("keepdims", 0)}, []message{float32s(nil, 0)}, []message{float32s(minusInf(1))}},
+
 		"attention":                    attentionTest(2, 4, []float32{3.75, 3.75}, nil),
 		"attention_causal_top_left":    attentionTest(2, 4, []float32{1, 1.5}, nil, causal),
 		"attention_causal_few_keys":    attentionTest(3, 2, []float32{1, 1.5, 1.5}, nil, causal),
@@ -113,6 +123,8 @@ func nodeTests() map[string]nodeTest {
 		"attention_padded_causal_long": attentionTest(3, 4, []float32{0, 0, 1}, []message{nil, nil, nil, int64s([]int64{1}, 1)}, causal),
 	}
 }
+
+func minusInf(n int) []float32 { return slices.Repeat([]float32{float32(math.Inf(-1))}, n) }
 
 func suiteFS() fstest.MapFS {
 	fsys := fstest.MapFS{}
@@ -196,9 +208,11 @@ func TestUnsupported(t *testing.T) {
 	nodeTest{op: "Conv", version: 13, inputs: one, outputs: one}.write(fsys, "test_conv")
 	nodeTest{op: "Relu", version: 13, inputs: []message{int64s([]int64{1}, 1)}, outputs: one}.write(fsys, "test_relu_int")
 	nodeTest{op: "Relu", version: 13, inputs: []message{tensorProto(8, 1).text(6, "x")}, outputs: one}.write(fsys, "test_relu_string")
+	none := []message{float32s(nil, 0)}
+	nodeTest{op: "Relu", version: 13, inputs: none, outputs: none}.write(fsys, "test_relu_empty")
 	nodeTest{op: "Relu", version: 13, inputs: one, outputs: one}.write(fsys, "test_relu")
 	r := check(t, fsys, refimpl.New)
-	if r.Cases != 1 || r.Passed != 1 || len(r.Unsupported) != 3 {
+	if r.Cases != 1 || r.Passed != 1 || len(r.Unsupported) != 4 {
 		t.Errorf("got %+v", r)
 	}
 	for _, u := range r.Unsupported {
@@ -206,8 +220,8 @@ func TestUnsupported(t *testing.T) {
 			t.Errorf("%s: reason %q", u.Name, u.Reason)
 		}
 	}
-	none := func() op.Implementation { return op.Set() }
-	if r := check(t, fsys, none); r.Cases != 0 || len(r.Unsupported) != 4 {
+	noOps := func() op.Implementation { return op.Set() }
+	if r := check(t, fsys, noOps); r.Cases != 0 || len(r.Unsupported) != 5 {
 		t.Errorf("an implementation without ops: got %+v", r)
 	}
 }
@@ -228,6 +242,29 @@ func TestLoadErrors(t *testing.T) {
 			t.Errorf("%s missing: loaded all the same", broken)
 		}
 	}
+}
+
+// What a data set holds and nothing would judge is an error, and so is an output that no node makes.
+func TestNothingIsLeftOut(t *testing.T) {
+	for _, extra := range []string{"input_1.pb", "output_1.pb", "output_00.pb", "notes.txt"} {
+		fsys := suiteFS()
+		fsys["test_softmax/test_data_set_0/"+extra] = fsys["test_softmax/test_data_set_0/input_0.pb"]
+		_, err := Load(fsys)
+		must.ErrorIs(t, err, ErrCorrupt)
+		must.ErrorContains(t, err, "test_softmax/test_data_set_0 holds "+extra)
+	}
+	fsys := suiteFS()
+	model := fsys["test_softmax/model.onnx"]
+	model.Data = bytes.Replace(model.Data, []byte("out0"), []byte("outX"), 1) // of the node
+	_, err := Load(fsys)
+	must.ErrorIs(t, err, ErrCorrupt)
+}
+
+func TestOnlyRegularFilesAreRead(t *testing.T) {
+	fsys := suiteFS()
+	fsys["test_softmax/test_data_set_0/input_0.pb"] = &fstest.MapFile{Mode: fs.ModeNamedPipe}
+	_, err := Load(fsys)
+	must.ErrorIs(t, err, input.ErrNotRegular)
 }
 
 // A test whose parts contradict each other says nothing about an implementation.
@@ -296,7 +333,9 @@ func FuzzCase(f *testing.F) {
 	f.Fuzz(func(t *testing.T, model, in0, in1, in2, out []byte) {
 		fsys := fstest.MapFS{"test_x/model.onnx": {Data: model}, "test_x/test_data_set_0/output_0.pb": {Data: out}}
 		for i, data := range [][]byte{in0, in1, in2} {
-			fsys[fmt.Sprintf("test_x/test_data_set_0/input_%d.pb", i)] = &fstest.MapFile{Data: data}
+			if len(data) > 0 {
+				fsys[fmt.Sprintf("test_x/test_data_set_0/input_%d.pb", i)] = &fstest.MapFile{Data: data}
+			}
 		}
 		survive(t, "fuzz", fsys)
 	})

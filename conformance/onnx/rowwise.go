@@ -66,7 +66,8 @@ func rmsNormalization(c *call) []op.Tensor {
 	return []op.Tensor{reshaped(c.one("rmsnorm", attrs{"eps": c.real("epsilon", 1e-5)}, []op.Tensor{gamma}, flat), x.Shape...)}
 }
 
-// reduceLogSumExp is x_i - log_softmax(x)_i, for any i of a row: the largest element's, which greedy finds.
+// reduceLogSumExp is x_i - log_softmax(x)_i, for any i of a row: the largest element's, which greedy finds. Of no elements it is -Inf, the
+// logarithm of an empty sum, and no op has a part in it.
 func reduceLogSumExp(c *call) []op.Tensor {
 	x := c.floats(0)
 	rank := len(x.Shape)
@@ -97,6 +98,9 @@ func reduceLogSumExp(c *call) []op.Tensor {
 		default:
 			last = append(last, i)
 		}
+	}
+	if empty(x) {
+		return []op.Tensor{filled(op.F64, math.Inf(-1), kept...)}
 	}
 	flat := rows(transposed(x, append(perm, last...)...), len(perm))
 	n := flat.Shape[1]
@@ -157,6 +161,7 @@ func topK(c *call) []op.Tensor {
 	flat := rows(last, rank-1)
 	n := flat.Shape[1]
 	require(0 < k && k <= n, "TopK of %d of %d elements", k, n)
+	support(k <= maxElements/flat.Len()*64, "TopK of %d of %d elements in %d rows, which takes as many passes", k, n, flat.Shape[0])
 	logits := op.New(op.F64, flat.Shape...)
 	for i := range logits.F64 {
 		logits.F64[i] = flat.At(i)

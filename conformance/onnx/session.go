@@ -81,9 +81,14 @@ func (s *session) call(name string, a attrs, consts, src []op.Tensor) []op.Tenso
 	}
 	spec := op.Spec{Op: name, Attrs: raw, Const: convert(consts)}
 	src = convert(src)
-	dst, err := op.Shapes(spec, src, s.float)
+	dst, err := op.Results(spec, src, s.float)
 	if err != nil {
 		fail("%w: %w", ErrCorrupt, err) // the model's shapes do not fit each other
+	}
+	for i, d := range dst {
+		if d.Present() {
+			dst[i] = op.New(d.DType, bounded(d.Shape...)...)
+		}
 	}
 	kernel, err := s.impl.Open(spec)
 	if err == nil {

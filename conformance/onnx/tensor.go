@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -53,7 +54,7 @@ var elements = map[dataType]element{
 	float32Type:  {name: "float32", size: 4, field: floatData, format: op.Float32Format, float: float32bits},
 	float64Type:  {name: "float64", size: 8, field: doubleData, format: op.Float64Format, float: math.Float64frombits},
 	float16Type:  {name: "float16", size: 2, field: int32Data, format: op.Float16Format, float: float16bits},
-	bfloat16Type: {name: "bfloat16", size: 2, field: int32Data, format: op.BFloat16Format, float: func(b uint64) float64 { return float32bits(b << 16) }},
+	bfloat16Type: {name: "bfloat16", size: 2, field: int32Data, format: op.BFloat16Format, float: bfloat16bits},
 	boolType:     {name: "bool", size: 1, field: int32Data},
 	uint8Type:    {name: "uint8", size: 1, field: int32Data},
 	int8Type:     {name: "int8", size: 1, field: int32Data, signed: true},
@@ -74,19 +75,9 @@ func (d dataType) String() string {
 
 func float32bits(bits uint64) float64 { return float64(math.Float32frombits(uint32(bits))) }
 
-// float16bits returns the number that 16 bits of IEEE 754's binary16 stand for.
-func float16bits(bits uint64) float64 {
-	sign, exponent, fraction := 1-2*float64(bits>>15&1), int(bits>>10&31), float64(bits&1023)
-	switch {
-	case exponent == 31 && fraction != 0:
-		return math.NaN()
-	case exponent == 31:
-		return sign * math.Inf(1)
-	case exponent == 0:
-		return sign * math.Ldexp(fraction, -24)
-	}
-	return sign * math.Ldexp(1024+fraction, exponent-25)
-}
+func float16bits(bits uint64) float64 { return op.Float16Format.Number(uint16(bits)) }
+
+func bfloat16bits(bits uint64) float64 { return op.BFloat16Format.Number(uint16(bits)) }
 
 // tensor is a TensorProto. Its numbers are F64 for every float type, I64 for every integer type, or Bool, whatever they were stored as;
 // kind says what that was. The zero tensor is absent.
@@ -170,10 +161,8 @@ func (r *rawTensor) decode() (op.Tensor, error) {
 	}
 	n, ok := op.Elements(shape)
 	switch {
-	case len(shape) == 1 && shape[0] == 0 && len(bits) == 0 && e.float == nil:
-		return op.Tensor{DType: op.I64, Shape: shape, I64: []int64{}}, nil // an empty list, as of axes; no op sees it
-	case !ok && len(bits) == 0:
-		return op.Tensor{}, fmt.Errorf("%w: a tensor without elements", errUnsupported)
+	case slices.Contains(shape, 0) && len(bits) == 0: // no op sees it
+		return op.Tensor{DType: e.dtype(dataType(r.kind)), Shape: shape}, nil
 	case !ok || n != len(bits):
 		return op.Tensor{}, fmt.Errorf("%w: shape %v with %d elements", ErrCorrupt, shape, len(bits))
 	}
@@ -197,24 +186,25 @@ func (r *rawTensor) bits(e element) ([]uint64, error) {
 	return bits, nil
 }
 
-func (e element) tensor(kind dataType, bits []uint64, shape []int) (op.Tensor, error) {
+// dtype is the element type that the numbers are held in.
+func (e element) dtype(kind dataType) op.DType {
 	switch {
 	case e.float != nil:
-		t := op.New(op.F64, shape...)
-		for i, b := range bits {
-			t.F64[i] = e.float(b)
-		}
-		return t, nil
+		return op.F64
 	case kind == boolType:
-		t := op.New(op.Bool, shape...)
-		for i, b := range bits {
-			t.Bool[i] = b != 0
-		}
-		return t, nil
+		return op.Bool
 	}
-	t := op.New(op.I64, shape...)
+	return op.I64
+}
+
+func (e element) tensor(kind dataType, bits []uint64, shape []int) (op.Tensor, error) {
+	t := op.New(e.dtype(kind), shape...)
 	for i, b := range bits {
-		if e.signed { // extend the sign: raw_data has the type's width, int32_data has 64 bits
+		if t.DType == op.F64 {
+			t.F64[i] = e.float(b)
+		} else if t.DType == op.Bool {
+			t.Bool[i] = b != 0
+		} else if e.signed { // extend the sign: raw_data has the type's width, int32_data has 64 bits
 			shift := 64 - 8*e.size
 			t.I64[i] = int64(b<<shift) >> shift
 		} else if t.I64[i] = int64(b); t.I64[i] < 0 {

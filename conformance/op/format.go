@@ -71,6 +71,22 @@ func (f Format) Round(x float64) float64 {
 	return r
 }
 
+// Number returns the number that 16 bits of the format stand for (IEEE 754's binary16; the upper half of float32). The format has 16 bits.
+func (f Format) Number(bits uint16) float64 {
+	p := formats[f]
+	n := p.precision - 1 // bits of the fraction
+	sign, exponent, fraction := 1-2*float64(bits>>15), int(bits&0x7fff>>n), float64(bits&(1<<n-1))
+	switch {
+	case exponent > p.maxExp-p.minExp+1 && fraction != 0:
+		return math.NaN()
+	case exponent > p.maxExp-p.minExp+1:
+		return sign * math.Inf(1)
+	case exponent == 0:
+		return sign * math.Ldexp(fraction, p.minExp-n)
+	}
+	return sign * math.Ldexp(math.Ldexp(1, n)+fraction, exponent-1+p.minExp-n)
+}
+
 // DType returns the element type in which tensors of a storage format cross the boundary: F64 for float64, F32 for every other, whose
 // numbers are all numbers of float32.
 func (f Format) DType() DType {

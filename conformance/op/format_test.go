@@ -70,3 +70,29 @@ func TestRound(t *testing.T) {
 		t.Error("NaN does not round to NaN")
 	}
 }
+
+// Every pattern of 16 bits: bfloat16 is the upper half of a float32; a float16 is the number that rounding to float16 leaves as it is.
+func TestNumberOfBits(t *testing.T) {
+	same := func(a, b float64) bool {
+		return math.Float64bits(a) == math.Float64bits(b) || math.IsNaN(a) && math.IsNaN(b)
+	}
+	seen := map[float64]bool{}
+	for i := range 1 << 16 {
+		if got, want := op.BFloat16Format.Number(uint16(i)), float64(math.Float32frombits(uint32(i)<<16)); !same(got, want) {
+			t.Fatalf("bfloat16 %#04x: got %v, want %v", i, got, want)
+		}
+		x := op.Float16Format.Number(uint16(i))
+		if !same(op.Float16Format.Round(x), x) {
+			t.Fatalf("float16 %#04x: %v is not of the format", i, x)
+		}
+		seen[x] = true
+	}
+	for bits, want := range map[uint16]float64{0x3c00: 1, 0xc000: -2, 0x0001: 0x1p-24, 0x0400: 0x1p-14, 0x7bff: 65504, 0xfc00: math.Inf(-1)} {
+		if got := op.Float16Format.Number(bits); got != want {
+			t.Errorf("float16 %#04x: got %v, want %v", bits, got, want)
+		}
+	}
+	if want := 1<<16 - 2*1023 - 1; len(seen) != want+2*1023 { // each NaN is a key of its own; 0 and -0 are one
+		t.Errorf("float16: %d numbers, want %d", len(seen), want)
+	}
+}

@@ -30,7 +30,7 @@ type Implementation interface {
 // Spec says which op to open.
 type Spec struct {
 	Op    string          // a name of the op table, such as "attention"
-	Attrs json.RawMessage // the op's attributes, a JSON object; an unknown field is an error; empty means {}
+	Attrs json.RawMessage // the op's attributes, a JSON object; one that is unknown, twice or in other letter case is an error; empty means {}
 	Const []Tensor        // the op's constant tensors (weights) in table order, known at Open so that they can be packed once
 }
 
@@ -89,7 +89,7 @@ func (o opener[A]) Open(spec Spec) (Kernel, error) {
 		return nil, Unsupported(spec.Op, "this implementation offers "+k.args.Op())
 	}
 	var err error
-	if k.plan, err = compile(spec, any(&k.args)); err != nil {
+	if k.plan, err = compile(spec, any(&k.args), Tensor.Check); err != nil {
 		return nil, err
 	}
 	k.fields = k.plan.row.tensors(any(&k.args))

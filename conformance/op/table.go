@@ -4,10 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -98,7 +95,7 @@ func Table() []Row {
 	return all
 }
 
-// Lookup returns the row of an op. An unknown name is an error that wraps ErrUnknownOp and lists the ops.
+// Lookup returns the row of an op. An unknown name is an error that wraps ErrUnknownOp and says which are like it.
 func Lookup(name string) (Row, error) {
 	r, err := rowOf(name)
 	if err != nil {
@@ -165,7 +162,7 @@ var rows = sync.OnceValue(func() map[string]*row {
 func rowOf(name string) (*row, error) {
 	r, ok := rows()[name]
 	if !ok {
-		return nil, fmt.Errorf("%w %q: the ops are %s", ErrUnknownOp, name, strings.Join(Names(), ", "))
+		return nil, fmt.Errorf("%w %q: %s", ErrUnknownOp, name, Suggest(name, Names()))
 	}
 	return r, nil
 }
@@ -293,19 +290,21 @@ type (
 type plan struct {
 	row   *row
 	rules []rule
-	args  any    // pointer to an argument struct with its attributes set
+	args  any // pointer to an argument struct with its attributes set
+	form  func(Tensor) error
 	fixed dims   // as the attributes and constants leave them
 	call  dims   // scratch for the call being checked
 	there []bool // which constants and sources are present, by index into row.args
 }
 
-// compile sets the attributes and constants of args, a pointer to the op's argument struct, from spec, and checks them.
-func compile(spec Spec, args any) (plan, error) {
+// compile sets the attributes and constants of args, a pointer to the op's argument struct, from spec, and checks them. form says what a
+// tensor must be like in itself.
+func compile(spec Spec, args any, form func(Tensor) error) (plan, error) {
 	r, err := rowOf(spec.Op)
 	if err != nil {
 		return plan{}, err
 	}
-	p := plan{row: r, args: args, there: make([]bool, len(r.args))}
+	p := plan{row: r, args: args, form: form, there: make([]bool, len(r.args))}
 	if err := r.decode(spec.Attrs, args); err != nil {
 		return plan{}, fmt.Errorf("%s: %w: %w", r.Name, ErrAttrs, err)
 	}
@@ -356,13 +355,8 @@ func (r *row) decode(attrs json.RawMessage, args any) error {
 	if trimmed := bytes.TrimSpace(attrs); len(trimmed) == 0 || trimmed[0] != '{' {
 		return fmt.Errorf("want a JSON object, got %.20s", trimmed)
 	}
-	dec := json.NewDecoder(bytes.NewReader(attrs))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(into); err != nil {
+	if err := DecodeJSON(attrs, into); err != nil {
 		return err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("more than one JSON value")
 	}
 	if v, ok := args.(validator); ok {
 		return v.validate()
@@ -398,7 +392,7 @@ func (p *plan) match(d *dims, i int, t Tensor) error {
 		}
 		d.storage = t.DType
 	}
-	if err := t.Check(); err != nil {
+	if err := p.form(t); err != nil {
 		return fmt.Errorf("%s: %s: %w", p.row.Name, a.Name, err)
 	}
 	if err := d.match(p.rules[i], t.Shape); err != nil {
@@ -448,18 +442,46 @@ func (p *plan) check(dst, src []Tensor) error {
 	return nil
 }
 
-// maxResult bounds what Shapes allocates on the word of small arguments.
-const maxResult = min(1<<32, math.MaxInt)
+// maxResults bounds what Shapes allocates on the word of small arguments.
+const maxResults = 1 << 28
 
 // Shapes validates a call's sources and constants and returns its destinations, zeroed, with the shapes that the op table gives them.
 // Float destinations get the dtype of the float arguments, or storage where the op has none. A destination that is there only with
-// another argument is the zero Tensor without it.
+// another argument is the zero Tensor without it. Small arguments can ask for much: more than 2^28 elements are an error. For those there is
+// Results, which allocates nothing.
 func Shapes(spec Spec, src []Tensor, storage DType) ([]Tensor, error) {
+	dst, err := results(spec, src, storage, Tensor.Check)
+	if err != nil {
+		return nil, err
+	}
+	total := 0
+	for i, d := range dst {
+		n, _ := Elements(d.Shape)
+		if total += n; total > maxResults {
+			r := rows()[spec.Op]
+			return nil, fmt.Errorf("%s: %w: %s would be %v: at most 2^28 elements are allocated", r.Name, ErrShape, r.args[r.dst[i]].Name, d.Shape)
+		}
+	}
+	for i, d := range dst {
+		if d.Present() {
+			dst[i] = New(d.DType, d.Shape...)
+		}
+	}
+	return dst, nil
+}
+
+// Results is Shapes without the numbers: of the destinations that it returns only dtype and shape are set, and of the sources and constants
+// it needs no more.
+func Results(spec Spec, src []Tensor, storage DType) ([]Tensor, error) {
+	return results(spec, src, storage, Tensor.checkShape)
+}
+
+func results(spec Spec, src []Tensor, storage DType, form func(Tensor) error) ([]Tensor, error) {
 	r, err := rowOf(spec.Op)
 	if err != nil {
 		return nil, err
 	}
-	p, err := compile(spec, reflect.New(r.typ).Interface())
+	p, err := compile(spec, reflect.New(r.typ).Interface(), form)
 	if err != nil {
 		return nil, err
 	}
@@ -476,14 +498,14 @@ func Shapes(spec Spec, src []Tensor, storage DType) ([]Tensor, error) {
 			continue
 		}
 		shape := p.call.resolve(p.rules[at])
-		if n, ok := Elements(shape); !ok || n > maxResult {
-			return nil, fmt.Errorf("%s: %w: %s would be %v: at most 2^32 elements are allocated", r.Name, ErrShape, a.Name, shape)
+		if _, ok := Elements(shape); !ok {
+			return nil, fmt.Errorf("%s: %w: %s would be %v: want fewer than 2^40 elements", r.Name, ErrShape, a.Name, shape)
 		}
 		d := storage
 		if a.Types == "i64" {
 			d = I64
 		}
-		dst[i] = New(d, shape...)
+		dst[i] = Tensor{DType: d, Shape: shape}
 	}
 	return dst, nil
 }
@@ -494,7 +516,7 @@ func Validate(spec Spec, dst, src []Tensor) error {
 	if err != nil {
 		return err
 	}
-	p, err := compile(spec, reflect.New(r.typ).Interface())
+	p, err := compile(spec, reflect.New(r.typ).Interface(), Tensor.Check)
 	if err != nil {
 		return err
 	}

@@ -111,12 +111,18 @@ func (t Tensor) Len() int {
 
 // Check reports whether the tensor is well formed: positive dimensions whose product is the number of elements.
 func (t Tensor) Check() error {
-	n, ok := Elements(t.Shape)
-	if !ok {
-		return fmt.Errorf("%w: %v must have positive dimensions and fewer than 2^40 elements", ErrShape, t.Shape)
+	if err := t.checkShape(); err != nil {
+		return err
 	}
-	if t.Len() != n {
+	if n, _ := Elements(t.Shape); t.Len() != n {
 		return fmt.Errorf("%w: %v needs %d elements of %v, got %d", ErrShape, t.Shape, n, t.DType, t.Len())
+	}
+	return nil
+}
+
+func (t Tensor) checkShape() error {
+	if _, ok := Elements(t.Shape); !ok {
+		return fmt.Errorf("%w: %v must have positive dimensions and fewer than 2^40 elements", ErrShape, t.Shape)
 	}
 	return nil
 }

@@ -2,12 +2,8 @@ package vector
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"math"
@@ -16,37 +12,44 @@ import (
 	"strings"
 
 	"github.com/assaykit/assay/conformance/op"
+	"github.com/assaykit/assay/internal/input"
 )
 
 // ManifestName is the name of the manifest's file.
 const ManifestName = "MANIFEST.json"
 
-// The sizes past which a file is refused before it is read, and a recipe before it is generated.
+// The sizes past which files are refused before they are read: that of a set's JSON files, each, since what is made of them is larger, and
+// of all files together.
 const (
-	maxFile   = 256 << 20
-	maxRecipe = 1 << 28 // elements
+	maxJSON = 8 << 20
+	maxSet  = 128 << 20
 )
 
-// Load reads and checks a set of vectors: every file against the manifest's size and SHA-256, every case for consistency with its
-// tensors. Errors wrap ErrCorrupt and name the file, the case and the reason. Nothing is allocated on the word of a header alone.
-func Load(fsys fs.FS) (*Set, error) {
-	raw, err := readFile(fsys, ManifestName, -1)
+// MaxElements is how many elements the tensors of one case may have together, its results included. The largest embedded case has half.
+const MaxElements = 1 << 24
+
+// Load reads and checks a set of vectors: every file against the manifest's size and SHA-256, the manifest against its own, every case for
+// consistency with its tensors and the op table. Errors wrap ErrCorrupt and name the file, the case and the reason. Nothing is allocated on
+// the word of a header, a shape or a recipe alone: one case may ask for MaxElements.
+func Load(fsys fs.FS) (*Set, error) { return LoadWithin(fsys, MaxElements) }
+
+// LoadWithin is Load with another limit in the place of MaxElements.
+func LoadWithin(fsys fs.FS, elements int) (*Set, error) {
+	m, err := LoadManifest(fsys)
 	if err != nil {
 		return nil, err
 	}
-	s := &Set{}
-	if err := decodeStrict(raw, &s.Manifest); err != nil {
-		return nil, corrupt(ManifestName, err)
-	}
-	if s.Manifest.Format != FormatVersion {
-		return nil, corrupt(ManifestName, fmt.Errorf("format %d: this program reads format %d", s.Manifest.Format, FormatVersion))
-	}
-	if err := unlisted(fsys, s.Manifest.Files); err != nil {
+	s := &Set{Manifest: *m}
+	if err := unlisted(fsys, m.Files); err != nil {
 		return nil, err
 	}
-	content := make(map[string][]byte, len(s.Manifest.Files))
-	for _, name := range slices.Sorted(maps.Keys(s.Manifest.Files)) {
-		if content[name], err = readListed(fsys, name, s.Manifest.Files[name]); err != nil {
+	clauses := map[string]bool{}
+	for _, clause := range m.Clauses {
+		clauses[clause] = true
+	}
+	content := make(map[string][]byte, len(m.Files))
+	for _, name := range slices.Sorted(maps.Keys(m.Files)) {
+		if content[name], err = readListed(fsys, name, m.Files[name]); err != nil {
 			return nil, err
 		}
 	}
@@ -59,19 +62,80 @@ func Load(fsys fs.FS) (*Set, error) {
 		if !ok {
 			return nil, corrupt(opName+".safetensors", errors.New("is missing, but "+name+" is there"))
 		}
-		f, err := DecodeFile(opName, content[name], tensors)
+		f, err := decodeFile(opName, content[name], tensors, elements)
 		if err != nil {
 			return nil, err
+		}
+		for _, c := range f.Cases {
+			for _, clause := range c.Clauses {
+				if !clauses[clause] {
+					return nil, corrupt(name, fmt.Errorf("case %s: clause %s is not among those of %s", c.ID, clause, ManifestName))
+				}
+			}
 		}
 		s.Files = append(s.Files, f)
 	}
 	if len(s.Files) == 0 {
 		return nil, corrupt(ManifestName, errors.New("lists no op"))
 	}
-	if got := s.Cases(); got != s.Manifest.Cases {
-		return nil, corrupt(ManifestName, fmt.Errorf("counts %d cases, the files hold %d", s.Manifest.Cases, got))
+	if got := s.Cases(); got != m.Cases {
+		return nil, corrupt(ManifestName, fmt.Errorf("counts %d cases, the files hold %d", m.Cases, got))
 	}
 	return s, nil
+}
+
+// LoadManifest reads the manifest of a set and checks it: no byte of it is another than when it was written.
+func LoadManifest(fsys fs.FS) (*Manifest, error) {
+	raw, err := input.ReadFS(fsys, ManifestName, maxJSON)
+	if err != nil {
+		return nil, corrupt(ManifestName, err)
+	}
+	m := new(Manifest)
+	if err := op.DecodeJSON(raw, m); err != nil {
+		return nil, corrupt(ManifestName, err)
+	}
+	if err := m.check(raw); err != nil {
+		return nil, corrupt(ManifestName, err)
+	}
+	return m, nil
+}
+
+// check reports what is wrong with a manifest in itself. raw is its file.
+func (m *Manifest) check(raw []byte) error {
+	if m.Format != FormatVersion {
+		return fmt.Errorf("format %d: this program reads format %d", m.Format, FormatVersion)
+	}
+	if len(m.SHA256) != len(noDigest) {
+		return errors.New("has no sha256 of itself: export the vectors again")
+	}
+	blank := bytes.ReplaceAll(raw, []byte(m.SHA256), []byte(noDigest))
+	if Entry(blank).SHA256 != m.SHA256 {
+		return fmt.Errorf("has SHA-256 %s, and says %s: the file is altered", Entry(blank).SHA256, m.SHA256)
+	}
+	if m.Spec == "" || len(m.Clauses) == 0 {
+		return errors.New("names no spec, or none of its clauses")
+	}
+	seen := map[string]bool{}
+	for _, clause := range m.Clauses {
+		if seen[clause] {
+			return fmt.Errorf("lists clause %s twice", clause)
+		}
+		seen[clause] = true
+	}
+	var total int64
+	for _, name := range slices.Sorted(maps.Keys(m.Files)) {
+		bytes := m.Files[name].Bytes
+		switch {
+		case name != path.Base(name) || !fs.ValidPath(name):
+			return fmt.Errorf("lists %q: want a plain file name", name)
+		case bytes < 0:
+			return fmt.Errorf("%s has %d bytes", name, bytes)
+		case bytes > maxSet || total+bytes > maxSet:
+			return fmt.Errorf("lists files of more than %d bytes", maxSet)
+		}
+		total += bytes
+	}
+	return nil
 }
 
 // SchemaName is the name of the JSON schema that the <op>.json files follow.
@@ -79,42 +143,19 @@ const SchemaName = "schema.json"
 
 func corrupt(file string, err error) error { return fmt.Errorf("%w: %s: %w", ErrCorrupt, file, err) }
 
-// readFile reads a file whose size is known from its directory entry, want or at most maxFile, before anything is allocated.
-func readFile(fsys fs.FS, name string, want int64) ([]byte, error) {
-	f, err := fsys.Open(name)
-	if err != nil {
-		return nil, corrupt(name, err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, corrupt(name, err)
-	}
-	switch {
-	case !info.Mode().IsRegular():
-		return nil, corrupt(name, errors.New("is not a regular file"))
-	case want >= 0 && info.Size() != want:
-		return nil, corrupt(name, fmt.Errorf("has %d bytes, the manifest says %d: the file is truncated or altered", info.Size(), want))
-	case info.Size() > maxFile:
-		return nil, corrupt(name, fmt.Errorf("has %d bytes: at most %d are read", info.Size(), maxFile))
-	}
-	data := make([]byte, info.Size())
-	if _, err := io.ReadFull(f, data); err != nil {
-		return nil, corrupt(name, err)
-	}
-	return data, nil
-}
-
 func readListed(fsys fs.FS, name string, entry FileEntry) ([]byte, error) {
-	if name != path.Base(name) || !fs.ValidPath(name) {
-		return nil, corrupt(ManifestName, fmt.Errorf("lists %q: want a plain file name", name))
+	limit := int64(maxSet)
+	if path.Ext(name) == ".json" {
+		limit = maxJSON
 	}
-	data, err := readFile(fsys, name, entry.Bytes)
+	data, err := input.ReadFS(fsys, name, limit)
 	if err != nil {
-		return nil, err
+		return nil, corrupt(name, err)
 	}
-	sum := sha256.Sum256(data)
-	if got := hex.EncodeToString(sum[:]); got != entry.SHA256 {
+	if int64(len(data)) != entry.Bytes {
+		return nil, corrupt(name, fmt.Errorf("has %d bytes, the manifest says %d: the file is truncated or altered", len(data), entry.Bytes))
+	}
+	if got := Entry(data).SHA256; got != entry.SHA256 {
 		return nil, corrupt(name, fmt.Errorf("has SHA-256 %s, the manifest says %s: the file is altered", got, entry.SHA256))
 	}
 	return data, nil
@@ -135,22 +176,14 @@ func unlisted(fsys fs.FS, known map[string]FileEntry) error {
 	return nil
 }
 
-func decodeStrict(data []byte, into any) error {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(into); err != nil {
-		return err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("has data after its JSON value")
-	}
-	return nil
-}
-
 // DecodeFile reads the cases of one op from its two files and checks them against each other and the op table.
 func DecodeFile(opName string, meta, tensors []byte) (*File, error) {
+	return decodeFile(opName, meta, tensors, MaxElements)
+}
+
+func decodeFile(opName string, meta, tensors []byte, elements int) (*File, error) {
 	f := new(File)
-	if err := decodeStrict(meta, f); err != nil {
+	if err := op.DecodeJSON(meta, f); err != nil {
 		return nil, corrupt(opName+".json", err)
 	}
 	all, err := DecodeSafetensors(tensors)
@@ -164,7 +197,10 @@ func DecodeFile(opName string, meta, tensors []byte) (*File, error) {
 	if err != nil {
 		return nil, corrupt(opName+".json", err)
 	}
-	d := decoder{file: f, args: args, tensors: all}
+	d := decoder{file: f, args: args, tensors: all, flags: map[string]bool{}}
+	for _, flag := range f.Flags {
+		d.flags[flag.Name] = true
+	}
 	seen := map[string]bool{}
 	for i, c := range f.Cases {
 		if c == nil {
@@ -177,11 +213,70 @@ func DecodeFile(opName string, meta, tensors []byte) (*File, error) {
 		if err := d.link(c); err != nil {
 			return nil, corrupt(opName+".json", fmt.Errorf("case %s: %w", c.ID, err))
 		}
+		n, err := needs(f.Op, c)
+		if err != nil {
+			return nil, corrupt(opName+".json", fmt.Errorf("case %s: %w", c.ID, err))
+		}
+		if n > elements {
+			return nil, fmt.Errorf("%s.json: case %s: %w: its tensors have %d, at most %d are allowed", opName, c.ID, ErrLimit, n, elements)
+		}
 	}
-	for key := range d.tensors { // what is left belongs to no case
-		return nil, corrupt(opName+".safetensors", fmt.Errorf("tensor %q belongs to no case", key))
+	if left := slices.Sorted(maps.Keys(d.tensors)); len(left) > 0 {
+		return nil, corrupt(opName+".safetensors", fmt.Errorf("tensor %q belongs to no case", left[0]))
 	}
 	return f, nil
+}
+
+// needs returns how many elements the tensors of a case have, its results included, of which it says whether they have the form that the op
+// table gives them. It generates no recipe.
+func needs(opName string, c *Case) (total int, err error) {
+	headers := func(ins []Input) []op.Tensor {
+		ts := make([]op.Tensor, len(ins))
+		for i, in := range ins {
+			if in.DType != 0 {
+				ts[i] = op.Tensor{DType: in.DType, Shape: in.Shape}
+			}
+		}
+		return ts
+	}
+	add := func(ts []op.Tensor) {
+		for _, t := range ts {
+			if n, ok := op.Elements(t.Shape); ok && t.Present() {
+				total = min(total+n, math.MaxInt/2)
+			}
+		}
+	}
+	spec := op.Spec{Op: opName, Attrs: c.Attrs, Const: headers(c.Const)}
+	add(spec.Const)
+	for i := range c.Steps {
+		s := &c.Steps[i]
+		src := headers(s.Src)
+		dst, err := op.Results(spec, src, op.F32)
+		if (s.Error == "shape" || s.Error == "attributes") && err != nil {
+			continue
+		}
+		if err == nil {
+			err = s.agree(dst)
+		}
+		if err != nil {
+			return 0, fmt.Errorf("step %d: %w", i, err)
+		}
+		add(src)
+		add(dst)
+	}
+	return total, nil
+}
+
+// agree reports a stored result that has not the form that the op table gives it.
+func (s *Step) agree(dst []op.Tensor) error {
+	for _, list := range s.Results() {
+		for j, e := range list {
+			if e.Present() != dst[j].Present() || !slices.Equal(e.Shape, dst[j].Shape) {
+				return fmt.Errorf("%s has shape %v, the op table gives it %v", e.Name, e.Shape, dst[j].Shape)
+			}
+		}
+	}
+	return nil
 }
 
 // decoder joins cases with their tensors, taking each tensor from the map as it is used.
@@ -189,6 +284,7 @@ type decoder struct {
 	file    *File
 	args    []op.Argument
 	tensors map[string]op.Tensor
+	flags   map[string]bool // that the file explains
 }
 
 func (d *decoder) link(c *Case) error {
@@ -206,7 +302,7 @@ func (d *decoder) link(c *Case) error {
 		return fmt.Errorf("accumulate: %w", c.Accumulate.Valid())
 	}
 	for _, flag := range c.Flags {
-		if !slices.ContainsFunc(d.file.Flags, func(f Flag) bool { return f.Name == flag }) {
+		if !d.flags[flag] {
 			return fmt.Errorf("flag %q is not explained in flags", flag)
 		}
 	}
@@ -250,9 +346,8 @@ func (d *decoder) inputs(ins []Input, role op.Role, prefix string) error {
 			continue
 		}
 		if in.Recipe != nil {
-			n, ok := op.Elements(in.Shape)
-			if !ok || n > maxRecipe || in.Type != op.F32.String() {
-				return fmt.Errorf("%s: a recipe for %s %v: want F32 and at most %d elements", in.Name, in.Type, in.Shape, maxRecipe)
+			if _, ok := op.Elements(in.Shape); !ok || in.Type != op.F32.String() {
+				return fmt.Errorf("%s: a recipe for %s %v: want F32 and positive dimensions", in.Name, in.Type, in.Shape)
 			}
 			if err := in.Recipe.Check(); err != nil {
 				return fmt.Errorf("%s: %w", in.Name, err)

@@ -43,7 +43,7 @@ func probeFile() *File {
 // read decodes the probe's two files.
 func read(meta, tensors []byte) (*File, error) {
 	f := new(File)
-	if err := decodeStrict(meta, f); err != nil {
+	if err := op.DecodeJSON(meta, f); err != nil {
 		return nil, err
 	}
 	all, err := DecodeSafetensors(tensors)

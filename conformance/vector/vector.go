@@ -2,7 +2,7 @@
 //
 // A set of vectors is a directory. For each op there is <op>.json, which says what the cases are, and <op>.safetensors, which holds
 // their tensors under the keys case/const/name and case/step/name, so that any language reads them with a library that it has.
-// MANIFEST.json lists the files with their SHA-256. Wanted results are stored in float64 beside their gauges: how far rounding may
+// MANIFEST.json lists the files with their SHA-256, and has its own. Wanted results are stored in float64 beside their gauges: how far rounding may
 // carry each element, in units of roundoff (SPEC.md, appendix A).
 package vector
 
@@ -19,6 +19,9 @@ const FormatVersion = 1
 
 // ErrCorrupt is wrapped by every error about vectors that cannot be trusted: missing, truncated, altered or contradictory.
 var ErrCorrupt = errors.New("corrupt vectors")
+
+// ErrLimit is wrapped by the error about a case whose tensors have more elements than are allowed.
+var ErrLimit = errors.New("too many elements")
 
 // Set is a whole directory of vectors.
 type Set struct {
@@ -163,6 +166,7 @@ type Manifest struct {
 	Cases     int                  `json:"cases"`
 	Clauses   []string             `json:"clauses"` // every clause of SPEC.md, covered or not
 	Files     map[string]FileEntry `json:"files"`
+	SHA256    string               `json:"sha256"` // of the manifest itself, with zeros for the digits of this; EncodeManifest sets it
 }
 
 // FileEntry is what the manifest knows of one file.

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"io/fs"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
 
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/vector"
@@ -68,7 +70,7 @@ func directory(t testing.TB, f *vector.File) fstest.MapFS {
 	}
 	m := vector.Manifest{Format: vector.FormatVersion, Spec: "1", Generator: "test", Cases: len(f.Cases), Clauses: []string{"LIN-1", "LIN-2"},
 		Files: map[string]vector.FileEntry{"linear.json": vector.Entry(meta), "linear.safetensors": vector.Entry(tensors)}}
-	manifest, err := json.Marshal(m)
+	manifest, err := vector.EncodeManifest(m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +117,20 @@ func TestLoadRefuses(t *testing.T) {
 				t.Fatal(err)
 			}
 			man.Files[name] = vector.Entry(m[name].Data)
-			m["MANIFEST.json"].Data, _ = json.Marshal(man)
+			m["MANIFEST.json"].Data, _ = vector.EncodeManifest(man)
+		}
+	}
+	// resealed edits the manifest and gives it the digest of what it is then.
+	resealed := func(f func([]byte) []byte) func(fstest.MapFS) {
+		return func(m fstest.MapFS) {
+			var man vector.Manifest
+			edit("MANIFEST.json", f)(m)
+			text := m["MANIFEST.json"].Data
+			if err := json.Unmarshal(text, &man); err != nil {
+				t.Fatal(err)
+			}
+			text = bytes.ReplaceAll(text, []byte(man.SHA256), []byte(strings.Repeat("0", 64)))
+			m["MANIFEST.json"].Data = bytes.ReplaceAll(text, []byte(strings.Repeat("0", 64)), []byte(vector.Entry(text).SHA256))
 		}
 	}
 	replace := func(old, with string) func([]byte) []byte {
@@ -135,13 +150,28 @@ func TestLoadRefuses(t *testing.T) {
 	}{
 		{"no manifest", func(m fstest.MapFS) { delete(m, "MANIFEST.json") }, "MANIFEST.json"},
 		{"manifest is not JSON", edit("MANIFEST.json", truncate), "MANIFEST.json"},
-		{"manifest with an unknown field", edit("MANIFEST.json", replace(`"spec"`, `"speck"`)), "speck"},
-		{"later format", edit("MANIFEST.json", replace(`"format":1`, `"format":2`)), "this program reads format 1"},
-		{"no files at all", edit("MANIFEST.json", func([]byte) []byte {
-			return []byte(`{"format":1,"spec":"1","generator":"g","cases":0,"clauses":[],"files":{}}`)
+		{"manifest with an unknown field", resealed(replace(`"spec"`, `"speck"`)), "speck"},
+		{"later format", resealed(replace(`"format": 1`, `"format": 2`)), "this program reads format 1"},
+		{"manifest without a digest", edit("MANIFEST.json", func(b []byte) []byte { return append(b[:bytes.LastIndex(b, []byte(","))], '}') }), "export the vectors again"},
+		{"no files at all", resealed(func(b []byte) []byte {
+			return regexp.MustCompile(`(?s)"files": \{.*?\n \}`).ReplaceAll(b, []byte(`"files": {}`))
 		}), "linear.json: is not listed"},
-		{"wrong count", edit("MANIFEST.json", replace(`"cases":2`, `"cases":3`)), "counts 3 cases, the files hold 2"},
-		{"path that leaves the directory", edit("MANIFEST.json", replace(`"linear.json"`, `"../linear.json"`)), "linear.json"},
+		{"wrong count", resealed(replace(`"cases": 2`, `"cases": 3`)), "counts 3 cases, the files hold 2"},
+		{"path that leaves the directory", resealed(replace(`"linear.json"`, `"../linear.json"`)), "linear.json"},
+		{"clause gone", resealed(replace(`"LIN-1",`, ``)), "clause LIN-1 is not among those of MANIFEST.json"},
+		{"no clauses", resealed(func(b []byte) []byte {
+			return regexp.MustCompile(`(?s)"clauses": \[.*?\]`).ReplaceAll(b, []byte(`"clauses": []`))
+		}), "none of its clauses"},
+		{"clause twice", resealed(replace(`"LIN-1",`, `"LIN-1", "LIN-1",`)), "lists clause LIN-1 twice"},
+		{"no spec", resealed(replace(`"spec": "1"`, `"spec": ""`)), "names no spec"},
+		{"member of the manifest twice", resealed(replace(`"format": 1`, `"format": 2, "format": 1`)), `"format" is there twice`},
+		{"member in other letter case", resealed(replace(`"spec"`, `"SPEC"`)), `unknown "SPEC"`},
+		{"negative size", resealed(replace(`"bytes": `, `"bytes": -`)), "bytes"},
+		{"sizes beyond any set", resealed(replace(`"bytes": `, `"bytes": 999999999`)), "more than 134217728 bytes"},
+		{"sealed: member of a case twice", sealed("linear.json", replace(`"compare":"bound"`, `"compare":"exact","compare":"bound"`)), `"compare" is there twice`},
+		{"sealed: attribute twice", sealed("linear.json", replace(`"attrs":{}`, `"attrs":{"a":1,"a":1}`)), `"a" is there twice`},
+		{"sealed: unknown attribute", sealed("linear.json", replace(`"attrs":{}`, `"attrs":{"a":1}`)), `unknown "a"`},
+		{"sealed: shape of a result", sealed("linear.json", replace(`"shape":[1,3],"eta":2`, `"shape":[3,1],"eta":2`)), "the op table gives it [1 3]"},
 		{"missing file", func(m fstest.MapFS) { delete(m, "linear.json") }, "linear.json"},
 		{"unlisted file", func(m fstest.MapFS) { m["extra.json"] = &fstest.MapFile{} }, "extra.json: is not listed"},
 		{"truncated json", edit("linear.json", truncate), "linear.json: has"},
@@ -154,7 +184,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"sealed: huge shape", sealed("linear.safetensors", replace(`"shape":[1,2]`, `"shape":[1,9]`)), "linear.safetensors"},
 		{"sealed: unknown dtype", sealed("linear.safetensors", replace(`"F32"`, `"F33"`)), "linear.safetensors"},
 		{"sealed: schema", sealed("linear.json", replace(`"comment"`, `"remark"`)), "remark"},
-		{"sealed: trailing data", sealed("linear.json", func(b []byte) []byte { return append(b, "{}"...) }), "data after"},
+		{"sealed: trailing data", sealed("linear.json", func(b []byte) []byte { return append(b, "{}"...) }), "after top-level value"},
 		{"sealed: another op", sealed("linear.json", replace(`"op": "linear"`, `"op": "matmul"`)), `want format 1 of "linear"`},
 		{"sealed: case twice", sealed("linear.json", replace("linear/rejects", "linear/two-steps")), "linear/two-steps is there twice"},
 		{"sealed: foreign id", sealed("linear.json", replace("linear/rejects", "gelu/rejects")), `want linear/name`},
@@ -268,8 +298,8 @@ func FuzzDecodeFile(f *testing.F) {
 	f.Add([]byte(`{"format":1,"op":"linear","cases":[{"id":"linear/x","clauses":["A-1"],"compare":"exact","steps":[{}]}]}`), tensors)
 	f.Add([]byte("null"), []byte("\x02\x00\x00\x00\x00\x00\x00\x00{}"))
 	f.Fuzz(func(t *testing.T, meta, tensors []byte) {
-		if _, err := vector.DecodeFile("linear", meta, tensors); err != nil && !errors.Is(err, vector.ErrCorrupt) {
-			t.Errorf("error %v does not wrap ErrCorrupt", err)
+		if _, err := vector.DecodeFile("linear", meta, tensors); err != nil && !errors.Is(err, vector.ErrCorrupt) && !errors.Is(err, vector.ErrLimit) {
+			t.Errorf("error %v wraps neither ErrCorrupt nor ErrLimit", err)
 		}
 	})
 }
@@ -296,4 +326,37 @@ func FuzzDecodeSafetensors(f *testing.F) {
 			t.Errorf("written and read again: %d tensors of %d, %v", len(back), len(tensors), err)
 		}
 	})
+}
+
+// One flipped bit of the manifest, whichever it is, is seen.
+func TestManifestProtectsItself(t *testing.T) {
+	dir := directory(t, sample())
+	whole := dir["MANIFEST.json"].Data
+	for i := range 8 * len(whole) {
+		flipped := slices.Clone(whole)
+		flipped[i/8] ^= 1 << (i % 8)
+		dir["MANIFEST.json"].Data = flipped
+		if _, err := vector.LoadManifest(dir); !errors.Is(err, vector.ErrCorrupt) {
+			t.Fatalf("bit %d of byte %d (%q): got %v", i%8, i/8, whole[i/8], err)
+		}
+	}
+}
+
+// What a case may ask for is bounded, by inputs and by results, and a caller raises the bound. Nothing is generated to find out.
+func TestElementsAreLimited(t *testing.T) {
+	f := sample()
+	c := f.Cases[0]
+	const rows = 1 << 26
+	c.Const[0].Shape, c.Const[1] = []int{2, rows}, vector.Input{Name: "b"}
+	for i := range c.Steps {
+		e := &c.Steps[i].Dst[0]
+		e.Shape, e.Sampled, e.Index, e.Want, e.Acc, e.In = []int{1, rows}, true, []int64{rows - 1}, []float64{1}, []float64{1}, []float64{1}
+	}
+	dir := directory(t, f)
+	_, err := vector.Load(dir)
+	require.ErrorIs(t, err, vector.ErrLimit)
+	require.NotErrorIs(t, err, vector.ErrCorrupt)
+	require.ErrorContains(t, err, "linear.json: case linear/two-steps: too many elements: its tensors have 268435460, at most 16777216 are allowed")
+	_, err = vector.LoadWithin(dir, 1<<29)
+	require.NoError(t, err)
 }

@@ -117,3 +117,19 @@ func Entry(data []byte) FileEntry {
 	sum := sha256.Sum256(data)
 	return FileEntry{Bytes: int64(len(data)), SHA256: hex.EncodeToString(sum[:])}
 }
+
+// noDigest stands in a manifest for its own digest where that is computed.
+var noDigest = strings.Repeat("0", 2*sha256.Size)
+
+// EncodeManifest returns the manifest's file, with its digest set.
+func EncodeManifest(m Manifest) ([]byte, error) {
+	m.SHA256 = noDigest
+	text, err := json.MarshalIndent(m, "", " ")
+	if err != nil {
+		return nil, err
+	}
+	text = append(text, '\n')
+	at := bytes.LastIndex(text, []byte(noDigest))
+	copy(text[at:], Entry(text).SHA256)
+	return text, nil
+}

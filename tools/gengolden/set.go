@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	_ "embed"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -121,7 +120,7 @@ func generate(s spec, fams []family, ids []string, progress func(done, total int
 	for name, data := range files {
 		manifest.Files[name] = vector.Entry(data)
 	}
-	if files[vector.ManifestName], err = encodeManifest(&manifest); err != nil {
+	if files[vector.ManifestName], err = vector.EncodeManifest(manifest); err != nil {
 		return nil, err
 	}
 	if _, err := load(files); err != nil { // what is written must be readable
@@ -141,11 +140,6 @@ func only(fams []family, ids []string) []family {
 		f.cases = slices.DeleteFunc(slices.Clone(f.cases), func(t testCase) bool { return !slices.Contains(ids, f.op+"/"+t.name) })
 	}
 	return reduced
-}
-
-func encodeManifest(m *vector.Manifest) ([]byte, error) {
-	text, err := json.MarshalIndent(m, "", " ")
-	return append(text, '\n'), err
 }
 
 func load(files map[string][]byte) (*vector.Set, error) {

@@ -91,7 +91,7 @@ func TestWriteOfSomeRefuses(t *testing.T) {
 	s.clauses = []string{"SM-2"} // ffn's clause is gone
 	all[0].cases = []testCase{{name: "first", comment: "A case.", clauses: "SM-2", flags: "rows", src: args{"x": normal(2, 2, 3)}}}
 	_, _, err := do(options{dir: dir, choice: choice{ops: list{"softmax"}}}, s, all)
-	if err == nil || !strings.Contains(err.Error(), "clause SM-1 is not in the specification") {
+	if err == nil || !strings.Contains(err.Error(), "clause SM-1 is not among those of MANIFEST.json") {
 		t.Errorf("another op cites a clause that is gone: got error %v", err)
 	}
 }

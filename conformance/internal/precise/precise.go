@@ -7,7 +7,6 @@
 package precise
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -77,9 +76,7 @@ func registerStateful[A any](name string, defaults func() A, open func(A, arrays
 	}
 	openers[name] = func(attrs json.RawMessage, consts arrays) (kernel, error) {
 		a := defaults()
-		strict := json.NewDecoder(bytes.NewReader(attrs))
-		strict.DisallowUnknownFields() // an attribute that is not looked at here is a second opinion about something else
-		if err := strict.Decode(&a); err != nil {
+		if err := op.DecodeJSON(attrs, &a); err != nil { // an attribute that is not looked at here is a second opinion about something else
 			return nil, err
 		}
 		return open(a, consts), nil
