@@ -101,11 +101,11 @@ func ReadRecord(r io.Reader) (reports []*Report, err error) {
 	}
 	for _, run := range slices.Compact(order) {
 		if where, ok := last[run]; ok {
-			err = errors.Join(err, fmt.Errorf("%w to the end: %s: its process ended %s", ErrNothingJudged, run, where))
+			err = errors.Join(err, fmt.Errorf("%w: %s did not come to its end: the process ended %s", ErrNothingJudged, run, where))
 		}
 	}
 	if len(order) == 0 {
-		err = fmt.Errorf("%w: no conformance.Run began", ErrNothingJudged)
+		err = fmt.Errorf("%w: no conformance.Run began: was %s set, and did the tests run?", ErrNothingJudged, RecordVariable)
 	}
 	return reports, err
 }

@@ -15,6 +15,7 @@ import (
 type Report struct {
 	Implementation string     `json:"implementation"` // set by the caller, who knows its name
 	Repeat         string     `json:"-"`              // the command that made the report, to print with --case beside a failure; may be empty
+	Profile        string     `json:"profile,omitempty"` // that was demanded
 	Formats        op.Formats `json:"formats"`
 	Vectors        string     `json:"vectors,omitempty"` // vector.Set's Digest, in the record of a Run
 	Seed           uint64     `json:"seed"`              // of the numbers that are not the vectors': see Seed
@@ -47,9 +48,11 @@ type Skip struct {
 	NotApplicable bool `json:"not_applicable,omitempty"`
 	// GivenUp: the kernel did not return from other cases of the op, and these were left out.
 	GivenUp bool `json:"given_up,omitempty"`
-
-	notListed bool
+	// NotListed: the implementation does not list the op. That is a gap only where a profile demands the op.
+	NotListed bool `json:"not_listed,omitempty"`
 }
+
+func (s Skip) unsupported() bool { return !s.NotApplicable && !s.GivenUp }
 
 // String says it in a line.
 func (s Skip) String() string {
@@ -95,7 +98,7 @@ func newReport(c *config, f op.Formats, cases []opCase) *Report {
 	for _, o := range cases {
 		selected[o.op]++
 	}
-	return &Report{Formats: f, Seed: c.seed, cases: selected, buffers: buffers, narrowed: c.narrowed(), allClauses: c.vectors.Manifest.Clauses,
+	return &Report{Profile: c.profile, Formats: f, Seed: c.seed, cases: selected, buffers: buffers, narrowed: c.narrowed(), allClauses: c.vectors.Manifest.Clauses,
 		covered: map[string]bool{}, Skipped: []Skip{}, Worst: []Worst{}, EndToEnd: []Worst{}, Failures: []*Failure{}}
 }
 
@@ -172,14 +175,14 @@ func (r *Report) skip(name string, err error) {
 		}
 	}
 	r.Skipped = append(r.Skipped, Skip{Op: name, Reason: reason, Cases: 1, Of: r.cases[name], NotApplicable: errors.Is(err, errNotApplicable),
-		GivenUp: errors.Is(err, errGivenUp), notListed: errors.Is(err, errNotListed)})
+		GivenUp: errors.Is(err, errGivenUp), NotListed: errors.Is(err, errNotListed)})
 }
 
 // Unsupported returns how many selected cases the implementation does not support.
 func (r *Report) Unsupported() int {
 	n := 0
 	for _, s := range r.Skipped {
-		if !s.NotApplicable && !s.GivenUp {
+		if s.unsupported() {
 			n += s.Cases
 		}
 	}
@@ -204,7 +207,7 @@ func (r *Report) Verdict() string {
 	switch {
 	case r.Failed > 0:
 		verdict = "FAIL"
-	case r.Unsupported() > 0:
+	case slices.ContainsFunc(r.Skipped, func(s Skip) bool { return s.unsupported() && (r.Profile != "" || !s.NotListed) }):
 		verdict = "INCOMPLETE"
 	}
 	return fmt.Sprintf("%s %s (%s, accumulating %s): %d of %d cases judged, %d failed; %d of %d ops, %d of %d clauses; %.1f s", verdict, r.Implementation,
@@ -215,7 +218,7 @@ func (r *Report) Verdict() string {
 func (r *Report) summary() string {
 	lines := []string{r.Verdict()}
 	for _, s := range r.Skipped {
-		if !s.notListed {
+		if !s.NotListed {
 			lines = append(lines, s.String())
 		}
 	}

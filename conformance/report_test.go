@@ -82,7 +82,7 @@ func TestReportCountsSkips(t *testing.T) {
 	want := []Skip{
 		{Op: "relu", Reason: "even", Cases: 2, Of: 5}, {Op: "relu", Reason: "odd", Cases: 1, Of: 5},
 		{Op: "relu", Reason: "not applicable: too small", Cases: 1, Of: 5, NotApplicable: true},
-		{Op: "gelu", Reason: "the implementation does not list it: gelu", Cases: 1, Of: 1, notListed: true},
+		{Op: "gelu", Reason: "the implementation does not list it: gelu", Cases: 1, Of: 1, NotListed: true},
 	}
 	require.Equal(t, want, r.Skipped)
 	require.Equal(t, 4, r.Unsupported())

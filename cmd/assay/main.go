@@ -54,7 +54,7 @@ corrupt vectors, no case executed).`,
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(checkCommand(), mutantsCommand(), runCommand(), vectorsCommand(), benchCommand(), gateCommand(), onnxCommand())
+	root.AddCommand(checkCommand(), mutantsCommand(), runCommand(), vectorsCommand(), benchCommand(), gateCommand(), onnxCommand(), recordCommand())
 	err := root.ExecuteContext(ctx)
 	switch {
 	case err == nil:
