@@ -83,7 +83,7 @@ func TestExits(t *testing.T) {
 	})
 }
 `
-	conformanceFlags = "-modfile=conformance.mod -mod=mod -tags=conformance "
+	conformanceFlags = "-modfile=conformance.mod -tags=conformance "
 )
 
 // rehearseAction runs the action on pull requests to a module made for it: one that takes twice the time, and one that adds a comment.
@@ -92,13 +92,19 @@ func (s *stage) rehearseAction(ctx context.Context) error {
 	if err := origin.initialize(ctx); err != nil {
 		return err
 	}
-	sums, err := os.ReadFile(filepath.Join(string(s.clone), "go.sum"))
-	if err != nil {
-		return err
+	files := map[string]string{}
+	for _, name := range []string{"go.mod", "go.sum"} {
+		data, err := os.ReadFile(filepath.Join(string(s.clone), name))
+		if err != nil {
+			return err
+		}
+		files[name] = string(data)
 	}
-	const assay = "github.com/assaykit/assay"
+	// It needs what this repository needs.
+	withAssay := strings.Replace(files["go.mod"], "module github.com/assaykit/assay\n",
+		"module example.com/sum\n\nrequire github.com/assaykit/assay v0.0.0\n\nreplace github.com/assaykit/assay => "+string(s.clone)+"\n", 1)
 	if err := origin.commit(ctx, "go.mod", sumModule, "sum.go", sumSource, "sum_test.go", sumTest, "conformance_test.go", conformanceTest,
-		"conformance.mod", fmt.Sprintf("%s\nrequire %s v0.0.0\n\nreplace %s => %s\n", sumModule, assay, assay, s.clone), "conformance.sum", string(sums)); err != nil {
+		"conformance.mod", withAssay, "conformance.sum", files["go.sum"]); err != nil {
 		return err
 	}
 	twice := strings.Replace(sumSource, "\tfor _, v := range x {\n\t\ts += v\n\t}", "\tfor range 2 {\n\t\ts = 0\n\t\tfor _, v := range x {\n\t\t\ts += v\n\t\t}\n\t}", 1)
