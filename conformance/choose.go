@@ -60,14 +60,13 @@ type config struct {
 
 	once     bool // no replays
 	seed     uint64
-	start    time.Time
 	limit    time.Duration
 	progress func(done, total int)
 	ctx      context.Context
 }
 
 func configure(opts []Option) *config {
-	c := &config{limit: 2 * time.Minute, ctx: context.Background(), seed: uint64(rand.Uint32()), start: time.Now()}
+	c := &config{limit: 2 * time.Minute, ctx: context.Background(), seed: uint64(rand.Uint32())}
 	for _, o := range opts {
 		o(c)
 	}

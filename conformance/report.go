@@ -13,8 +13,8 @@ import (
 
 // Report is what Check found.
 type Report struct {
-	Implementation string     `json:"implementation"` // set by the caller, who knows its name
-	Repeat         string     `json:"-"`              // the command that made the report, to print with --case beside a failure; may be empty
+	Implementation string     `json:"implementation"`    // set by the caller, who knows its name
+	Repeat         string     `json:"-"`                 // the command that made the report, to print with --case beside a failure; may be empty
 	Profile        string     `json:"profile,omitempty"` // that was demanded
 	Formats        op.Formats `json:"formats"`
 	Vectors        string     `json:"vectors,omitempty"` // vector.Set's Digest, in the record of a Run

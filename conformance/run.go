@@ -23,6 +23,7 @@ func Run(t *testing.T, factory Factory, opts ...Option) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	start := time.Now()
 	r.Implementation = t.Name()
 	j, err := openJournal(t.Name())
 	if err != nil {
@@ -31,7 +32,7 @@ func Run(t *testing.T, factory Factory, opts ...Option) {
 	for _, cases := range byOp(cases) {
 		t.Run(cases[0].op, func(t *testing.T) { runOp(t, c.trial(factory, r, cases[0].op), cases, j) })
 	}
-	r.Seconds = time.Since(c.start).Seconds()
+	r.Seconds = time.Since(start).Seconds()
 	switch {
 	case r.Cases == 0 && len(r.Skipped) == 0:
 		t.Errorf("%v: -run selects no case", ErrNothingJudged)
@@ -92,7 +93,7 @@ func Check(factory Factory, opts ...Option) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	done := 0
+	start, done := time.Now(), 0
 	for _, ofOp := range byOp(cases) {
 		trial := c.trial(factory, r, ofOp[0].op)
 		for _, s := range ofOp {
@@ -112,7 +113,7 @@ func Check(factory Factory, opts ...Option) (*Report, error) {
 		}
 		trial.end()
 	}
-	r.Seconds = time.Since(c.start).Seconds()
+	r.Seconds = time.Since(start).Seconds()
 	if r.Cases == 0 {
 		return nil, fmt.Errorf("%w: the implementation supports none of the %d selected cases: %s", ErrNothingJudged, len(cases), r.Skipped[0].Reason)
 	}
