@@ -48,7 +48,7 @@ func execute(t trace, formats op.Formats, seed uint64, once bool) (worst float64
 	if err := after.same(first, clauseReplay); err != nil {
 		return worst, err
 	}
-	return worst, beside(t, first)
+	return worst, beside(t, others.tensors, first)
 }
 
 // same runs a trace and holds its results to those of the first.
@@ -112,7 +112,7 @@ const replayTime = 2 * time.Millisecond
 // beside replays the case while another kernel of the implementation works on other numbers of the same shapes: what is shared between
 // kernels then shows. In the first replay the other is open, and waits: what depends on how many there are shows, however busy the machine is. In
 // the second both begin at once, and from then on they meet by chance.
-func beside(t trace, first [][]op.Tensor) error {
+func beside(t trace, others tensors, first [][]op.Tensor) error {
 	t.shift = 1
 	var bothOpen, bothBegin sync.WaitGroup
 	bothOpen.Add(2)
@@ -123,7 +123,7 @@ func beside(t trace, first [][]op.Tensor) error {
 	var stop atomic.Bool
 	gone := make(chan struct{})
 	neighbour := t
-	neighbour.tensors, neighbour.shift = t.others(), 3
+	neighbour.tensors, neighbour.shift = others, 3
 	go func() {
 		defer close(gone)
 		for i := 0; !stop.Load(); i++ {

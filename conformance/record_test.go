@@ -24,7 +24,7 @@ func TestRecord(t *testing.T) {
 		{"writes late", true, "FAIL TestRunScenario (float32, accumulating float32): 2 of 2 cases judged, 1 failed", ""},
 		{"an incomplete implementation", false, "PASS TestRunScenario", ""},
 		{"an op and a case unsupported", false, "INCOMPLETE TestRunScenario (float32, accumulating float32): 1 of 2 cases judged, 0 failed; 1 of 2 ops", ""},
-		{"everything unsupported", true, "INCOMPLETE TestRunScenario (float32, accumulating float32): 0 of 0 cases judged", ""},
+		{"everything unsupported", true, "INCOMPLETE TestRunScenario (float32, accumulating float32): 0 of 0 cases judged, 0 failed; 0 of 1 ops, 0 of 3 clauses", ""},
 		{"exits in the second case", false, "", "did not come to its end: the process ended in case relu/special"},
 		{"panics in a goroutine of its own", true, "", "did not come to its end: the process ended in case relu/plain"},
 		{"no such profile", true, "", "no conformance.Run began"},

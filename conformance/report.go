@@ -98,8 +98,10 @@ func newReport(c *config, f op.Formats, cases []opCase) *Report {
 	for _, o := range cases {
 		selected[o.op]++
 	}
-	return &Report{Profile: c.profile, Formats: f, Seed: c.seed, cases: selected, buffers: buffers, narrowed: c.narrowed(), allClauses: c.vectors.Manifest.Clauses,
+	r := &Report{Profile: c.profile, Formats: f, Seed: c.seed, cases: selected, buffers: buffers, narrowed: c.narrowed(), allClauses: c.vectors.Manifest.Clauses,
 		covered: map[string]bool{}, Skipped: []Skip{}, Worst: []Worst{}, EndToEnd: []Worst{}, Failures: []*Failure{}}
+	r.tally()
+	return r
 }
 
 // add counts a case that was executed, or was to be: its largest ratio of error to bound, and what it ended with.
@@ -141,6 +143,11 @@ func (r *Report) add(c opCase, worst float64, err error) {
 		}
 		r.covered[clause] = true
 	}
+	r.tally()
+}
+
+// tally counts what the executed cases cover.
+func (r *Report) tally() {
 	executed := func(name string) bool {
 		return slices.ContainsFunc(r.Worst, func(w Worst) bool { return w.Op == name })
 	}
