@@ -126,9 +126,9 @@ func (t tensors) repeats() int {
 		}
 	}
 	switch {
-	case elements <= 1<<10:
+	case elements <= 1<<8:
 		return 100
-	case elements <= 1<<14:
+	case elements <= 1<<12:
 		return 9
 	}
 	return 1

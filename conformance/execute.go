@@ -137,8 +137,10 @@ func beside(t trace, others tensors, first [][]op.Tensor) error {
 					bothBegin.Wait()
 				}
 			}
-			_, _ = neighbour.run() // its answers are not known
-			runtime.Gosched()      // on one processor it would keep the others waiting
+			if _, err := neighbour.run(); errors.Is(err, errEnded) { // its answers are not known
+				return
+			}
+			runtime.Gosched() // on one processor it would keep the others waiting
 		}
 	}()
 	defer func() { stop.Store(true); release(); begin(); <-gone }()

@@ -20,7 +20,7 @@ type Report struct {
 	Vectors        string     `json:"vectors,omitempty"` // vector.Set's Digest, in the record of a Run
 	Seed           uint64     `json:"seed"`              // of the numbers that are not the vectors': see Seed
 	Cases          int        `json:"cases"`             // executed
-	Of             int        `json:"of"`                // of so many selected ones of the ops that are in Ops
+	Of             int        `json:"of"`                // of so many selected ones of the ops of which one was executed
 	Passed         int        `json:"passed"`
 	Failed         int        `json:"failed"`
 	Skipped        []Skip     `json:"skipped"`    // ops, or some of their cases, that the implementation does not support

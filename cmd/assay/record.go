@@ -27,8 +27,8 @@ func recordCommand() *cobra.Command {
 the process, with any status, and flags of go test can keep the tests from running.
 
 Exit status: 0 every run came to its end and no case failed; 1 a case failed; 2 there is no run, one did not come to
-its end, which names the case in which that happened, one judged nothing, or one judged by other vectors than this
-program has.`,
+its end, which names the case in which that happened, one judged nothing, or not all that its profile demands, or one
+judged by other vectors than this program has.`,
 		Example: "  ASSAY_RECORD=$PWD/record.jsonl go test -count=1 ./... && assay record record.jsonl",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -62,7 +62,8 @@ program has.`,
 	return cmd
 }
 
-// judged returns an error for each run that came to its end and judged nothing, or judged by other vectors than those of this program.
+// judged returns an error for each run that came to its end and judged nothing, or not what its profile demands, or by other vectors than those
+// of this program.
 func judged(reports []*conformance.Report) error {
 	set, err := golden.Load()
 	if err != nil {
@@ -76,6 +77,8 @@ func judged(reports []*conformance.Report) error {
 		switch {
 		case r.Cases == 0:
 			err = errors.Join(err, fmt.Errorf("%s: %w", r.Implementation, conformance.ErrNothingJudged))
+		case r.Profile != "" && r.Unsupported() > 0:
+			err = errors.Join(err, fmt.Errorf("%s: profile %s is not complete: %d cases are unsupported", r.Implementation, r.Profile, r.Unsupported()))
 		case r.Vectors != ours:
 			err = errors.Join(err, fmt.Errorf("%s was judged by other vectors (%.12s) than those of this program (%.12s): use the version of assay that go.mod requires, and its embedded vectors",
 				r.Implementation, r.Vectors, ours))

@@ -26,8 +26,9 @@ func TestRecord(t *testing.T) {
 
 	good := conformance.Report{Implementation: "TestAttention", Formats: op.Formats{Storage: op.Float32Format, Accumulate: op.Float32Format}, Vectors: digest,
 		Cases: 111, Of: 111, Ops: conformance.Coverage{Total: 52, Covered: 1}, Clauses: conformance.Coverage{Total: 223, Covered: 27}, Seconds: 0.3}
-	failed, nothing, others := good, good, good
-	failed.Failed, nothing.Cases, others.Vectors = 2, 0, "0123"
+	failed, nothing, others, incomplete := good, good, good, good
+	failed.Failed, nothing.Cases, others.Vectors, incomplete.Profile = 2, 0, "0123", "forward"
+	incomplete.Skipped = []conformance.Skip{{Op: "relu", Cases: 8, Of: 8, NotListed: true}}
 	const begin = `{"run":"TestAttention"}{"run":"TestAttention","case":"attention/plain"}`
 	end := func(r conformance.Report) string {
 		data, err := json.Marshal(r)
@@ -46,6 +47,7 @@ func TestRecord(t *testing.T) {
 		{"failed, and then no end", begin + end(failed) + begin, exitNotJudged, "the process ended in case attention/plain"},
 		{"no run", "", exitNotJudged, "no conformance.Run began"},
 		{"no case", begin + end(nothing), exitNotJudged, "TestAttention: nothing was judged"},
+		{"an incomplete profile", begin + end(incomplete), exitNotJudged, "TestAttention: profile forward is not complete: 8 cases are unsupported"},
 		{"other vectors", begin + end(others), exitNotJudged, "TestAttention was judged by other vectors (0123) than those of this program"},
 		{"no record", "no record", exitNotJudged, "record: invalid character"},
 	} {
