@@ -4,12 +4,20 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"unsafe"
 
 	"github.com/assaykit/assay/conformance/op"
 )
 
-// guard is how many elements stand before and after every buffer that a kernel is given.
-const guard = 16
+// guardOf returns how many elements stand before and after a buffer of this shape: a row of it, because kernels that run over write a vector
+// or a row too many, and no fewer than the widest vectors, unrolled, hold.
+func guardOf(shape []int) int {
+	const least, most = 64, 4096
+	if len(shape) == 0 {
+		return least
+	}
+	return min(max(least, shape[len(shape)-1]), most)
+}
 
 // mark is what fills the elements of a buffer, one value for each dtype. The NaNs carry a payload, so that they can be told from a NaN that
 // a kernel computed, and those of one mark from those of another.
@@ -43,45 +51,88 @@ func (m mark) fill(t op.Tensor) {
 	}
 }
 
-// at reports whether element i of t still holds the mark.
-func (m mark) at(t op.Tensor, i int) bool {
+// index returns the first element of t that holds the mark, or that does not; -1 where there is none.
+func (m mark) index(t op.Tensor, holds bool) int {
 	switch t.DType {
 	case op.F32:
-		return math.Float32bits(t.F32[i]) == math.Float32bits(m.f32)
+		bits := math.Float32bits(m.f32)
+		return slices.IndexFunc(t.F32, func(x float32) bool { return (math.Float32bits(x) == bits) == holds })
 	case op.F64:
-		return math.Float64bits(t.F64[i]) == math.Float64bits(m.f64)
+		bits := math.Float64bits(m.f64)
+		return slices.IndexFunc(t.F64, func(x float64) bool { return (math.Float64bits(x) == bits) == holds })
 	case op.I64:
-		return t.I64[i] == m.i64
+		return slices.IndexFunc(t.I64, func(x int64) bool { return (x == m.i64) == holds })
 	}
-	return t.Bool[i] == m.bool
+	return slices.IndexFunc(t.Bool, func(x bool) bool { return (x == m.bool) == holds })
+}
+
+// site says where buffers lie.
+type site struct {
+	shift int  // they begin so many elements later than they could, so that kernels meet buffers that are not aligned
+	fence bool // they end where memory can be neither read nor written, in place of a guard, on systems that have such memory
 }
 
 // arena is a tensor between guards. Its slices' capacity reaches into the guard behind them, so that a kernel which reslices too far is
 // caught like one that writes through a pointer.
 type arena struct {
 	op.Tensor
-	whole op.Tensor // flat: guard, data, guard
-	start int
+	name   string    // of the argument
+	step   int       // of the case
+	before op.Tensor // the guard before it, flat
+	behind op.Tensor // the guard behind it, flat
+	block  []byte    // that it lies at the end of, if not nil; then there is no guard behind it
 }
 
-// newArena returns an arena whose data begins shift elements later than it could, so that kernels meet buffers that are not aligned.
-func newArena(d op.DType, shape []int, shift int) arena {
+// newArena returns an arena full of what says that it was never written.
+func newArena(d op.DType, shape []int, where site) arena {
 	n, _ := op.Elements(shape)
-	a := arena{whole: op.New(d, n+2*guard+shift), start: guard + shift}
-	unwritten.fill(a.whole)
-	a.Tensor = op.Tensor{DType: d, Shape: slices.Clone(shape)}
-	end := a.start + n
+	guard := guardOf(shape)
+	a := arena{Tensor: op.Tensor{DType: d, Shape: slices.Clone(shape)}, before: op.Tensor{DType: d}, behind: op.Tensor{DType: d}}
+	if where.fence {
+		a.block = takeBlock((guard + n) * sizes[d])
+	}
+	before, behind := guard, 0
+	if a.block == nil {
+		before, behind = guard+where.shift, guard
+	}
 	switch d {
 	case op.F32:
-		a.F32 = a.whole.F32[a.start:end]
+		a.before.F32, a.F32, a.behind.F32 = thirds[float32](a.block, before, n, behind)
 	case op.F64:
-		a.F64 = a.whole.F64[a.start:end]
+		a.before.F64, a.F64, a.behind.F64 = thirds[float64](a.block, before, n, behind)
 	case op.I64:
-		a.I64 = a.whole.I64[a.start:end]
+		a.before.I64, a.I64, a.behind.I64 = thirds[int64](a.block, before, n, behind)
 	case op.Bool:
-		a.Bool = a.whole.Bool[a.start:end]
+		a.before.Bool, a.Bool, a.behind.Bool = thirds[bool](a.block, before, n, behind)
+	}
+	for _, t := range []op.Tensor{a.before, a.Tensor, a.behind} {
+		unwritten.fill(t)
 	}
 	return a
+}
+
+// sizes are those of an element in bytes.
+var sizes = map[op.DType]int{op.F32: 4, op.F64: 8, op.I64: 8, op.Bool: 1}
+
+// thirds returns memory for a, b and c elements, one after the other: the last of the block if there is one.
+func thirds[T any](block []byte, a, b, c int) (before, data, behind []T) {
+	n := a + b + c
+	var whole []T
+	if block == nil {
+		whole = make([]T, n)
+	} else {
+		var t T
+		whole = unsafe.Slice((*T)(unsafe.Pointer(&block[len(block)-n*int(unsafe.Sizeof(t))])), n)
+	}
+	return whole[:a], whole[a : a+b], whole[a+b:]
+}
+
+// hold copies the elements of t, which has the arena's dtype and shape.
+func (a arena) hold(t op.Tensor) {
+	copy(a.F32, t.F32)
+	copy(a.F64, t.F64)
+	copy(a.I64, t.I64)
+	copy(a.Bool, t.Bool)
 }
 
 // lend returns the tensor as a kernel is shown it: with a shape of its own to scribble on.
@@ -98,54 +149,53 @@ func (a arena) copied() op.Tensor {
 	return t
 }
 
-// guarded returns an arena that holds a copy of t; the zero arena for an absent tensor.
-func guarded(t op.Tensor, shift int) arena {
-	if !t.Present() {
-		return arena{}
-	}
-	a := newArena(t.DType, t.Shape, shift)
-	copy(a.F32, t.F32)
-	copy(a.F64, t.F64)
-	copy(a.I64, t.I64)
-	copy(a.Bool, t.Bool)
-	return a
+// bytes returns how much memory the arena takes.
+func (a arena) bytes() int {
+	return (a.before.Len() + a.Len() + a.behind.Len()) * sizes[a.DType]
 }
 
 // spent reports whether an overwritten tensor and its guards are as they were left.
 func (a arena) spent() bool {
-	if !a.Present() {
-		return true
-	}
-	for i := range a.Len() {
-		if !spent.at(a.Tensor, i) {
-			return false
-		}
-	}
-	return a.checkGuards("") == nil
+	return spent.index(a.Tensor, false) < 0 && a.checkGuards() == nil
 }
 
 // checkGuards reports an element outside the tensor that was written.
-func (a arena) checkGuards(name string) error {
-	if !a.Present() {
-		return nil
+func (a arena) checkGuards() error {
+	if at := unwritten.index(a.before, false); at >= 0 {
+		return a.outside(at - a.before.Len())
 	}
-	end := a.start + a.Len()
-	for i := range a.whole.Len() {
-		if (i < a.start || i >= end) && !unwritten.at(a.whole, i) {
-			return fmt.Errorf("%s: element %d, outside its %d elements, was written", name, i-a.start, a.Len())
-		}
+	if at := unwritten.index(a.behind, false); at >= 0 {
+		return a.outside(a.Len() + at)
 	}
 	return nil
 }
 
+func (a arena) outside(element int) error {
+	return fmt.Errorf("%s: element %d, outside its %d elements, was written", a.name, element, a.Len())
+}
+
 // checkWritten reports an element of a result that was never written.
-func (a arena) checkWritten(name string) error {
-	for i := range a.Len() {
-		if unwritten.at(a.Tensor, i) {
-			return fmt.Errorf("%s%v holds what it held before: it was never written, or added to", name, unravel(i, a.Shape))
-		}
+func (a arena) checkWritten() error {
+	if at := unwritten.index(a.Tensor, true); at >= 0 {
+		return fmt.Errorf("%s%v holds what it held before: it was never written, or added to", a.name, unravel(at, a.Shape))
 	}
 	return nil
+}
+
+// beyond reports whether an address is behind the arena, where memory can be neither read nor written, and which element would be there.
+func (a arena) beyond(address uintptr) (element int, ok bool) {
+	if a.block == nil {
+		return 0, false
+	}
+	end := uintptr(unsafe.Pointer(unsafe.SliceData(a.block))) + uintptr(len(a.block))
+	return a.Len() + int(address-end)/sizes[a.DType], address >= end && address-end < fenceBytes
+}
+
+// release gives the memory back that others may use now.
+func (a arena) release() {
+	if a.block != nil {
+		giveBlock(a.block)
+	}
 }
 
 // differ returns the first position where two tensors of the same shape differ in their bits, or -1.
@@ -173,12 +223,19 @@ func differ(a, b op.Tensor) int {
 	return -1
 }
 
-// guardAll returns copies of tensors between guards, and what a kernel is shown of them.
-func guardAll(ts []op.Tensor, shift int) (arenas []arena, shown []op.Tensor) {
-	arenas, shown = make([]arena, len(ts)), make([]op.Tensor, len(ts))
-	for i, t := range ts {
-		arenas[i] = guarded(t, shift)
-		shown[i] = arenas[i].lend()
+// home are the buffers of a trace, for another trace of the same case to find its numbers at the same addresses.
+type home struct {
+	arenas []arena
+	next   int
+}
+
+// place returns the next buffer, full of what says that it was never written.
+func (h *home) place(d op.DType, shape []int, where site) arena {
+	if h.next == len(h.arenas) {
+		h.arenas = append(h.arenas, newArena(d, shape, where))
 	}
-	return arenas, shown
+	a := h.arenas[h.next]
+	h.next++
+	unwritten.fill(a.Tensor)
+	return a
 }

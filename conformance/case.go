@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 
 	"github.com/assaykit/assay/conformance/op"
@@ -93,16 +94,44 @@ func (t tensors) inputs() []op.Tensor {
 	return slices.Concat(append(slices.Clone(t.src), t.consts)...)
 }
 
-// others returns the tensors with other numbers: see otherNumbers. Integers among the constants stay, for Open checks them.
-func (t tensors) others() tensors {
-	other := tensors{consts: otherNumbers(t.consts), dst: t.dst}
+// others returns the tensors with other numbers: see otherNumbers.
+func (t tensors) others() tensors { return t.with(otherNumbers) }
+
+// drawn returns the tensors with numbers that are in no vectors, and are none that an op refuses: see drawnNumbers.
+func (t tensors) drawn(seed uint64) tensors {
+	r := rand.New(rand.NewPCG(seed, 0))
+	return t.with(func(ts []op.Tensor) []op.Tensor { return drawnNumbers(ts, r) })
+}
+
+// with returns the tensors with other numbers. Integers among the constants stay, for Open checks them.
+func (t tensors) with(numbers func([]op.Tensor) []op.Tensor) tensors {
+	other := tensors{consts: numbers(t.consts), dst: t.dst}
 	for i, c := range t.consts {
 		other.consts[i].I64 = c.I64
 	}
 	for _, src := range t.src {
-		other.src = append(other.src, otherNumbers(src))
+		other.src = append(other.src, numbers(src))
 	}
 	return other
+}
+
+// repeats returns how often the kernel of a function takes a step of these tensors: a hundred times where that costs little, else nine times,
+// and once where that would cost much.
+func (t tensors) repeats() int {
+	elements := 0
+	for _, x := range slices.Concat(append(slices.Clone(t.dst), t.inputs())...) {
+		if x.Present() {
+			n, _ := op.Elements(x.Shape)
+			elements += n
+		}
+	}
+	switch {
+	case elements <= 1<<8:
+		return 100
+	case elements <= 1<<12:
+		return 9
+	}
+	return 1
 }
 
 // otherNumbers returns tensors with every number moved by one element, the first to the end, and floats negated. So ids stay ids of the
@@ -120,6 +149,18 @@ func moved[T any](xs []T, f func(T) T) []T {
 	out := slices.Clone(xs)
 	for i := range out {
 		out[i] = f(xs[(i+1)%len(xs)])
+	}
+	return out
+}
+
+// drawnNumbers returns tensors of floats drawn from those between 0 and 1; every integer is 0, the first of ids and positions, and every boolean true.
+func drawnNumbers(ts []op.Tensor, r *rand.Rand) []op.Tensor {
+	out := slices.Clone(ts)
+	for i, t := range ts {
+		out[i].F32 = moved(t.F32, func(float32) float32 { return r.Float32() })
+		out[i].F64 = moved(t.F64, func(float64) float64 { return r.Float64() })
+		out[i].I64 = make([]int64, len(t.I64))
+		out[i].Bool = moved(t.Bool, func(bool) bool { return true })
 	}
 	return out
 }

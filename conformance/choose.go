@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"path"
 	"slices"
 	"strings"
@@ -43,6 +44,10 @@ func Progress(f func(done, total int)) Option { return func(c *config) { c.progr
 // and the report does not count these clauses as covered. It is for judging many implementations that differ in their arithmetic only.
 func Once() Option { return func(c *config) { c.once = true } }
 
+// Seed has the suite draw its own numbers from n, and not from a seed of each run's own, which the report has. Those of the vectors, and
+// what they must give, do not depend on it.
+func Seed(n uint64) Option { return func(c *config) { c.seed = n } }
+
 // Context stops Check between two cases once ctx is done.
 func Context(ctx context.Context) Option { return func(c *config) { c.ctx = ctx } }
 
@@ -54,13 +59,14 @@ type config struct {
 	profile  string      // empty admits all
 
 	once     bool // no replays
+	seed     uint64
 	limit    time.Duration
 	progress func(done, total int)
 	ctx      context.Context
 }
 
 func configure(opts []Option) *config {
-	c := &config{limit: 2 * time.Minute, ctx: context.Background()}
+	c := &config{limit: 2 * time.Minute, ctx: context.Background(), seed: uint64(rand.Uint32())}
 	for _, o := range opts {
 		o(c)
 	}
@@ -166,8 +172,12 @@ func (c *config) admits(name string) bool {
 	})
 }
 
-// errNotApplicable is wrapped where a case says nothing about the declared formats. It is no fault and no gap of the implementation.
-var errNotApplicable = errors.New("not applicable")
+// What cases that are not judged end with.
+var (
+	errNotListed     = fmt.Errorf("%w: the implementation does not list it", op.ErrUnsupported)
+	errNotApplicable = errors.New("not applicable") // the case says nothing about the declared formats: no fault and no gap of the implementation
+	errGivenUp       = errors.New("given up")       // the kernel did not return from other cases of the op
+)
 
 // applies reports why a case says nothing about the declared formats: its inputs are outside their range, or its bounds are so wide in
 // them that zeros would pass (SPEC.md, A.10).

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/vector"
@@ -161,4 +163,11 @@ func (n Number) MarshalJSON() ([]byte, error) {
 		return fmt.Appendf(nil, "%q", fmt.Sprintf("%+v", x)), nil
 	}
 	return fmt.Appendf(nil, "%.9g", x), nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (n *Number) UnmarshalJSON(data []byte) error {
+	x, err := strconv.ParseFloat(strings.Trim(string(data), `"`), 64)
+	*n = Number(x)
+	return err
 }

@@ -85,31 +85,32 @@ func (c opCase) checkOpen(err error) error {
 }
 
 // checkInputs compares inputs with what was put there, their guards, and the shapes that the kernel was shown.
-func (c opCase) checkInputs(step int, role op.Role, after []arena, shown, before []op.Tensor) error {
-	names := argNames(c.op, role)
-	for i := range after {
-		if err := after[i].checkGuards(names[i]); err != nil {
+func (c opCase) checkInputs(step int, after []arena, shown, before []op.Tensor) error {
+	for i, a := range after {
+		if err := a.checkGuards(); err != nil {
 			return c.fail(step, clauseOutside, "%v", err)
 		}
 		if !slices.Equal(shown[i].Shape, before[i].Shape) {
-			return c.fail(step, clauseUnchanged, "the shape of %s was changed from %v to %v", names[i], before[i].Shape, shown[i].Shape)
+			return c.fail(step, clauseUnchanged, "the shape of %s was changed from %v to %v", a.name, before[i].Shape, shown[i].Shape)
 		}
-		if at := differ(after[i].Tensor, before[i]); at >= 0 {
-			return c.fail(step, clauseUnchanged, "%s%v was changed", names[i], unravel(at, before[i].Shape))
+		if at := differ(a.Tensor, before[i]); at >= 0 {
+			return c.fail(step, clauseUnchanged, "%s%v was changed", a.name, unravel(at, before[i].Shape))
 		}
 	}
 	return nil
 }
 
-// checkOutside reports what a step wrote outside the destinations that it was given, or to one that is absent.
+// checkOutside reports what a step wrote outside the destinations that it was given, to their shapes, or to one that is absent.
 func (c opCase) checkOutside(step int, out []arena, shown []op.Tensor) error {
-	names := argNames(c.op, op.Dst)
-	for i := range out {
-		if err := out[i].checkGuards(names[i]); err != nil {
+	for i, a := range out {
+		if err := a.checkGuards(); err != nil {
 			return c.fail(step, clauseOutside, "%v", err)
 		}
-		if !out[i].Present() && shown[i].Present() {
-			return c.fail(step, clauseOutside, "%s was written, and is absent in this call", names[i])
+		if !a.Present() && shown[i].Present() {
+			return c.fail(step, clauseOutside, "%s was written, and is absent in this call", a.name)
+		}
+		if !slices.Equal(shown[i].Shape, a.Shape) {
+			return c.fail(step, clauseOutside, "the shape of %s was changed from %v to %v", a.name, a.Shape, shown[i].Shape)
 		}
 	}
 	return nil
@@ -133,10 +134,19 @@ func (c opCase) checkReturn(step int, err error) error {
 
 // checkWritten reports an element of a result that a step did not write.
 func (c opCase) checkWritten(step int, out []arena) error {
-	names := argNames(c.op, op.Dst)
-	for i := range out {
-		if err := out[i].checkWritten(names[i]); err != nil {
+	for _, a := range out {
+		if err := a.checkWritten(); err != nil {
 			return c.fail(step, clauseWritten, "%v", err)
+		}
+	}
+	return nil
+}
+
+// checkAgain reports where the results of a further call of a kernel differ from those of its first.
+func (c opCase) checkAgain(step, n int, first []op.Tensor, out []arena) error {
+	for i, a := range out {
+		if at := differ(first[i], a.Tensor); at >= 0 {
+			return c.fail(step, clauseReplay, "%s%v: %v in the first call of a kernel, %v in call %d", a.name, unravel(at, a.Shape), first[i].At(at), a.At(at), n+1)
 		}
 	}
 	return nil

@@ -67,7 +67,7 @@ func TestIntegersAlternativesAndAbsentResults(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			tr := generation(step, tt.compare)
 			tr.impl = tt.impl
-			_, err := execute(tr, f32Formats, false)
+			_, err := execute(tr, f32Formats, 1, false)
 			switch {
 			case tt.says == "" && err != nil:
 				t.Error(err)

@@ -14,7 +14,8 @@ import (
 // downwards are the files of the package in the order of the walk of a case: what a user calls and is given, then the options and the cases
 // that they choose, executing one, judging its steps, and comparing numbers.
 var downwards = []string{
-	"doc.go", "run.go", "text.go", "report.go", "choose.go", "execute.go", "trace.go", "judge.go", "case.go", "buffers.go", "compare.go",
+	"doc.go", "run.go", "record.go", "trial.go", "text.go", "report.go", "choose.go", "keeper.go", "execute.go", "trace.go", "judge.go", "case.go", "buffers.go",
+	"pages.go", "pages_unix.go", "pages_other.go", "compare.go",
 }
 
 // A file uses only what it declares itself, and what the files below it declare.

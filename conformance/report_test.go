@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/vector"
 )
 
 func reportOf(add func(r *Report)) *Report {
-	r := newReport(&config{vectors: &vector.Set{Manifest: vector.Manifest{Clauses: []string{"ACT-1"}}}}, f32Formats)
+	r := newReport(&config{vectors: &vector.Set{Manifest: vector.Manifest{Clauses: []string{"ACT-1"}}}}, f32Formats, nil)
 	add(r)
 	return r
 }
@@ -47,7 +49,7 @@ func TestReportKnowsThatItIsNarrowed(t *testing.T) {
 	for want, c := range map[bool][]config{false: {{}}, true: {{patterns: []string{"relu"}}, {ids: []string{"relu/1"}}, {patterns: []string{"relu"}, ids: []string{"relu/1"}}}} {
 		for _, c := range c {
 			c.vectors = &vector.Set{}
-			if r := newReport(&c, f32Formats); r.narrowed != want {
+			if r := newReport(&c, f32Formats, nil); r.narrowed != want {
 				t.Errorf("ops %q, cases %q: narrowed %v, want %v", c.patterns, c.ids, r.narrowed, want)
 			}
 		}
@@ -66,19 +68,27 @@ func TestReportCountsEveryError(t *testing.T) {
 	}
 }
 
-// What is skipped is counted by op and reason.
+// What is skipped is counted by op and reason, with its share, and the verdict says how much was judged.
 func TestReportCountsSkips(t *testing.T) {
 	even, odd := op.Unsupported("relu", "even"), op.Unsupported("relu", "odd")
-	r := reportOf(func(r *Report) {
-		for _, s := range []struct {
-			op  string
-			err error
-		}{{"relu", even}, {"relu", odd}, {"gelu", even}, {"relu", even}, {"relu", fmt.Errorf("%w: too small", errNotApplicable)}} {
-			r.add(boundCase(s.op, s.op+"/case"), 0, s.err)
-		}
-	})
-	want := []Skip{{"relu", even.Error(), 2, false}, {"relu", odd.Error(), 1, false}, {"gelu", even.Error(), 1, false}, {"relu", "not applicable: too small", 1, true}}
-	if fmt.Sprint(r.Skipped) != fmt.Sprint(want) || r.Unsupported() != 4 || r.Cases != 0 {
-		t.Errorf("got %v, %d unsupported of %d; want %v", r.Skipped, r.Unsupported(), r.Cases, want)
+	var cases []opCase
+	for i, name := range []string{"relu", "relu", "relu", "relu", "relu", "gelu"} {
+		cases = append(cases, boundCase(name, fmt.Sprintf("%s/%d", name, i)))
 	}
+	r := newReport(&config{vectors: &vector.Set{}}, f32Formats, cases)
+	for i, err := range []error{even, odd, even, fmt.Errorf("%w: too small", errNotApplicable), nil, fmt.Errorf("%w: gelu", errNotListed)} {
+		r.add(cases[i], 0, err)
+	}
+	want := []Skip{
+		{Op: "relu", Reason: "even", Cases: 2, Of: 5}, {Op: "relu", Reason: "odd", Cases: 1, Of: 5},
+		{Op: "relu", Reason: "not applicable: too small", Cases: 1, Of: 5, NotApplicable: true},
+		{Op: "gelu", Reason: "the implementation does not list it: gelu", Cases: 1, Of: 1, NotListed: true},
+	}
+	require.Equal(t, want, r.Skipped)
+	require.Equal(t, 4, r.Unsupported())
+	require.Equal(t, Coverage{Total: 2, Covered: 1, Missing: []string{"gelu"}}, r.Ops)
+	require.Equal(t, `INCOMPLETE  (float32, accumulating float32): 1 of 5 cases judged, 0 failed; 1 of 2 ops, 0 of 0 clauses; 0.0 s
+UNSUPPORTED relu: 2 of 5 cases: even
+UNSUPPORTED relu: 1 of 5 cases: odd
+NOT JUDGED relu: 1 of 5 cases: not applicable: too small`, r.summary())
 }

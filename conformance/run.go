@@ -11,11 +11,11 @@ import (
 	"github.com/assaykit/assay/conformance/vector"
 )
 
-// Factory makes the implementation to judge, afresh for every case.
-type Factory func() op.Implementation
-
 // Run judges the implementations that factory makes: one subtest an op, one a case. Ops that the implementation does not support are
-// skipped tests with the reason, and failed ones under Profile. Run fails where not a single case was executed.
+// skipped tests with the reason, and failed ones under Profile. Run fails where not a single case was executed. It ends with a line that says
+// how many cases were judged, of how many, and why others were not; go test shows it with -v, and where the test fails.
+//
+// Where the environment variable ASSAY_RECORD names a file, Run appends its record: see RecordVariable.
 func Run(t *testing.T, factory Factory, opts ...Option) {
 	t.Helper()
 	c := configure(opts)
@@ -23,52 +23,56 @@ func Run(t *testing.T, factory Factory, opts ...Option) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for len(cases) > 0 {
-		n := 1
-		for n < len(cases) && cases[n].op == cases[0].op {
-			n++
-		}
-		runOp(t, c, factory, r, cases[:n])
-		cases = cases[n:]
+	start := time.Now()
+	r.Implementation = t.Name()
+	j, err := openJournal(t.Name())
+	if err != nil {
+		t.Fatal(err)
 	}
+	for _, cases := range byOp(cases) {
+		t.Run(cases[0].op, func(t *testing.T) { runOp(t, c.trial(factory, r, cases[0].op), cases, j) })
+	}
+	r.Seconds = time.Since(start).Seconds()
 	switch {
 	case r.Cases == 0 && len(r.Skipped) == 0:
-		t.Fatalf("%v: -run selects no case", ErrNothingJudged)
+		t.Errorf("%v: -run selects no case", ErrNothingJudged)
 	case r.Cases == 0:
-		t.Fatalf("%v: the implementation supports none of the selected cases", ErrNothingJudged)
+		t.Errorf("%v: the implementation supports none of the selected cases", ErrNothingJudged)
+	case c.profile != "" && r.Unsupported() > 0:
+		t.Errorf("profile %s is not complete: %d cases are unsupported\n%s", c.profile, r.Unsupported(), r.summary())
+	default:
+		t.Log(r.summary())
 	}
-	t.Logf("%d cases, %d failed, %d unsupported; %d of %d clauses covered", r.Cases, r.Failed, r.Unsupported(), r.Clauses.Covered, r.Clauses.Total)
+	if err := j.end(c.vectors, r); err != nil {
+		t.Error(err)
+	}
 }
 
-func runOp(t *testing.T, c *config, factory Factory, r *Report, cases []opCase) {
-	name := cases[0].op
-	t.Run(name, func(t *testing.T) {
-		if !op.Offers(factory(), name) {
-			err := op.Unsupported(name, "the implementation does not list it")
-			for range cases {
-				r.skip(name, err)
-			}
-			skipUnsupported(t, c, err)
-			return
-		}
+func runOp(t *testing.T, trial *trial, cases []opCase, j *journal) {
+	if !trial.offered {
 		for _, s := range cases {
-			t.Run(strings.TrimPrefix(s.ID, name+"/"), func(t *testing.T) {
-				worst, err := c.judge(s, factory, r.Formats)
-				if errors.Is(err, vector.ErrCorrupt) || errors.Is(err, ErrNothingJudged) {
-					t.Fatal(err)
-				}
-				r.add(s, worst, err)
-				switch {
-				case errors.Is(err, errNotApplicable):
-					t.Skip(err)
-				case errors.Is(err, op.ErrUnsupported):
-					skipUnsupported(t, c, err)
-				case err != nil:
-					t.Error(err)
-				}
-			})
+			_ = trial.judge(s)
 		}
-	})
+		trial.end()
+		skipUnsupported(t, trial.config, errNotListed)
+		return
+	}
+	for _, s := range cases {
+		t.Run(strings.TrimPrefix(s.ID, s.op+"/"), func(t *testing.T) {
+			j.enter(s.ID)
+			switch err := trial.judge(s); {
+			case errors.Is(err, errNotApplicable) || errors.Is(err, errGivenUp):
+				t.Skip(err)
+			case errors.Is(err, op.ErrUnsupported):
+				skipUnsupported(t, trial.config, err)
+			case err != nil:
+				t.Error(err)
+			}
+		})
+	}
+	for _, late := range trial.end() {
+		t.Error(late)
+	}
 }
 
 // skipUnsupported skips the test, or fails it where a profile demands the op.
@@ -89,28 +93,43 @@ func Check(factory Factory, opts ...Option) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	start := time.Now()
-	for i, s := range cases {
-		if c.ctx.Err() != nil {
-			return nil, fmt.Errorf("%w: stopped after %d of %d cases: %w", ErrNothingJudged, i, len(cases), c.ctx.Err())
+	start, done := time.Now(), 0
+	for _, ofOp := range byOp(cases) {
+		trial := c.trial(factory, r, ofOp[0].op)
+		for _, s := range ofOp {
+			if c.ctx.Err() != nil {
+				return nil, fmt.Errorf("%w: stopped after %d of %d cases: %w", ErrNothingJudged, done, len(cases), c.ctx.Err())
+			}
+			err := trial.judge(s)
+			if errors.Is(err, vector.ErrCorrupt) {
+				return nil, fmt.Errorf("%w: %w", ErrNothingJudged, err)
+			}
+			if errors.Is(err, ErrNothingJudged) {
+				return nil, err
+			}
+			if done++; c.progress != nil {
+				c.progress(done, len(cases))
+			}
 		}
-		worst, err := c.judge(s, factory, r.Formats)
-		if errors.Is(err, vector.ErrCorrupt) {
-			return nil, fmt.Errorf("%w: %w", ErrNothingJudged, err)
-		}
-		if errors.Is(err, ErrNothingJudged) {
-			return nil, err
-		}
-		r.add(s, worst, err)
-		if c.progress != nil {
-			c.progress(i+1, len(cases))
-		}
+		trial.end()
 	}
 	r.Seconds = time.Since(start).Seconds()
 	if r.Cases == 0 {
 		return nil, fmt.Errorf("%w: the implementation supports none of the %d selected cases: %s", ErrNothingJudged, len(cases), r.Skipped[0].Reason)
 	}
 	return r, nil
+}
+
+// byOp splits cases where the op changes.
+func byOp(cases []opCase) (groups [][]opCase) {
+	for len(cases) > 0 {
+		n := 1
+		for n < len(cases) && cases[n].op == cases[0].op {
+			n++
+		}
+		groups, cases = append(groups, cases[:n]), cases[n:]
+	}
+	return groups
 }
 
 // ready returns the cases to judge, and the report to count them in.
@@ -123,39 +142,7 @@ func (c *config) ready(factory Factory) ([]opCase, *Report, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return cases, newReport(c, formats), nil
-}
-
-// judge judges one case, where it says something about the declared formats, with a limit and until the context is done: a kernel that does
-// not return fails, and its goroutine is left behind. It returns the largest ratio of error to bound.
-func (c *config) judge(o opCase, factory Factory, declared op.Formats) (worst float64, err error) {
-	formats := o.Formats(declared)
-	ts, err := o.tensorsIn(formats.Storage)
-	if err != nil {
-		return 0, err
-	}
-	if err := o.applies(ts, formats); err != nil {
-		return 0, err
-	}
-	type outcome struct {
-		worst float64
-		err   error
-	}
-	done := make(chan outcome, 1)
-	go func() {
-		worst, err := execute(trace{opCase: o, tensors: ts, impl: factory()}, formats, c.once)
-		done <- outcome{worst, err}
-	}()
-	timer := time.NewTimer(c.limit)
-	defer timer.Stop()
-	select {
-	case v := <-done:
-		return v.worst, v.err
-	case <-timer.C:
-		return 0, o.fail(0, clauseReturns, "did not return within %v (conformance.TimeLimit allows more)", c.limit)
-	case <-c.ctx.Done():
-		return 0, fmt.Errorf("%w: stopped in case %s: %w", ErrNothingJudged, o.ID, c.ctx.Err())
-	}
+	return cases, newReport(c, formats, cases), nil
 }
 
 // formatsOf returns the formats that the implementations declare.

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -54,6 +55,21 @@ var runScenarios = map[string]func(t *testing.T){
 	"corrupt vectors": func(t *testing.T) {
 		conformance.Run(t, of(correct), conformance.Vectors(vectorSet("relu", reluSet.Files[0].Cases[0], reluCase("long", []float32{1}, []float64{1, 2}))))
 	},
+	"exits in the second case": func(t *testing.T) {
+		conformance.Run(t, of(func(a op.ReLUArgs) error {
+			if len(a.X.F32) == 3 {
+				syscall.Exit(0)
+			}
+			return correct(a)
+		}), conformance.Vectors(reluSet))
+	},
+	"panics in a goroutine of its own": func(t *testing.T) {
+		conformance.Run(t, of(func(op.ReLUArgs) error {
+			go panic("nobody recovers")
+			select {}
+		}), conformance.Vectors(reluSet))
+	},
+	"writes late":     func(t *testing.T) { conformance.Run(t, lateWriter(), conformance.Vectors(reluSet)) },
 	"no such profile": func(t *testing.T) { conformance.Run(t, of(correct), conformance.Profile("most")) },
 	"no such format": func(t *testing.T) {
 		conformance.Run(t, func() op.Implementation {
@@ -95,14 +111,15 @@ func TestRun(t *testing.T) {
 		fails    bool
 		says     []string
 	}{
-		{"correct", false, []string{"--- PASS: TestRunScenario/relu/plain", "2 cases, 0 failed, 0 unsupported; 2 of 3 clauses covered"}},
+		{"correct", false, []string{"--- PASS: TestRunScenario/relu/plain", "PASS TestRunScenario (float32, accumulating float32): 2 of 2 cases judged, 0 failed; 1 of 1 ops, 2 of 3 clauses"}},
 		{"broken", true, []string{"--- FAIL: TestRunScenario/relu/plain", "relu/plain [ACT-1] step 0: y[0]: got -1, want 0", "--- FAIL: TestRunScenario/relu/special"}},
 		{"another op", true, []string{"--- SKIP: TestRunScenario/relu", "nothing was judged"}},
 		{"everything unsupported", true, []string{"--- SKIP: TestRunScenario/relu/plain", "not today", "nothing was judged"}},
-		{"an incomplete profile", true, []string{"--- FAIL: TestRunScenario/gelu", "--- PASS: TestRunScenario/relu"}},
+		{"an incomplete profile", true, []string{"--- FAIL: TestRunScenario/gelu", "--- PASS: TestRunScenario/relu", "profile forward is not complete:"}},
 		{"an incomplete implementation", false, []string{"--- SKIP: TestRunScenario/gelu", "--- PASS: TestRunScenario/relu"}},
-		{"an op and a case unsupported", false, []string{"--- SKIP: TestRunScenario/gelu", "--- SKIP: TestRunScenario/relu/special", "1 cases, 0 failed, 3 unsupported"}},
-		{"another format", false, []string{"--- SKIP: TestRunScenario/relu/large", "1 cases, 0 failed, 0 unsupported"}},
+		{"an op and a case unsupported", false, []string{"--- SKIP: TestRunScenario/gelu", "--- SKIP: TestRunScenario/relu/special", "1 of 2 cases judged, 0 failed; 1 of 2 ops", "UNSUPPORTED relu: 1 of 2 cases: three"}},
+		{"another format", false, []string{"--- SKIP: TestRunScenario/relu/large", "1 of 2 cases judged, 0 failed"}},
+		{"writes late", true, []string{"--- FAIL: TestRunScenario/relu", "--- PASS: TestRunScenario/relu/plain", "relu/plain [BUF-7] step 0: y was written after its Run had returned"}},
 		{"corrupt vectors", true, []string{"--- PASS: TestRunScenario/relu/plain", "--- FAIL: TestRunScenario/relu/long", "corrupt vectors"}},
 		{"no such profile", true, []string{`profile "most"`}},
 		{"no such format", true, []string{"declared formats"}},
@@ -246,7 +263,7 @@ func TestUnsupportedIsCountedNotPassed(t *testing.T) {
 		})
 	}
 	r := mustCheck(t, impl, conformance.Vectors(reluSet))
-	if r.Cases != 1 || r.Passed != 1 || r.Unsupported() != 1 || r.Skipped[0].Reason != "relu: unsupported: odd lengths" {
+	if r.Cases != 1 || r.Passed != 1 || r.Unsupported() != 1 || r.Skipped[0].Reason != "odd lengths" {
 		t.Errorf("got %+v", r)
 	}
 }

@@ -49,11 +49,7 @@ func (r *Report) WriteText(w io.Writer, verbose bool) error {
 		p.line("     %s --case %s", cmp.Or(r.Repeat, "assay check --impl "+r.Implementation), f.Case)
 	}
 	for _, s := range r.Skipped {
-		if s.NotApplicable {
-			p.line("NOT JUDGED %s: %d cases: %s", s.Op, s.Cases, s.Reason)
-		} else {
-			p.line("UNSUPPORTED %s: %d cases: %s", s.Op, s.Cases, s.Reason)
-		}
+		p.line("%v", s)
 	}
 	switch n := len(r.Clauses.Missing); {
 	case n == 0 || r.narrowed:
@@ -77,18 +73,7 @@ func (r *Report) WriteText(w io.Writer, verbose bool) error {
 		}
 		p.line("Newton's Opticks, end to end: %s of the bound", strings.Join(words, ", "))
 	}
-	verdict, unsupported := "PASS", ""
-	switch {
-	case r.Failed > 0:
-		verdict = "FAIL"
-	case r.Unsupported() > 0:
-		verdict = "INCOMPLETE"
-	}
-	if n := r.Unsupported(); n > 0 {
-		unsupported = fmt.Sprintf(", %d unsupported", n)
-	}
-	p.line("%s %s (%s, accumulating %s): %d cases, %d failed%s; %d of %d clauses; %.1f s", verdict, r.Implementation,
-		r.Formats.Storage, r.Formats.Accumulate, r.Cases, r.Failed, unsupported, r.Clauses.Covered, r.Clauses.Total, r.Seconds)
+	p.line("%s", r.Verdict())
 	return p.err
 }
 

@@ -33,7 +33,7 @@ func TestWriteText(t *testing.T) {
 NOT COVERED ACT-2
 ops   cases  error/bound  worst at  clauses
 relu  1      -            -         ACT
-FAIL mine (float32, accumulating float32): 1 cases, 1 failed; 2 of 3 clauses; 0.5 s
+FAIL mine (float32, accumulating float32): 1 of 1 cases judged, 1 failed; 1 of 1 ops, 2 of 3 clauses; 0.5 s
 `
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)

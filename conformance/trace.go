@@ -1,10 +1,12 @@
 package conformance
 
 import (
+	"errors"
 	"io"
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/assaykit/assay/conformance/op"
 )
@@ -15,11 +17,18 @@ type trace struct {
 	tensors
 	impl op.Implementation
 
-	shift   int    // the buffers begin so many elements off their allocation
-	used    bool   // the kernel does other work before each step
-	lenient bool   // leave the tensors of past steps alone, to find out whether a kernel depends on them
-	opened  func() // if not nil it is called once, after Open
+	site                 // where its buffers lie
+	home    *home        // if not nil, its buffers are those of the traces before it that had this home
+	used    bool         // the kernel works on other numbers before each step, in the same buffers
+	calls   int          // how often the kernel takes each step: once where it is 0
+	lenient bool         // leave the tensors of past steps alone, to find out whether a kernel depends on them
+	opened  func()       // if not nil it is called once, after Open
+	past    *[]arena     // if not nil it gets the buffers, overwritten, once the kernel has done all its work
+	ended   *atomic.Bool // if not nil and true, nobody waits for the trace any more
 }
+
+// errEnded is what a trace ends with that nobody waits for.
+var errEnded = errors.New("nobody waits for this case any more")
 
 // run returns copies of the results of each step, none for a step that must fail, or an error that is a *Failure or wraps op.ErrUnsupported.
 // The kernel runs on a goroutine of its own, so that one which ends its goroutine does not end the suite's.
@@ -41,19 +50,28 @@ func (t trace) run() (results [][]op.Tensor, err error) {
 }
 
 func (t trace) steps(opened func()) (results [][]op.Tensor, err error) {
+	debug.SetPanicOnFault(true) // of this goroutine: memory that is not the kernel's is a panic, and not the end of the process
 	step := 0
+	var given []arena // everything that the kernel was given
 	defer func() {
 		if r := recover(); r != nil {
-			err = t.fail(step, clauseReturns, "panic: %v\n%s", r, firstFrames(debug.Stack()))
+			err = t.panicked(step, r, given)
+		}
+		for _, a := range given {
+			a.release()
 		}
 	}()
-	consts, values := guardAll(t.consts, t.shift)
+	if t.home != nil {
+		t.home.next = 0
+	}
+	consts := t.place(op.Const, step, t.consts)
+	given = append(given, consts...)
+	values := lend(consts, t.consts)
 	kernel, err := t.impl.Open(t.spec(values))
 	opened()
 	if err != nil {
 		return nil, t.checkOpen(err)
 	}
-	var given []arena // everything that the kernel was given and has no business with any more
 	defer func() {
 		if c, ok := kernel.(io.Closer); ok {
 			if cerr := c.Close(); cerr != nil && err == nil {
@@ -61,80 +79,129 @@ func (t trace) steps(opened func()) (results [][]op.Tensor, err error) {
 			}
 		}
 		if err == nil {
-			err = t.checkInputs(step, op.Const, consts, values, t.consts) // after Close, which may touch them too
+			err = t.checkInputs(step, consts, values, t.consts) // after Close, which may touch them too
 		}
-		for i := range given {
-			if err == nil && !t.lenient && !given[i].spent() {
+		spend(consts)
+		for _, a := range given {
+			if err == nil && !t.lenient && !a.spent() {
 				err = t.fail(step, clauseReferences, "a tensor of an earlier step was written after its Run had returned")
 			}
 		}
+		if err == nil && t.past != nil {
+			*t.past = given
+		}
 	}()
 	for step = range t.Steps {
-		if t.used {
-			given = append(given, t.use(kernel, step)...)
-		}
-		out, used, err := t.runStep(kernel, step)
+		sources, out := t.place(op.Src, step, t.src[step]), t.place(op.Dst, step, t.dst[step])
+		given = append(append(given, sources...), out...)
+		result, err := t.runStep(kernel, step, sources, out)
 		if err != nil {
 			return results, err
 		}
-		results, given = append(results, out), append(given, used...)
+		results = append(results, result)
 	}
 	return results, nil
 }
 
-// use runs a step on other numbers, whose results are not known, and returns the buffers, which are overwritten.
-func (t trace) use(kernel op.Kernel, step int) (used []arena) {
-	sources, src := guardAll(otherNumbers(t.src[step]), t.shift)
-	out, dst := t.destinations(step)
-	_ = kernel.Run(dst, src)
-	used = append(out, sources...)
-	for i := range used {
-		spent.fill(used[i].Tensor)
+// place returns the buffers of tensors, which get the arguments of a role.
+func (t trace) place(role op.Role, step int, ts []op.Tensor) []arena {
+	arenas := make([]arena, len(ts))
+	for i, name := range argNames(t.op, role)[:len(ts)] {
+		switch x := ts[i]; {
+		case !x.Present():
+		case t.home != nil:
+			arenas[i] = t.home.place(x.DType, x.Shape, t.site)
+		default:
+			arenas[i] = newArena(x.DType, x.Shape, t.site)
+		}
+		arenas[i].name, arenas[i].step = name, step
 	}
-	return used
+	return arenas
 }
 
-// runStep runs one step and judges its buffers and its error. It returns copies of the results, and the buffers, which are overwritten.
-func (t trace) runStep(kernel op.Kernel, step int) (results []op.Tensor, used []arena, err error) {
-	sources, src := guardAll(t.src[step], t.shift)
-	out, dst := t.destinations(step)
-	returned := kernel.Run(dst, src)
-	if err := t.checkInputs(step, op.Src, sources, src, t.src[step]); err != nil {
-		return nil, nil, err
+// lend puts numbers into buffers and returns them as a kernel is shown them.
+func lend(arenas []arena, numbers []op.Tensor) []op.Tensor {
+	shown := make([]op.Tensor, len(arenas))
+	for i, a := range arenas {
+		a.hold(numbers[i])
+		shown[i] = a.lend()
 	}
-	if err := t.checkOutside(step, out, dst); err != nil {
-		return nil, nil, err
+	return shown
+}
+
+// spend overwrites buffers with which a kernel has no business any more.
+func spend(arenas []arena) {
+	for _, a := range arenas {
+		spent.fill(a.Tensor)
 	}
-	if err := t.checkReturn(step, returned); err != nil {
-		return nil, nil, err
+}
+
+// call has a kernel work in these buffers, the destinations as if never written.
+func call(kernel op.Kernel, out, sources []arena, numbers []op.Tensor) (dst, src []op.Tensor, err error) {
+	for _, a := range out {
+		unwritten.fill(a.Tensor)
+		dst = append(dst, a.lend())
 	}
-	if returned == nil { // beside an error the contents of dst are not specified
-		if err := t.checkWritten(step, out); err != nil {
-			return nil, nil, err
+	src = lend(sources, numbers)
+	return dst, src, kernel.Run(dst, src)
+}
+
+// runStep has the kernel take one step, as often as it is to, and judges its buffers, its error, and that it gives the same each time. It
+// returns copies of the results. The buffers are overwritten.
+func (t trace) runStep(kernel op.Kernel, step int, sources, out []arena) (results []op.Tensor, err error) {
+	if t.used {
+		_, _, _ = call(kernel, out, sources, otherNumbers(t.src[step])) // whose results are not known
+		spend(sources)
+		spend(out)
+	}
+	for n := range max(1, t.calls) {
+		if t.ended != nil && t.ended.Load() {
+			return nil, errEnded
 		}
-		for i := range out {
-			results = append(results, out[i].copied())
+		dst, src, returned := call(kernel, out, sources, t.src[step])
+		if err := t.checkInputs(step, sources, src, t.src[step]); err != nil {
+			return nil, err
 		}
-	}
-	used = append(out, sources...)
-	for i := range used { // a kernel that kept a reference works with this from here on
+		if err := t.checkOutside(step, out, dst); err != nil {
+			return nil, err
+		}
+		if err := t.checkReturn(step, returned); err != nil {
+			return nil, err
+		}
+		if returned == nil { // beside an error the contents of dst are not specified
+			if err := t.checkWritten(step, out); err != nil {
+				return nil, err
+			}
+			if n > 0 {
+				err = t.checkAgain(step, n, results, out)
+			} else {
+				for i := range out {
+					results = append(results, out[i].copied())
+				}
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
 		if !t.lenient {
-			spent.fill(used[i].Tensor)
+			spend(sources) // a kernel that kept a reference works with this from here on
+			spend(out)
 		}
 	}
-	return results, used, nil
+	return results, nil
 }
 
-// destinations returns the buffers that a step fills, and what the kernel is shown of them.
-func (t trace) destinations(step int) (out []arena, dst []op.Tensor) {
-	out, dst = make([]arena, len(t.dst[step])), make([]op.Tensor, len(t.dst[step]))
-	for i, d := range t.dst[step] {
-		if d.Present() {
-			out[i] = newArena(d.DType, d.Shape, t.shift)
+// panicked is the failure of a case whose kernel panics, or reads or writes where there is no memory.
+func (t trace) panicked(step int, r any, given []arena) *Failure {
+	where := firstFrames(debug.Stack())
+	if fault, ok := r.(interface{ Addr() uintptr }); ok {
+		for _, a := range given {
+			if at, ok := a.beyond(fault.Addr()); ok {
+				return t.fail(step, clauseOutside, "%s: element %d, outside its %d elements, was read or written\n%s", a.name, at, a.Len(), where)
+			}
 		}
-		dst[i] = out[i].lend()
 	}
-	return out, dst
+	return t.fail(step, clauseReturns, "panic: %v\n%s", r, where)
 }
 
 // firstFrames keeps the part of a stack trace that shows where the kernel panicked.
@@ -145,6 +212,9 @@ func firstFrames(stack []byte) string {
 			lines = lines[i+2:]
 			break
 		}
+	}
+	for len(lines) > 2 && strings.HasPrefix(lines[0], "runtime.") {
+		lines = lines[2:]
 	}
 	return strings.Join(lines[:min(len(lines), 6)], "\n")
 }

@@ -73,6 +73,12 @@ func TestBrokenKernelsFail(t *testing.T) {
 			y[:len(y)+1][len(y)] = 0
 			return nil
 		}},
+		{"writes a vector and more past the end", "BUF-2", "y: element 60, outside its 4 elements", func(a op.ReLUArgs) error {
+			_ = correct(a)
+			y := a.Y.F32
+			y[:61][60] = 0
+			return nil
+		}},
 		{"writes before the beginning", "BUF-2", "y: element -1", func(a op.ReLUArgs) error {
 			_ = correct(a)
 			*(*float32)(unsafe.Add(unsafe.Pointer(&a.Y.F32[0]), -4)) = 0
@@ -114,6 +120,11 @@ func TestBrokenKernelsFail(t *testing.T) {
 		{"scribbles on a shape", "BUF-3", "the shape of x was changed", func(a op.ReLUArgs) error {
 			err := correct(a)
 			a.X.Shape[0]++
+			return err
+		}},
+		{"scribbles on the shape of a result", "BUF-2", "the shape of y was changed from [4] to [5]", func(a op.ReLUArgs) error {
+			err := correct(a)
+			a.Y.Shape[0]++
 			return err
 		}},
 		{"ends its goroutine", "BUF-6", "ended its goroutine", func(op.ReLUArgs) error { runtime.Goexit(); return nil }},

@@ -65,7 +65,7 @@ corrupt vectors, no case executed); 130 interrupted. With --json, an error is an
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(checkCommand(), mutantsCommand(), opsCommand(), runCommand(), vectorsCommand(), benchCommand(), gateCommand(), onnxCommand(),
-		versionCommand())
+		recordCommand(), versionCommand())
 	return root
 }
 

@@ -19,7 +19,7 @@ func TestMainJob(t *testing.T) {
 		}
 	}
 	stdout, stderr, code := assay(t, "check", "--op", "relu")
-	want := regexp.MustCompile(`^ops +cases +error/bound +worst at +clauses\nrelu +\d+ +\S+ +\S+ +ACT\nPASS optimized \(float32, accumulating float32\): \d+ cases, 0 failed; \d+ of \d+ clauses; \d+\.\d s\n$`)
+	want := regexp.MustCompile(`^ops +cases +error/bound +worst at +clauses\nrelu +\d+ +\S+ +\S+ +ACT\nPASS optimized \(float32, accumulating float32\): (\d+) of (\d+) cases judged, 0 failed; 1 of 1 ops, \d+ of \d+ clauses; \d+\.\d s\n$`)
 	if code != exitHolds || !want.MatchString(stdout) || stderr != "" {
 		t.Errorf("exit %d:\n%s%s", code, stdout, stderr)
 	}

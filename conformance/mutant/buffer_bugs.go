@@ -49,6 +49,22 @@ var _ = plantInBuffers([]bug{
 			return err
 		}
 	})},
+	{"gelu-writes-a-vector-past-end", "gelu", "BUF-2", "Writes the last vector of an unrolled loop, which is past its destination.", "", running(func(next op.Kernel) kernel {
+		return func(dst, src []op.Tensor) error {
+			err := next.Run(dst, src)
+			if y := dst[0].F32; cap(y) >= len(y)+32 {
+				y[:len(y)+32][len(y)+31] = 0
+			}
+			return err
+		}
+	})},
+	{"linear-shape-changed", "linear", "BUF-2", "Flattens its destination and leaves it so.", "", running(func(next op.Kernel) kernel {
+		return func(dst, src []op.Tensor) error {
+			err := next.Run(dst, src)
+			dst[0].Shape[0] = len(dst[0].F32)
+			return err
+		}
+	})},
 	{"softmax-last-element-unwritten", "softmax", "BUF-1", "Leaves the last element of its destination as it was.", "", running(func(next op.Kernel) kernel {
 		return func(dst, src []op.Tensor) error {
 			last := len(dst[0].F32) - 1
@@ -171,6 +187,71 @@ var _ = plantInBuffers([]bug{
 			return err
 		}
 	})},
+	{"layernorm-ninth-call", "layernorm", "BUF-4", "Is wrong from the ninth call of a kernel on.", "", running(func(next op.Kernel) kernel {
+		calls := 0
+		return func(dst, src []op.Tensor) error {
+			err := next.Run(dst, src)
+			if calls++; calls >= 9 {
+				clear(dst[0].F32)
+			}
+			return err
+		}
+	})},
+	{"softmax-result-by-address", "softmax", "BUF-4", "Returns the result that it computed from the same address.", "flashinfer-bench starter-kit #21", running(func(next op.Kernel) kernel {
+		results := map[*float32][]float32{}
+		return func(dst, src []op.Tensor) error {
+			key := &src[0].F32[0]
+			if y, ok := results[key]; ok {
+				copy(dst[0].F32, y)
+				return nil
+			}
+			err := next.Run(dst, src)
+			results[key] = append([]float32(nil), dst[0].F32...)
+			return err
+		}
+	})},
+	{"linear-weights-by-address", "linear", "BUF-4", "Packs the weights of an address once, for all its kernels.", "", func(p *plain) {
+		var mu sync.Mutex
+		packed := map[*float32]matrix{}
+		weights := p.weights
+		p.weights = func(w matrix) matrix {
+			mu.Lock()
+			defer mu.Unlock()
+			key := &w.data[0]
+			if _, ok := packed[key]; !ok {
+				w.data = append([]float32(nil), w.data...)
+				packed[key] = weights(w)
+			}
+			return packed[key]
+		}
+	}},
+	{"softmax-declines-large-numbers", "softmax", "BUF-6", "Declines numbers for which it would need the maximum.", "", running(func(next op.Kernel) kernel {
+		return func(dst, src []op.Tensor) error {
+			for _, x := range src[0].F32 {
+				if x > 80 {
+					return op.Unsupported("softmax", "numbers above 80")
+				}
+			}
+			return next.Run(dst, src)
+		}
+	})},
+	{"relu-writes-again", "relu", "BUF-7", "Writes its first result again while a later kernel works.", "", func(p *plain) {
+		var mu sync.Mutex
+		var first, result []float32
+		p.around = func(next op.Kernel) op.Kernel {
+			return kernel(func(dst, src []op.Tensor) error {
+				err := next.Run(dst, src)
+				mu.Lock()
+				defer mu.Unlock()
+				if first == nil {
+					first, result = dst[0].F32, append([]float32(nil), dst[0].F32...)
+				} else if &first[0] != &dst[0].F32[0] {
+					copy(first, result)
+				}
+				return err
+			})
+		}
+	}},
 	{"gelu-late-result", "gelu", "BUF-7", "Waits for its result only when it is closed.", "", func(p *plain) {
 		p.around = func(next op.Kernel) op.Kernel { return &late{next: next} }
 	}},

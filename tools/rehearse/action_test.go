@@ -394,40 +394,54 @@ runs:
 	}
 }
 
-// The conformance step passes where tests ran and passed, and only there.
+// The conformance step passes where the tests pass and the suite's own record of them holds, and only there.
 func TestConformanceScript(t *testing.T) {
 	script, err := filepath.Abs(filepath.Join(top, ".github", "conformance.sh"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct {
-		name, input, prints string
-		status, want        int
+		name, input         string
+		tests, record, want int // exit statuses
 		says                string
 	}{
-		{"passes", "-run ^TestX ./a ./...", "ok  \ta\t0.1s\nok  \tb\t0.1s [no tests to run]\n?   \tc\t[no test files]\n", 0, 0, "ok"},
-		{"fails", "./a", "FAIL\ta\t0.1s\n", 1, 1, "FAIL"},
-		{"nothing ran", "-run TestY ./a", "ok  \ta\t0.1s [no tests to run]\n", 0, 2, "no conformance test ran"},
-		{"no test files", "./a", "?   \ta\t[no test files]\n", 0, 2, "no conformance test ran"},
-		{"a quote", "-run '^TestX$' ./a", "ok  \ta\t0.1s\n", 0, 2, "has a quote"},
+		{"passes", "-run ^TestX ./a ./...", 0, 0, 0, "verdict of "},
+		{"fails", "./a", 1, 1, 1, "verdict of "},
+		{"fails beside the suite", "./a", 1, 0, 1, "verdict of "},
+		{"does not build", "./a", 1, 2, 1, "not judged to its end"},
+		{"passes, and its cases failed", "./a", 0, 1, 1, "verdict of "},
+		{"passes, and did not come to its end", "./a", 0, 2, 2, "not judged to its end"},
+		{"a quote", "-run '^TestX$' ./a", 0, 0, 2, "has a quote"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			temp := t.TempDir()
-			if err := os.Mkdir(filepath.Join(temp, "assay"), 0o777); err != nil {
+			bin, record := filepath.Join(temp, "assay", "bin"), filepath.Join(temp, "assay", "record.jsonl")
+			if err := os.MkdirAll(bin, 0o777); err != nil {
 				t.Fatal(err)
 			}
-			stub := fmt.Sprintf("#!/bin/sh\necho \"$@\" > args\nprintf '%s'\nexit %d\n", tt.prints, tt.status)
-			if err := os.WriteFile(filepath.Join(temp, "go"), []byte(stub), 0o777); err != nil {
-				t.Fatal(err)
+			for name, stub := range map[string]string{
+				record:                      "of an earlier run",
+				filepath.Join(temp, "go"):   fmt.Sprintf("#!/bin/sh\necho \"$@\" > args\necho of this run >> \"$ASSAY_RECORD\"\nexit %d\n", tt.tests),
+				filepath.Join(bin, "assay"): fmt.Sprintf("#!/bin/sh\necho \"verdict of $1 $(cat \"$2\")\"\nexit %d\n", tt.record),
+			} {
+				if err := os.WriteFile(name, []byte(stub), 0o777); err != nil {
+					t.Fatal(err)
+				}
 			}
 			cmd := exec.Command("bash", script)
 			cmd.Dir = temp
 			cmd.Env = append(clean(os.Environ()), "RUNNER_TEMP="+temp, "ASSAY_CONFORMANCE="+tt.input, "PATH="+temp+string(filepath.ListSeparator)+os.Getenv("PATH"))
 			printed, err := cmd.CombinedOutput()
 			if code := cmd.ProcessState.ExitCode(); code != tt.want || !strings.Contains(string(printed), tt.says) {
-				t.Errorf("exit %d, want %d and %q; %v\n%s", code, tt.want, tt.says, err, printed)
+				t.Fatalf("exit %d, want %d and %q; %v\n%s", code, tt.want, tt.says, err, printed)
 			}
-			if args, _ := os.ReadFile(filepath.Join(temp, "args")); tt.want < 2 && string(args) != "test -count=1 "+tt.input+"\n" {
+			if strings.Contains(tt.input, "'") {
+				return
+			}
+			if !strings.Contains(string(printed), "verdict of record of this run\n") {
+				t.Errorf("the record is not that of this run:\n%s", printed)
+			}
+			if args, _ := os.ReadFile(filepath.Join(temp, "args")); string(args) != "test -count=1 "+tt.input+"\n" {
 				t.Errorf("go got %s", args)
 			}
 		})
