@@ -9,8 +9,12 @@ import (
 
 // match returns a trial for each row that both sources have, and fills in r.Added and r.Removed.
 func (in *input) match(r *Report) ([]*trial, error) {
-	if in.opt.Bench != nil && len(in.order) == 0 {
+	switch {
+	case len(in.order) > 0:
+	case in.opt.Bench != nil:
 		return nil, refuse("no benchmark of %s or %s matches %q: widen the pattern", in.names[0], in.names[1], in.opt.Bench)
+	default:
+		return nil, refuse("%s and %s have no units but %s, which are left out: nothing is left to judge", in.names[0], in.names[1], strings.Join(in.opt.SkipUnits, ", "))
 	}
 	var common []*cell
 	var lone [2][]*cell
@@ -37,9 +41,10 @@ func (in *input) match(r *Report) ([]*trial, error) {
 		return nil, refuse("%s has %d rows that %s lacks: %s: run them, or allow removed benchmarks",
 			in.names[0], len(r.Removed), in.names[1], example(r.Removed))
 	}
+	common = slices.DeleteFunc(common, in.follows)
 	tables := map[string]int{}
 	rank := func(c *cell) int {
-		table := strings.Join(c.config, "\n") + "\n" + c.unit
+		table := strings.Join(c.values, "\n") + "\n" + c.unit
 		if _, ok := tables[table]; !ok {
 			tables[table] = len(tables)
 		}
@@ -60,6 +65,29 @@ func (in *input) match(r *Report) ([]*trial, error) {
 	return trials, in.distinct(trials, common)
 }
 
+// follows tells whether a row that both sources have says the same as the benchmark's time, which they have too, and takes note of it.
+func (in *input) follows(c *cell) bool {
+	key := c.cellKey
+	key.unit = "sec/op"
+	time := in.cells[key]
+	var runs []map[string]float64
+	for s := range c.runs {
+		if time == nil || len(time.runs[s]) != len(c.runs[s]) {
+			return false
+		}
+		for i, x := range c.runs[s] {
+			runs = append(runs, map[string]float64{"sec/op": time.runs[s][i], c.unit: x})
+		}
+	}
+	if !Follows(c.unit, Worse(c.unit, in.format.Units()), runs) {
+		return false
+	}
+	if !slices.Contains(in.derived, c.written) {
+		in.derived = append(in.derived, c.written)
+	}
+	return true
+}
+
 // sameMachine refuses a row that both sources have, but from different machines.
 func (in *input) sameMachine(lone [2][]*cell) error {
 	removed := map[[3]string]*cell{}
@@ -72,8 +100,8 @@ func (in *input) sameMachine(lone [2][]*cell) error {
 			continue
 		}
 		for i, key := range configKeys {
-			if old.config[i] != c.config[i] {
-				return refuse("%s: %s is %q in %s and %q in %s: measure both on one machine", c, key, old.config[i], in.names[0], c.config[i], in.names[1])
+			if old.values[i] != c.values[i] {
+				return refuse("%s: %s is %q in %s and %q in %s: measure both on one machine", c, key, old.values[i], in.names[0], c.values[i], in.names[1])
 			}
 		}
 	}
@@ -83,19 +111,23 @@ func (in *input) sameMachine(lone [2][]*cell) error {
 // trial declares how a row is judged: its direction, and whether exactly.
 func (in *input) trial(c *cell) (*trial, error) {
 	units := in.format.Units()
-	t := &trial{runs: c.runs, assume: units.GetAssumption(c.unit), worse: -float64(units.GetBetter(c.unit))}
+	t := &trial{runs: c.runs, assume: units.GetAssumption(c.unit), worse: Worse(c.unit, units)}
 	t.row = Row{Name: c.name, Unit: c.unit, Config: map[string]string{}, Better: "lower"}
 	switch t.worse {
 	case 0:
-		return nil, refuse("%s: the unit has no direction: add the line \"Unit %s better=higher\" (or better=lower) to %s or %s",
-			c, c.written, in.names[0], in.names[1])
+		return nil, refuse("%s: the unit has no direction: add the line \"Unit %s better=higher\" (or better=lower) to %s or %s, or leave the unit out with --skip-unit %s",
+			c, c.written, in.names[0], in.names[1], c.written)
 	case -1:
 		t.row.Better = "higher"
 	}
 	for i, key := range configKeys {
-		if c.config[i] != "" {
-			t.row.Config[key] = c.config[i]
+		if c.values[i] != "" {
+			t.row.Config[key] = c.values[i]
 		}
+	}
+	if c.unusable != "" {
+		t.row.Verdict, t.row.Reason = Inconclusive, c.unusable
+		return t, nil
 	}
 	assume := units.Get(c.unit, "assume")
 	return t, t.exactness(assume != nil && assume.Value == "exact")
@@ -105,7 +137,7 @@ func (in *input) trial(c *cell) (*trial, error) {
 func (in *input) distinct(trials []*trial, cells []*cell) error {
 	varies := false
 	for i, c := range cells {
-		if trials[i].row.Exact {
+		if trials[i].row.Exact || c.unusable != "" {
 			continue
 		}
 		if !slices.Equal(c.runs[0], c.runs[1]) || !slices.Equal(c.iters[0], c.iters[1]) {
@@ -119,23 +151,45 @@ func (in *input) distinct(trials []*trial, cells []*cell) error {
 	return nil
 }
 
-// notes reports uneven run counts within a source, the one trace that a file leaves that was cut off between two lines.
+// notes says what was left out, and names the traces of a file that was cut off between two lines.
 func (in *input) notes() []string {
-	notes := []string{}
+	notes := Overruled(in.format.Units())
+	if len(in.opt.SkipUnits) > 0 {
+		notes = append(notes, "left out, as asked: "+strings.Join(in.opt.SkipUnits, ", "))
+	}
+	if len(in.derived) > 0 {
+		notes = append(notes, strings.Join(in.derived, ", ")+": not judged, because it follows from the time")
+	}
 	for s, name := range in.names {
-		byRuns := func(a, b *cell) int { return cmp.Compare(len(a.runs[s]), len(b.runs[s])) }
+		if pkgs := in.framing[s].unended; len(pkgs) > 0 { // a filtered file has no PASS either
+			notes = append(notes, fmt.Sprintf("%s: the output of %s has no PASS: was the file cut off?", name, pkgs[len(pkgs)-1]))
+		}
+		if in.framing[s].headless {
+			notes = append(notes, name+": results before PASS have no line that begins with pkg: was the file cut off at its start?")
+		}
+	}
+	return append(notes, in.uneven()...)
+}
+
+// uneven notes that not all rows have as many runs.
+func (in *input) uneven() []string {
+	var notes []string
+	for s, name := range in.names {
 		var present []*cell
 		for _, c := range in.order {
 			if len(c.runs[s]) > 0 {
 				present = append(present, c)
 			}
 		}
-		if len(present) == 0 {
-			continue
-		}
+		byRuns := func(a, b *cell) int { return cmp.Compare(len(a.runs[s]), len(b.runs[s])) }
 		few, many := slices.MinFunc(present, byRuns), slices.MaxFunc(present, byRuns)
 		if n, m := len(few.runs[s]), len(many.runs[s]); n < m {
 			notes = append(notes, fmt.Sprintf("%s: %s has %d runs, %s has %d: was the file cut off?", name, few, n, many, m))
+		}
+	}
+	for _, c := range in.order {
+		if n, m := len(c.runs[0]), len(c.runs[1]); len(notes) == 0 && n*m > 0 && n != m {
+			notes = append(notes, fmt.Sprintf("%s has %d runs in %s, %d in %s", c, n, in.names[0], m, in.names[1]))
 		}
 	}
 	return notes

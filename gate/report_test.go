@@ -201,7 +201,8 @@ func TestExitCode(t *testing.T) {
 // TestReasons holds that two files' inconclusive rows say which of the conditions of a pass they miss.
 func TestReasons(t *testing.T) {
 	for _, test := range []struct{ old, new, want string }{
-		{lines("A", noise, 100.0, "ns/op") + "BenchmarkA 1 0 ns/op\n", lines("A", times(1, noise), 100.0, "ns/op"), "runs of 0 have no ratio"},
+		{lines("A", noise, 100.0, "ns/op") + "BenchmarkA 1 0 ns/op\n", lines("A", times(1, noise), 100.0, "ns/op"), "old.txt:15: 0 ns/op is no time: let the benchmark do its work while its timer runs"},
+		{"Unit x better=lower\n" + lines("A", noise, 100.0, "x") + "BenchmarkA 1 0 x\n", lines("A", times(1, noise), 100.0, "x"), "runs of 0 have no ratio"},
 		{lines("A", []float64{1, 2, 3, 4, 5, 6}, 1.0, "ns/op"), lines("A", []float64{3, 1, 2, 4, 5, 6}, 1.0, "ns/op"), "the runs vary too much"},
 		{lines("A", noise, 100.0, "ns/op"), lines("A", times(1.017, noise), 100.0, "ns/op"), "a slowdown of up to 2.5% is not excluded"},
 	} {

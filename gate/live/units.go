@@ -3,8 +3,9 @@ package live
 import (
 	"fmt"
 	"maps"
-	"math"
 	"slices"
+
+	"github.com/assaykit/assay/gate"
 )
 
 type unit struct {
@@ -23,10 +24,10 @@ func (s *comparison) units(b *benchmark, seen []map[string]float64) error {
 	slices.SortStableFunc(names, func(x, y string) int { return rank(x) - rank(y) })
 	declared := s.runner.format.Units()
 	for _, name := range names {
-		if follows(name, seen) {
+		u := unit{name: name, better: "lower", worse: gate.Worse(name, declared)}
+		if gate.Follows(name, u.worse, seen) {
 			continue
 		}
-		u := unit{name: name, better: "lower", worse: -float64(declared.GetBetter(name))}
 		switch u.worse {
 		case 0:
 			return fmt.Errorf("%s: the unit %s has no direction: let the benchmark print a line \"Unit %s better=higher\" (or better=lower) before it runs",
@@ -51,36 +52,4 @@ func rank(unit string) int {
 		return 0
 	}
 	return 1
-}
-
-// follows tells whether a unit is the time times or over a constant, to the digits that are printed.
-func follows(name string, seen []map[string]float64) bool {
-	if name == "sec/op" {
-		return false
-	}
-	for _, power := range []float64{1, -1} {
-		lo, hi := math.Inf(1), math.Inf(-1)
-		shortest, longest := math.Inf(1), 0.0
-		tolerance := 0.002
-		for _, values := range seen {
-			x, ok := values[name]
-			if !ok {
-				continue
-			}
-			sec := values["sec/op"]
-			if !(x > 0 && sec > 0) {
-				return false
-			}
-			if name == "B/s" { // printed in MB/s with two decimals
-				tolerance = max(tolerance, 2*0.005e6/x)
-			}
-			k := x * math.Pow(sec, power)
-			lo, hi = min(lo, k), max(hi, k)
-			shortest, longest = min(shortest, sec), max(longest, sec)
-		}
-		if hi/lo-1 <= tolerance && longest/shortest-1 > 2*tolerance {
-			return true
-		}
-	}
-	return false
 }
