@@ -3,11 +3,14 @@ package paired
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // bench is a simulated benchmark: its quads are drawn from noise and moved by the log of its slowdown.
@@ -27,6 +30,7 @@ type simulated struct {
 	used     map[[2]int]bool // item, seed
 	stages   map[int]int     // seed: stage
 	fail     error
+	ends     int // the quad that the time ends in, if it does
 }
 
 func newSimulated(seed uint64, budget time.Duration, benches ...bench) *simulated {
@@ -54,6 +58,10 @@ func (s *simulated) Quad(_ context.Context, stage, item, seed int, _ bool) ([]fl
 		return nil, errors.New("a seed is used twice, in both stages, or was not prepared")
 	}
 	s.used[at], s.stages[seed] = true, stage
+	if len(s.used) == s.ends {
+		s.clock = 0
+		return nil, fmt.Errorf("killed: %w", ErrEnded)
+	}
 	s.clock -= s.price(item)
 	b := s.benches[item]
 	return []float64{math.Log1p(b.slowdown) + b.noise(s.rng)}, nil
@@ -116,6 +124,34 @@ func TestFit(t *testing.T) {
 	}
 	if s.clock < 0 {
 		t.Errorf("the budget is exceeded by %v", -s.clock)
+	}
+}
+
+// TestTime holds that a budget is used where it does not suffice, and kept, and that what was measured before it ended counts.
+func TestTime(t *testing.T) {
+	const round = 800 * time.Millisecond // of one item
+	slow := bench{normal(0.01), 0.5}
+	for _, test := range []struct {
+		name   string
+		budget time.Duration
+		ends   int // the quad that the time ends in, if it does
+		quads  [2]int
+		reason string
+	}{
+		{"none", 0, 0, [2]int{}, "the budget ended after 0 of 8 quads"},
+		{"for some quads", 5*round + 1, 0, [2]int{5, 0}, "the budget ended after 5 of 8 quads"},
+		{"for the first stage", 11*round + 1, 0, [2]int{11, 0}, "no room to measure it again: raise the budget, by 15s at least"},
+		{"for both", 40*round + 1, 0, [2]int{13, 24}, ""},
+		{"ended in the first stage", 40 * round, 6, [2]int{5, 0}, "the budget ended after 5 of 8 quads"},
+		{"ended in the second stage", 40 * round, 30, [2]int{13, 16}, ""},
+	} {
+		s := newSimulated(1, test.budget, slow)
+		s.ends = test.ends
+		r := run(t, s, defaults(1))[0][0]
+		require.Equal(t, test.quads, r.Quads, test.name)
+		require.Equal(t, test.reason == "", r.Verdict == Regression, test.name)
+		require.Contains(t, r.Reason, test.reason, test.name)
+		require.GreaterOrEqual(t, s.clock, time.Duration(0), test.name)
 	}
 }
 
