@@ -153,13 +153,7 @@ func (in *input) distinct(trials []*trial, cells []*cell) error {
 
 // notes says what was left out, and names the traces of a file that was cut off between two lines.
 func (in *input) notes() []string {
-	notes := Overruled(in.format.Units())
-	if len(in.opt.SkipUnits) > 0 {
-		notes = append(notes, "left out, as asked: "+strings.Join(in.opt.SkipUnits, ", "))
-	}
-	if len(in.derived) > 0 {
-		notes = append(notes, strings.Join(in.derived, ", ")+": not judged, because it follows from the time")
-	}
+	notes := UnitNotes(in.opt.SkipUnits, in.derived, in.format.Units())
 	for s, name := range in.names {
 		if pkgs := in.framing[s].unended; len(pkgs) > 0 { // a filtered file has no PASS either
 			notes = append(notes, fmt.Sprintf("%s: the output of %s has no PASS: was the file cut off?", name, pkgs[len(pkgs)-1]))

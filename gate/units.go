@@ -2,8 +2,10 @@ package gate
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"golang.org/x/perf/benchfmt"
 	"golang.org/x/perf/benchunit"
@@ -25,15 +27,21 @@ func Worse(unit string, declared benchfmt.UnitMetadataMap) float64 {
 	return -float64(declared.GetBetter(unit))
 }
 
-// Overruled returns a note for each declaration that gives a unit of package testing the other direction.
-func Overruled(declared benchfmt.UnitMetadataMap) []string {
-	var notes []string
-	for unit, worse := range testingUnits {
-		if u := declared.Get(unit, "better"); u != nil && -float64(declared.GetBetter(unit)) != worse {
+// UnitNotes says which units were left out, as the user asked or because they follow from the time, and which declarations are ignored: those that turn
+// the direction of what package testing prints.
+func UnitNotes(skipped, derived []string, declared benchfmt.UnitMetadataMap) []string {
+	notes := []string{}
+	if len(skipped) > 0 {
+		notes = append(notes, "left out, as asked: "+strings.Join(skipped, ", "))
+	}
+	if len(derived) > 0 {
+		notes = append(notes, strings.Join(derived, ", ")+": not judged, because it follows from the time")
+	}
+	for _, unit := range slices.Sorted(maps.Keys(testingUnits)) {
+		if u := declared.Get(unit, "better"); u != nil && -float64(declared.GetBetter(unit)) != testingUnits[unit] {
 			notes = append(notes, fmt.Sprintf("\"Unit %s better=%s\" is ignored: the direction of what package testing prints is fixed", u.OrigUnit, u.Value))
 		}
 	}
-	slices.Sort(notes)
 	return notes
 }
 

@@ -13,7 +13,7 @@ import (
 func (s *comparison) calibrate(ctx context.Context, b *benchmark) error {
 	bin := b.pkg.binaries[-1]
 	run := func(side int, benchtime string) (result, error) {
-		return s.runner.one(ctx, bin[side], b.pkg.sides[side].Dir, b, benchtime, s.limit(slice))
+		return s.runner.one(ctx, bin[side], b.pkg.sides[side].Dir, b, benchtime)
 	}
 	old, err := run(base, slice.String())
 	if err != nil {

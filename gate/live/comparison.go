@@ -59,6 +59,7 @@ type comparison struct {
 	deadline   time.Time
 	report     *gate.Report
 	benchmarks []*benchmark
+	derived    []string      // units that follow from the time
 	linking    time.Duration // that links took
 	serial     time.Duration // that they would have taken one after the other
 }
@@ -97,6 +98,7 @@ func (s *comparison) find(ctx context.Context) error {
 			return err
 		}
 	}
+	s.report.Notes = append(s.report.Notes, gate.UnitNotes(s.SkipUnits, s.derived, s.runner.format.Units())...)
 	return s.complete()
 }
 
@@ -106,11 +108,6 @@ func (s *comparison) complete() error {
 		return fmt.Errorf("the head lacks benchmarks that the base has: %s: restore them, or accept it with --allow-removed", list(s.report.Removed))
 	}
 	return nil
-}
-
-// limit is how long a process may take that is expected to take d.
-func (s *comparison) limit(d time.Duration) time.Duration {
-	return max(time.Minute, 100*d, time.Until(s.deadline))
 }
 
 // list is the first few of names.

@@ -18,12 +18,15 @@ func (s *comparison) discover(ctx context.Context, p *pkg) error {
 		if bench == "" {
 			bench = "."
 		}
-		results, err := s.runner.run(ctx, p.binaries[-1][side], p.sides[side].Dir, bench, "1x", s.limit(0))
+		results, err := s.runner.run(ctx, p.binaries[-1][side], p.sides[side].Dir, bench, "1x")
 		if err != nil {
 			return fmt.Errorf("%s: %w", sideNames[side], err)
 		}
 		found[side] = map[string]result{}
 		for _, r := range results {
+			if function := s.function(r.name); p.sides[side].Benchmarks[function].Name == "" {
+				return fmt.Errorf("%s has a result of %s, which it does not declare: let nothing but package testing print results", p.sides[side].ImportPath, function)
+			}
 			if _, twice := found[side][r.name]; twice {
 				return fmt.Errorf("%s has two benchmarks %s: give them names of their own", p.sides[side].ImportPath, r.name)
 			}
@@ -49,20 +52,25 @@ func (s *comparison) discover(ctx context.Context, p *pkg) error {
 		old, ok := found[base][name]
 		if !ok {
 			s.report.Added = append(s.report.Added, full(name))
-			function, _, _ := strings.Cut(strings.TrimSuffix(name, s.runner.suffix), "/")
-			if _, declared := p.sides[base].Benchmarks["Benchmark"+function]; declared && !loud[base]["Benchmark"+function] {
-				loud[base]["Benchmark"+function] = true // noted once
-				s.report.Notes = append(s.report.Notes, fmt.Sprintf("%s.Benchmark%s has no result in the base, which has it too: not judged; if it reads files that git ignores, "+
+			function := s.function(name)
+			if _, declared := p.sides[base].Benchmarks[function]; declared && !loud[base][function] {
+				loud[base][function] = true // noted once
+				s.report.Notes = append(s.report.Notes, fmt.Sprintf("%s.%s has no result in the base, which has it too: not judged; if it reads files that git ignores, "+
 					"compare commits with --head HEAD, or commit them", p.sides[head].ImportPath, function))
 			}
 			continue
 		}
 		plain := strings.TrimSuffix(name, s.runner.suffix)
-		function, _, _ := strings.Cut(plain, "/")
-		b := &benchmark{pkg: p, name: name, pattern: pattern(plain), top: p.sides[head].Benchmarks["Benchmark"+function], config: found[head][name].config, first: old.values}
+		b := &benchmark{pkg: p, name: name, pattern: pattern(plain), top: p.sides[head].Benchmarks[s.function(name)], config: found[head][name].config, first: old.values}
 		s.benchmarks = append(s.benchmarks, b)
 	}
 	return nil
+}
+
+// function is the benchmark function that a result of this name is of.
+func (s *comparison) function(name string) string {
+	function, _, _ := strings.Cut(strings.TrimSuffix(name, s.runner.suffix), "/")
+	return "Benchmark" + function
 }
 
 // silent notes the selected functions of a package that have no result on either side, as those that skip, and refuses if there is no other. It returns
@@ -71,8 +79,7 @@ func (s *comparison) silent(p *pkg, found [2]map[string]result) (loud [2]map[str
 	for side, results := range found {
 		loud[side] = map[string]bool{}
 		for name := range results {
-			function, _, _ := strings.Cut(strings.TrimSuffix(name, s.runner.suffix), "/")
-			loud[side]["Benchmark"+function] = true
+			loud[side][s.function(name)] = true
 		}
 	}
 	if len(loud[base])+len(loud[head]) == 0 {

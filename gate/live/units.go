@@ -26,12 +26,15 @@ func (s *comparison) units(b *benchmark, seen []map[string]float64) error {
 	for _, name := range names {
 		u := unit{name: name, better: "lower", worse: gate.Worse(name, declared)}
 		if gate.Follows(name, u.worse, seen) {
+			if !slices.Contains(s.derived, name) {
+				s.derived = append(s.derived, name)
+			}
 			continue
 		}
 		switch u.worse {
 		case 0:
-			return fmt.Errorf("%s: the unit %s has no direction: let the benchmark print a line \"Unit %s better=higher\" (or better=lower) before it runs",
-				b.name, name, name)
+			return fmt.Errorf("%s: the unit %s has no direction: let the benchmark print a line \"Unit %s better=higher\" (or better=lower) before it runs, "+
+				"or leave the unit out with --skip-unit %s", b.name, name, name, name)
 		case -1:
 			u.better = "higher"
 		}
