@@ -7,6 +7,8 @@ import (
 	"math"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // commits is a report on two commits: packages of which some code is the same, and rows in the order of the benchmarks.
@@ -239,3 +241,16 @@ func TestWriteFails(t *testing.T) {
 type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+// TestZeros holds that tables of nothing but zeros are a line behind the others.
+func TestZeros(t *testing.T) {
+	zeros := []any{100.0, "ns/op", 0.0, "B/op=", 0.0, "allocs/op="}
+	old := header + lines("A", noise, zeros...) + lines("B", noise, zeros...) + "pkg: example.com/l\n" + lines("C", noise, 100.0, "ns/op", 8.0, "B/op=", 0.0, "allocs/op=")
+	new := header + lines("A", times(1, noise), zeros...) + lines("B", times(1, noise), zeros...) + "pkg: example.com/l\n" + lines("C", times(1, noise), 100.0, "ns/op", 0.0, "B/op=", 0.0, "allocs/op=")
+	r, err := compare(old, new, Defaults())
+	require.NoError(t, err)
+	var b strings.Builder
+	require.NoError(t, r.WriteText(&b))
+	require.Equal(t, 3, strings.Count(b.String(), "finds  verdict"), b.String()) // sec/op of both packages, B/op of the second
+	require.Contains(t, b.String(), "\n0 B/op on both sides: 2 benchmarks\n0 allocs/op on both sides: 3 benchmarks\n")
+}
