@@ -111,7 +111,7 @@ func Run(ctx context.Context, opt Options) (report *gate.Report, err error) {
 	}()
 	switch err := s.within(ctx, s.find); {
 	case errors.Is(err, paired.ErrEnded):
-		return nil, fmt.Errorf("%w: raise it, or select fewer benchmarks or packages; nothing is measured before each of them was linked and has run", err)
+		return nil, fmt.Errorf("the budget of %v does not suffice to link and run every benchmark once: raise it, or select fewer benchmarks or packages: %w", opt.Budget, err)
 	case err != nil:
 		return nil, err
 	}
@@ -171,10 +171,10 @@ func open(ctx context.Context, opt Options) (*comparison, error) {
 
 // within calls f with a context that ends with the budget. An error for that reason wraps paired.ErrEnded.
 func (s *comparison) within(ctx context.Context, f func(ctx context.Context) error) error {
-	limited, cancel := context.WithDeadlineCause(ctx, s.deadline, fmt.Errorf("the budget of %v ended", s.Budget))
+	limited, cancel := context.WithDeadlineCause(ctx, s.deadline, paired.ErrEnded)
 	defer cancel()
 	err := f(limited)
-	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+	if err != nil && limited.Err() != nil && ctx.Err() == nil && !errors.Is(err, paired.ErrEnded) {
 		return fmt.Errorf("%w: %w", paired.ErrEnded, err)
 	}
 	return err

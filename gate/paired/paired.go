@@ -83,7 +83,7 @@ type Item struct {
 }
 
 // ErrEnded is wrapped by the error of a Source whose time ended while it worked: what it was at is lost, and what came before is judged.
-var ErrEnded = errors.New("the time ended")
+var ErrEnded = errors.New("the budget ended")
 
 // Source measures.
 type Source interface {
