@@ -261,6 +261,7 @@ func FuzzCompare(f *testing.F) {
 	f.Add("Unit x better=higher\n"+lines("A", noise, 0.0, "x="), lines("A", noise, 1e300, "x")+"BenchmarkA 1 0 x\n")
 	f.Add(good+"BenchmarkA 1 1e-320 ns/op\n", good+"BenchmarkA 1 1e308 ns/op\n")
 	f.Add("Benchmark 1 1 B/op\n", "Benchmark 1 0 B/op\n")
+	f.Add(asEvents("example.com/k", good), "\ufeff2026-09-01T10:00:00Z 50%\r\x1b[32mBenchmarkA 1 1 ns/op\x1b[0m")
 	f.Add("Unit\nUnit x y\npkg:\nBenchmarkA", "PASS\nFAIL\n\x00")
 	f.Fuzz(func(t *testing.T, old, new string) {
 		r, err := compare(old, new, Defaults())
