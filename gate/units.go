@@ -75,7 +75,7 @@ func Follows(unit string, worse float64, runs []map[string]float64) bool {
 			continue
 		}
 		lo, hi := math.Inf(1), math.Inf(-1)
-		shortest, longest := math.Inf(1), 0.0
+		least, most := math.Inf(1), 0.0 // of the times
 		tolerance := 0.002
 		for _, values := range runs {
 			x, ok := values[unit]
@@ -91,10 +91,10 @@ func Follows(unit string, worse float64, runs []map[string]float64) bool {
 			}
 			k := x * math.Pow(sec, power)
 			lo, hi = min(lo, k), max(hi, k)
-			shortest, longest = min(shortest, sec), max(longest, sec)
+			least, most = min(least, sec), max(most, sec)
 		}
 		// Equal times show nothing, but of a unit that package testing makes of them.
-		if hi/lo-1 <= tolerance && (unit == "B/s" && power == 1 || longest/shortest-1 > 2*tolerance) {
+		if hi/lo-1 <= tolerance && (unit == "B/s" && power == 1 || most/least-1 > 2*tolerance) {
 			return true
 		}
 	}

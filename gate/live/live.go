@@ -26,8 +26,8 @@
 //
 // Units that rest on time are judged by pairs. A custom unit needs a direction ("Unit tok/s better=higher" on standard output, before the
 // benchmark runs), on which base and head agree; that of what package testing prints is fixed. A unit that is a constant over or times the time, such
-// as MB/s or GFLOP/s, says the same as sec/op and is left to it. B/op and allocs/op, and units declared assume=exact, do not depend on layout and are judged from all slices: exactly where they do not vary, else by the
-// test of package gate, at a tenth of the error probability.
+// as MB/s or GFLOP/s, says the same as sec/op and is left to it. B/op and allocs/op, and units declared assume=exact, do not depend on layout and are
+// judged from all slices: exactly where they do not vary, else by the test of package gate, at a tenth of the error probability.
 //
 // Whatever one side has and the other lacks, benchmarks and units, is listed; what the head lacks is refused unless it is accepted. A function that
 // has no result on either side is noted.
