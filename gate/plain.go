@@ -52,7 +52,7 @@ func clean(l line, yield func(line) error) error {
 	}
 	for text := bytes.TrimSuffix(l.text, carriageReturn); ; {
 		part, rest, more := bytes.Cut(text, carriageReturn)
-		if err := yield(line{l.number, bytes.TrimPrefix(part, byteOrderMark), l.open && !more}); err != nil || !more {
+		if err := yield(line{l.number, part, l.open && !more}); err != nil || !more {
 			return err
 		}
 		text = rest
