@@ -30,7 +30,8 @@ type simulated struct {
 	used     map[[2]int]bool // item, seed
 	stages   map[int]int     // seed: stage
 	fail     error
-	ends     int // the quad that the time ends in, if it does
+	ends     int           // the quad that the time ends in, if it does
+	later    time.Duration // that a quad of the second stage takes in addition
 }
 
 func newSimulated(seed uint64, budget time.Duration, benches ...bench) *simulated {
@@ -42,6 +43,9 @@ func (s *simulated) Left() time.Duration      { return s.clock }
 func (s *simulated) Link([]int) time.Duration { return 500 * time.Millisecond }
 
 func (s *simulated) Prepare(_ context.Context, seeds, items []int) error {
+	if s.clock < s.Link(items)+s.price(items[0]) {
+		return errors.New("there is no time for a quad")
+	}
 	s.clock -= time.Duration(len(seeds)) * s.Link(items)
 	s.prepared = map[int]bool{}
 	for _, seed := range seeds {
@@ -62,7 +66,7 @@ func (s *simulated) Quad(_ context.Context, stage, item, seed int, _ bool) ([]fl
 		s.clock = 0
 		return nil, fmt.Errorf("killed: %w", ErrEnded)
 	}
-	s.clock -= s.price(item)
+	s.clock -= s.price(item) + time.Duration(stage)*s.later
 	b := s.benches[item]
 	return []float64{math.Log1p(b.slowdown) + b.noise(s.rng)}, nil
 }
@@ -134,24 +138,26 @@ func TestTime(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		budget time.Duration
-		ends   int // the quad that the time ends in, if it does
+		ends   int           // the quad that the time ends in, if it does
+		later  time.Duration // that a quad of the second stage takes in addition
 		quads  [2]int
 		reason string
 	}{
-		{"none", 0, 0, [2]int{}, "the budget ended after 0 of 8 quads"},
-		{"for some quads", 5*round + 1, 0, [2]int{5, 0}, "the budget ended after 5 of 8 quads"},
-		{"for the first stage", 11*round + 1, 0, [2]int{11, 0}, "no room to measure it again: raise the budget, by 15s at least"},
-		{"for both", 40*round + 1, 0, [2]int{13, 24}, ""},
-		{"ended in the first stage", 40 * round, 6, [2]int{5, 0}, "the budget ended after 5 of 8 quads"},
-		{"ended in the second stage", 40 * round, 30, [2]int{13, 16}, ""},
+		{"none", 0, 0, 0, [2]int{}, "the budget ended after 0 of 8 quads"},
+		{"for some quads", 5*round + 1, 0, 0, [2]int{5, 0}, "the budget ended after 5 of 8 quads"},
+		{"for the first stage", 11*round + 1, 0, 0, [2]int{11, 0}, "no room to measure it again: raise the budget, by 15s at least"},
+		{"for both", 40*round + 1, 0, 0, [2]int{13, 24}, ""},
+		{"ended in the first stage", 40 * round, 6, 0, [2]int{5, 0}, "the budget ended after 5 of 8 quads"},
+		{"ended in the second stage", 40 * round, 30, 0, [2]int{13, 16}, ""},
+		{"quads that come to take longer", 40 * round, 0, 1700 * time.Millisecond, [2]int{13, 9}, ""},
 	} {
 		s := newSimulated(1, test.budget, slow)
-		s.ends = test.ends
+		s.ends, s.later = test.ends, test.later
 		r := run(t, s, defaults(1))[0][0]
 		require.Equal(t, test.quads, r.Quads, test.name)
 		require.Equal(t, test.reason == "", r.Verdict == Regression, test.name)
 		require.Contains(t, r.Reason, test.reason, test.name)
-		require.GreaterOrEqual(t, s.clock, time.Duration(0), test.name)
+		require.GreaterOrEqual(t, s.clock, -test.later, test.name)
 	}
 }
 
