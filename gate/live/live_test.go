@@ -191,7 +191,7 @@ func TestRun(t *testing.T) {
 			"Sum/n=100 sec/op inconclusive; removed example.com/m.BenchmarkSum/n=10"},
 		{"CI: a benchmark changed", [][3]string{{"m_test.go", "Sum(x[:n])", "Sum(x[1:n])"}}, nil, "--allow-changed-benchmarks"},
 		{"CI: a package removed", [][3]string{{"data/data_test.go", "BenchmarkRead", "benchmarkRead"}}, nil, "example.com/m/data.BenchmarkRead"},
-		{"it fails", [][3]string{{"m.go", "return s", `if len(x) > 50 { panic("too long") }; return s`}}, nil, "panic: too long"},
+		{"it fails", [][3]string{{"m.go", "return s", "if len(x) > 50 {\n\t\tprintln(`too long`)\n\t\tos.Exit(3)\n\t}\n\treturn s"}, {"m.go", "package m", "package m\nimport \"os\""}}, nil, "too long"},
 		{"CI: it prints", [][3]string{{"m.go", "return s", "os.Stdout.WriteString(`x`); return s"}, {"m.go", "package m", "package m\nimport \"os\""}}, nil, "print to standard error"},
 		{"CI: a unit removed", [][3]string{{"m_test.go", `"rows/op")`, `"cols/op")`}}, func(o *Options) { o.AllowChanged = true }, "BenchmarkSum/n=10-2 rows/op"},
 		{"CI: skipped", [][3]string{{"m.go", "return s", "return -s"}, {"m_test.go", "x := make", "b.Skip()\n\tx := make"}},

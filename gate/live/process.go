@@ -73,7 +73,11 @@ func (r *runner) run(ctx context.Context, binary, dir, pattern, benchtime string
 	case stdout.Dropped() > 0:
 		return nil, fmt.Errorf("%s %s prints more than %d bytes: let it print less%s", dir, pattern, mostStdout, said())
 	}
-	return r.read(stdout.Bytes(), pattern, benchtime)
+	results, err := r.read(stdout.Bytes(), pattern, benchtime)
+	if err != nil {
+		err = fmt.Errorf("%w%s", err, printed(stderr.Bytes()))
+	}
+	return results, err
 }
 
 // printed is the beginning and the end of an output, for a message.
@@ -106,12 +110,15 @@ func (r *runner) read(output []byte, pattern, benchtime string) ([]result, error
 			return nil, refuse(mixed)
 		case *benchfmt.Result:
 			_, end = rec.Pos()
+			switch n, fixed := strings.CutSuffix(benchtime, "x"); {
+			case rec.Iters < 1: // which package testing may print, and even exit with 0, before a panic ends the process
+				return nil, refuse("the benchmark failed: its result is of no iterations")
+			case fixed && n != strconv.Itoa(rec.Iters):
+				return nil, refuse("a result of %d iterations where %s were asked for: let nothing but package testing print results and set b.N", rec.Iters, n)
+			}
 			res, err := r.result(rec, lines[end-1])
 			if err != nil {
 				return nil, err
-			}
-			if n, fixed := strings.CutSuffix(benchtime, "x"); fixed && n != strconv.Itoa(res.iters) {
-				return nil, refuse("a result of %d iterations where %s were asked for: let nothing but package testing print results and set b.N", res.iters, n)
 			}
 			results = append(results, res)
 		}

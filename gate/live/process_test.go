@@ -13,6 +13,7 @@ func TestRead(t *testing.T) {
 		{"as it is", good + "PASS\n", ""},
 		{"more output around it", "starting\n" + good + "A is done\nPASS\nclosing\n", ""},
 		{"another number of iterations", "BenchmarkA-2 \t 8\t 100 ns/op\t 0 B/op\t 0 allocs/op\nPASS\n", "8 iterations where 7 were asked for"},
+		{"a panic on its way", "BenchmarkA-2 \t 0\t NaN ns/op\t 0 B/op\t 0 allocs/op\nPASS\n", "the benchmark failed"},
 		{"no PASS", good, "without PASS"},
 		{"PASS before the result", "PASS\n" + good, "without PASS"},
 		{"PASS behind text", good + "donePASS\n", "without PASS"},
