@@ -72,12 +72,12 @@ var (
 // TestLayoutIsBenchstats holds the tables to benchstat's, space for space, for samples that give it no footnotes.
 func TestLayoutIsBenchstats(t *testing.T) {
 	const pkg2 = "pkg: example.com/k/two\n"
-	const units = "Unit tok/s better=higher\nUnit size better=lower assume=exact\nUnit misses-of-the-second-level-cache/op better=lower\n"
+	const units = "Unit tok/s better=higher\nUnit size better=lower assume=exact\nUnit hits-of-the-second-level-cache/op better=higher\n"
 	old := units + header + lines("A/seq=1024-8", noise, 1.5e6, "ns/op", 2.0, "tok/s", 4096.0, "size=") + lines("B-8", noise, 900.0, "ns/op", 17.5, "tok/s", 12.0, "size=") +
-		pkg2 + lines("LongerThanTheOthers-8", noise, 9e9, "ns/op", 7.0, "misses-of-the-second-level-cache/op")
+		pkg2 + lines("LongerThanTheOthers-8", noise, 9e9, "ns/op", 7.0, "hits-of-the-second-level-cache/op")
 	new := header + lines("A/seq=1024-8", times(1.1, noise), 1.5e6, "ns/op", 2.0, "tok/s", 4000.0, "size=") +
 		lines("B-8", times(1, noise[:9]), 900.0, "ns/op", 17.5, "tok/s", 12345.0, "size=") + pkg2 +
-		lines("LongerThanTheOthers-8", times(0.4, noise), 9e9, "ns/op", 7.0, "misses-of-the-second-level-cache/op")
+		lines("LongerThanTheOthers-8", times(0.4, noise), 9e9, "ns/op", 7.0, "hits-of-the-second-level-cache/op")
 	for _, names := range [][2]string{
 		{"old.txt", "new.txt"}, {"O", "N"}, {"main 1a2b3c4, which is long", "checkout 5d6e7f8 and 3 changed files, which is longer than the box"},
 	} {

@@ -38,9 +38,11 @@ type trial struct {
 func decide(trials []*trial, opt Options) error {
 	var tested []*trial
 	for _, t := range trials {
-		if t.row.Exact {
+		switch {
+		case t.row.Verdict == Inconclusive: // it has no measurements
+		case t.row.Exact:
 			t.judgeExactly()
-		} else {
+		default:
 			tested = append(tested, t)
 		}
 	}

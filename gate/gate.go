@@ -5,7 +5,11 @@
 // # Rows
 //
 // A row is one benchmark and unit, keyed by full name, pkg, goos, goarch and cpu. ns/op, B/op and allocs/op are better lower, MB/s better
-// higher; any other unit needs a line such as "Unit tok/s better=higher" in either file, because a unit without a direction would never gate.
+// higher, whatever a file declares; any other unit needs a line such as "Unit tok/s better=higher" in either file, because a unit without a direction
+// would never gate, or is left out (Options.SkipUnits). A unit that is the time times or under a constant in all runs, such as MB/s, is left to the time.
+//
+// A file is what go test prints: as it is, as the events of go test -json, or from a log, with colours, GitHub's timestamps, or a progress bar's
+// carriage returns before a result. A result that stands behind other text of its line is refused, because its name cannot be trusted.
 //
 // Rows are judged in one of two ways.
 //
@@ -60,14 +64,16 @@
 //   - improved: the same in the other direction.
 //   - pass: neither, the resolution is at most the limit (Options.Resolution), and the whole interval lies below a slowdown by the limit. A pass is
 //     a statement about the code: it did not slow down by more than the limit.
-//   - inconclusive: neither, and the data cannot say that. It is never a pass; Row.Reason says why.
+//   - inconclusive: neither, and the data cannot say that, or a value is no measurement: negative, not finite, or a time of 0. It is never a pass;
+//     Row.Reason says why.
 //   - same code: both sides' test binaries are equal, so nothing was measured. Only a report on two commits has it.
 //
 // # Refusals
 //
 // Compare returns an error that wraps ErrCannotJudge, with the remedy, rather than a report that could not have held a regression: no benchmark in
 // common, too few runs for the smallest attainable p, 1/C(n+m, n), to reach Alpha / rows, a failed or truncated run, benchmarks that
-// disappeared, different machines, several configurations pooled under one name, or one set of measurements given as both files.
+// disappeared, different machines, files that disagree about a unit, several configurations pooled under one name, or one set of measurements given as
+// both files.
 package gate
 
 import (
@@ -103,6 +109,7 @@ type Options struct {
 	Resolution        float64        // limit on a row's resolution for the verdict pass, as a fraction above Slack
 	RequireResolution float64        // if not 0, replaces Resolution, and any inconclusive row makes the exit code 2
 	AllowRemoved      bool           // list rows of OLD that NEW lacks instead of refusing
+	SkipUnits         []string       // leave these out
 	Bench             *regexp.Regexp // if not nil, only benchmarks whose full name it matches, with or without the prefix Benchmark
 }
 
@@ -206,18 +213,19 @@ func Compare(old, new Source, opt Options) (*Report, error) {
 		return nil, err
 	}
 	for s, src := range []Source{old, new} {
-		if err := in.read(s, src, maxInput); err != nil {
+		if err := in.read(s, src, MaxInput); err != nil {
 			return nil, err
 		}
 	}
 	r := &Report{
 		Old: in.names[0], New: in.names[1], Alpha: opt.Alpha, Slack: opt.Slack, Limit: opt.limit(), RequireResolution: opt.RequireResolution != 0,
-		Added: []string{}, Removed: []string{}, Notes: in.notes(),
+		Added: []string{}, Removed: []string{}, Notes: []string{},
 	}
 	trials, err := in.match(r)
 	if err != nil {
 		return nil, err
 	}
+	r.Notes = append(r.Notes, in.notes()...)
 	if err := decide(trials, opt); err != nil {
 		return nil, err
 	}
@@ -245,7 +253,7 @@ func (r *Report) Count(v Verdict) int {
 }
 
 // ExitCode is 1 if any row regressed; else 2 if the rows judged by test are all inconclusive (allocations, which hardly vary, apart), or any is and
-// Options.RequireResolution was set, or there are no rows; else 0, as where all code is the same.
+// Options.RequireResolution was set, or no row is conclusive; else 0, as where all code is the same.
 func (r *Report) ExitCode() int {
 	tested, doubtful := 0, 0
 	for _, row := range r.Rows {
@@ -261,7 +269,7 @@ func (r *Report) ExitCode() int {
 	switch {
 	case r.Count(Regression) > 0:
 		return 1
-	case unclear > 0 && r.RequireResolution, tested > 0 && doubtful == tested, len(r.Rows) == 0:
+	case unclear > 0 && r.RequireResolution, tested > 0 && doubtful == tested, unclear == len(r.Rows):
 		return 2
 	}
 	return 0

@@ -1,11 +1,11 @@
 package gate
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"fmt"
 	"io"
-	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,32 +15,39 @@ import (
 	"golang.org/x/perf/benchunit"
 )
 
-// smallestAllocation is the floor of the units that count allocations where runs differ: averages below one allocation an operation are
-// remainders of a cost paid now and then (0, 0, 3, 0 B/op), which have no ratio.
-var smallestAllocation = map[string]float64{"B/op": 8, "allocs/op": 1}
-
-// maxInput bounds the bytes of one source.
-const maxInput = 256 << 20
+// MaxInput bounds the bytes of one source.
+const MaxInput = 16 << 20
 
 // configKeys are the file configuration keys that tell rows apart; all but the first describe the machine.
 var configKeys = []string{"pkg", "goos", "goarch", "cpu"}
 
-// failure matches lines with which go test and the Go runtime report that a run went wrong. benchfmt ignores them.
-var failure = regexp.MustCompile(`^(\s*--- FAIL|FAIL\b|panic:|fatal error:|exit status |signal: |\*\*\* Test killed)`)
+var (
+	benchmarkPrefix = []byte("Benchmark")
+	// failure matches lines with which go test and the Go runtime report that a run went wrong. benchfmt ignores them.
+	failure = regexp.MustCompile(`^(\s*--- FAIL|FAIL\b|panic:|fatal error:|exit status |signal: |\*\*\* Test killed)`)
+	// record matches lines that benchfmt does not ignore.
+	record = regexp.MustCompile(`^(Benchmark|Unit\s|\p{Ll}[^\s\p{Lu}]*:)`)
+	// hidden matches a result that something stands before, or what follows the name in one.
+	hidden = regexp.MustCompile(`Benchmark\S*[\s\p{Z}]+\d+[\s\p{Z}]+[-+]?(\d\S*|Inf|NaN)[\s\p{Z}]+\S|\t *[-+]?(\d\S*|Inf|NaN) (ns/op|MB/s|B/op|allocs/op)\b`)
+	// prose matches a line that begins as a result and is none where it cannot be read: go test knows no such name.
+	prose = regexp.MustCompile(`^Benchmark\p{Ll}`)
+)
 
 // cell collects the runs of one benchmark and unit from both sources.
 type cell struct {
-	name, unit, written string // written is the unit as the file has it
-	config              []string
-	runs                [2][]float64
-	iters               [2][]int
-	residue             [2]benchproc.Key // configuration outside the key, of the side's first run
+	cellKey
+	written  string   // the unit as the file has it
+	values   []string // of configKeys
+	runs     [2][]float64
+	iters    [2][]int
+	residue  [2]benchproc.Key // configuration outside the key, of the side's first run
+	unusable string           // why the first value that cannot be compared cannot
 }
 
 func (c *cell) String() string { return c.name + " " + c.unit }
 
 // identity is what tells rows apart, without the machine.
-func (c *cell) identity() [3]string { return [3]string{c.config[0], c.name, c.unit} }
+func (c *cell) identity() [3]string { return [3]string{c.values[0], c.name, c.unit} }
 
 type cellKey struct {
 	config     benchproc.Key
@@ -52,15 +59,19 @@ type input struct {
 	opt        Options
 	names      [2]string
 	benchmarks [2]int // results before Options.Bench
+	framing    [2]framing
+	units      [2]map[cellKey][]string // of the last line of each benchmark, as written; the key has no unit
+	skip       map[string]bool         // Options.SkipUnits, tidied
 	format     benchfmt.Reader
 	config     *benchproc.Projection // configKeys
 	residue    *benchproc.Projection // every other file configuration key
 	cells      map[cellKey]*cell
-	order      []*cell // as first seen
+	order      []*cell  // as first seen
+	derived    []string // units that are left to the time
 }
 
 func newInput(opt Options) (*input, error) {
-	in := &input{opt: opt, cells: map[cellKey]*cell{}}
+	in := &input{opt: opt, cells: map[cellKey]*cell{}, units: [2]map[cellKey][]string{{}, {}}, skip: Tidied(opt.SkipUnits)}
 	var p benchproc.ProjectionParser
 	var err error
 	if in.config, err = p.Parse(strings.Join(configKeys, ","), nil); err != nil {
@@ -87,89 +98,156 @@ func (in *input) read(s int, src Source, limit int64) error {
 	if int64(len(data)) > limit {
 		return refuse("%s: larger than %d bytes: keep the benchmark result and configuration lines only", name, limit)
 	}
-	if err := checkComplete(name, data); err != nil {
+	if bytes.IndexByte(data, 0) >= 0 {
+		return refuse("%s: holds NUL bytes: save it as UTF-8 text", name)
+	}
+	var kept []line
+	var records bytes.Buffer
+	err = plain(name, data, func(l line) error {
+		result := bytes.HasPrefix(l.text, benchmarkPrefix)
+		switch {
+		case failure.Match(l.text):
+			return refuse("%s:%d: the run failed: %q: fix it and run again", name, l.number, bytes.TrimSpace(l.text))
+		case !result && hides(l.text):
+			return mixed(name, l, "a result does not begin its line")
+		case result && len(l.text) >= bufio.MaxScanTokenSize:
+			return mixed(name, l, "the line is too long")
+		case l.open && len(l.text) > 0 && bytes.HasPrefix(benchmarkPrefix, l.text):
+			return cutOff(name, l)
+		case record.Match(l.text) && len(l.text) < bufio.MaxScanTokenSize:
+			kept = append(kept, l)
+			records.Write(l.text)
+			records.WriteByte('\n')
+		}
+		in.framing[s].see(l.text)
+		return nil
+	})
+	if err != nil {
 		return err
 	}
-	in.format.Reset(bytes.NewReader(data), name)
+	if f := &in.framing[s]; f.ended && len(f.unended) > 0 {
+		return refuse("%s: the output of %s has no PASS, others have: the file is cut off: run it again", name, f.unended[0])
+	}
+	in.format.Reset(&records, name)
 	for in.format.Scan() {
 		switch rec := in.format.Result().(type) {
 		case *benchfmt.SyntaxError:
-			return refuse("%v: the line is cut off or mixed with other output: run it again", rec)
+			err = syntax(name, kept[rec.Line-1], rec.Msg)
 		case *benchfmt.Result:
+			_, at := rec.Pos()
 			in.benchmarks[s]++
-			if err := in.add(s, rec); err != nil {
-				return err
-			}
+			err = in.add(s, kept[at-1], rec)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	if err := in.format.Err(); err != nil {
 		return fmt.Errorf("%w: %w", ErrCannotJudge, err)
 	}
 	if in.benchmarks[s] == 0 {
-		return refuse("%s: no benchmark results: want the plain output of go test -bench=. -count=N", name)
+		return refuse("%s: no benchmark results: want the output of go test -bench=. -count=N", name)
 	}
 	return nil
 }
 
-// checkComplete refuses the traces of runs that failed or were cut off, which benchfmt passes over.
-func checkComplete(name string, data []byte) error {
-	if bytes.IndexByte(data, 0) >= 0 {
-		return refuse("%s: holds NUL bytes: save it as UTF-8 text", name)
-	}
-	line, pkgs, passes := 0, 0, 0
-	for text := range bytes.Lines(data) {
-		line++
-		switch {
-		case failure.Match(text):
-			return refuse("%s:%d: the run failed: %q: fix it and run again", name, line, bytes.TrimSpace(text))
-		case bytes.HasPrefix(text, []byte("pkg:")):
-			pkgs++
-		case string(bytes.TrimSpace(text)) == "PASS":
-			passes++
-		}
-		const prefix = "Benchmark"
-		if text[len(text)-1] != '\n' && (bytes.HasPrefix(text, []byte(prefix)) || strings.HasPrefix(prefix, string(text))) {
-			return refuse("%s:%d: the last line has no newline: the file is cut off: run it again", name, line)
-		}
-	}
-	if 0 < passes && passes < pkgs {
-		return refuse("%s: %d packages started and %d ended with PASS: the file is cut off: run it again", name, pkgs, passes)
-	}
-	return nil
+// hides tells whether a line that is no result holds one. Most lines lack even what is cheap to look for.
+func hides(text []byte) bool {
+	return (bytes.Contains(text, benchmarkPrefix) || bytes.Contains(text, []byte("/op")) || bytes.Contains(text, []byte("MB/s"))) && hidden.Match(text)
 }
 
-func (in *input) add(s int, res *benchfmt.Result) error {
+// syntax refuses a line that benchfmt cannot read, unless it is prose.
+func syntax(name string, l line, problem string) error {
+	switch {
+	case bytes.HasPrefix(l.text, []byte("Unit")) && strings.Contains(problem, "already set"):
+		return refuse("%s:%d: %s: OLD and NEW must agree: correct one of the lines", name, l.number, problem)
+	case bytes.HasPrefix(l.text, []byte("Unit")):
+		return refuse("%s:%d: %s: want a line such as \"Unit tok/s better=higher\"", name, l.number, problem)
+	case l.open:
+		return cutOff(name, l)
+	case prose.Match(l.text) && !hides(l.text):
+		return nil
+	}
+	return mixed(name, l, problem)
+}
+
+// mixed refuses a result that other output stands in the same line with.
+func mixed(name string, l line, problem string) error {
+	const most = 100
+	return refuse("%s:%d: %s: %.*q: let the benchmark print nothing, or whole lines under go test -v", name, l.number, problem, most, l.text)
+}
+
+// cutOff refuses a last line that no newline ends.
+func cutOff(name string, l line) error {
+	return refuse("%s:%d: no newline ends the last line, and nothing shows that it is whole: the file is cut off: run it again", name, l.number)
+}
+
+// framing is what go test prints around the results of a package, if that was kept.
+type framing struct {
+	unended  []string // packages whose results have no end; the last may yet get it
+	begun    bool     // the last of unended is
+	results  bool     // there are some of what is neither begun nor ended
+	ended    bool     // some package was
+	headless bool     // and had results, but no beginning
+}
+
+// see takes note of a line.
+func (f *framing) see(text []byte) {
+	switch pkg, ok := bytes.CutPrefix(text, []byte("pkg: ")); {
+	case ok:
+		f.unended, f.begun = append(f.unended, string(pkg)), true
+	case string(bytes.TrimSpace(text)) == "PASS" || bytes.HasPrefix(text, []byte("ok  \t")):
+		if f.begun {
+			f.unended = f.unended[:len(f.unended)-1]
+		}
+		f.headless = f.headless || f.results
+		f.begun, f.results, f.ended = false, false, true
+	case bytes.HasPrefix(text, benchmarkPrefix):
+		f.results = !f.begun
+	}
+}
+
+func (in *input) add(s int, l line, res *benchfmt.Result) error {
 	name := string(res.Name.Full())
+	key := cellKey{config: in.config.Project(res), name: name}
+	var units []string
+	for _, v := range res.Values {
+		units = append(units, cmp.Or(v.OrigUnit, v.Unit))
+	}
+	if l.open && !slices.Equal(units, in.units[s][key]) { // which end with what a whole line ends with
+		return cutOff(in.names[s], l)
+	}
+	in.units[s][key] = units
 	if re := in.opt.Bench; re != nil && !re.MatchString(name) && !re.MatchString("Benchmark"+name) {
 		return nil
 	}
-	file, line := res.Pos()
 	at := func(format string, args ...any) error {
-		return refuse("%s:%d: %s: %s", file, line, name, fmt.Sprintf(format, args...))
+		return refuse("%s:%d: %s: %s", in.names[s], l.number, name, fmt.Sprintf(format, args...))
 	}
 	if res.Iters < 1 {
 		return at("%d iterations: run it again", res.Iters)
 	}
-	key := cellKey{config: in.config.Project(res), name: name}
 	residue := in.residue.Project(res)
 	seen := map[string]bool{}
-	for _, v := range res.Values {
-		written := cmp.Or(v.OrigUnit, v.Unit)
+	for i, v := range res.Values {
 		x, unit := benchunit.Tidy(v.Value, v.Unit) // benchfmt leaves the unit of "0 ns/op" as it is
-		switch {
-		case math.IsNaN(x) || math.IsInf(x, 0) || x < 0:
-			return at("%v %s is not a measurement: run it again", v.Value, written)
-		case seen[unit]:
-			return at("two values of %s: report each unit once", written)
+		if in.skip[unit] {
+			continue
+		}
+		if seen[unit] {
+			return at("two values of %s: report each unit once", units[i])
 		}
 		seen[unit], key.unit = true, unit
 		c := in.cells[key]
 		if c == nil {
-			c = &cell{name: name, unit: unit, written: written}
+			c = &cell{cellKey: key, written: units[i]}
 			for _, f := range in.config.Fields() {
-				c.config = append(c.config, key.config.Get(f))
+				c.values = append(c.values, key.config.Get(f))
 			}
 			in.cells[key], in.order = c, append(in.order, c)
+		}
+		if why := Unusable(cmp.Or(v.OrigValue, v.Value), units[i]); why != "" && c.unusable == "" {
+			c.unusable = fmt.Sprintf("%s:%d: %s", in.names[s], l.number, why)
 		}
 		if len(c.runs[s]) == 0 {
 			c.residue[s] = residue
@@ -179,154 +257,4 @@ func (in *input) add(s int, res *benchfmt.Result) error {
 		c.runs[s], c.iters[s] = append(c.runs[s], x), append(c.iters[s], res.Iters)
 	}
 	return nil
-}
-
-// match returns a trial for each row that both sources have, and fills in r.Added and r.Removed.
-func (in *input) match(r *Report) ([]*trial, error) {
-	if in.opt.Bench != nil && len(in.order) == 0 {
-		return nil, refuse("no benchmark of %s or %s matches %q: widen the pattern", in.names[0], in.names[1], in.opt.Bench)
-	}
-	var common []*cell
-	var lone [2][]*cell
-	for _, c := range in.order {
-		switch {
-		case len(c.runs[0]) == 0:
-			lone[1] = append(lone[1], c)
-			r.Added = append(r.Added, c.String())
-		case len(c.runs[1]) == 0:
-			lone[0] = append(lone[0], c)
-			r.Removed = append(r.Removed, c.String())
-		default:
-			common = append(common, c)
-		}
-	}
-	if err := in.sameMachine(lone); err != nil {
-		return nil, err
-	}
-	if len(common) == 0 {
-		return nil, refuse("%s and %s have no benchmark in common: one has %s, the other %s: names must agree, with the -GOMAXPROCS at their end",
-			in.names[0], in.names[1], example(r.Removed), example(r.Added))
-	}
-	if len(r.Removed) > 0 && !in.opt.AllowRemoved {
-		return nil, refuse("%s has %d rows that %s lacks: %s: run them, or allow removed benchmarks",
-			in.names[0], len(r.Removed), in.names[1], example(r.Removed))
-	}
-	tables := map[string]int{}
-	rank := func(c *cell) int {
-		table := strings.Join(c.config, "\n") + "\n" + c.unit
-		if _, ok := tables[table]; !ok {
-			tables[table] = len(tables)
-		}
-		return tables[table]
-	}
-	for _, c := range common {
-		rank(c)
-	}
-	slices.SortStableFunc(common, func(a, b *cell) int { return cmp.Compare(rank(a), rank(b)) })
-	var trials []*trial
-	for _, c := range common {
-		t, err := in.trial(c)
-		if err != nil {
-			return nil, err
-		}
-		trials = append(trials, t)
-	}
-	return trials, in.distinct(trials, common)
-}
-
-// sameMachine refuses a row that both sources have, but from different machines.
-func (in *input) sameMachine(lone [2][]*cell) error {
-	removed := map[[3]string]*cell{}
-	for _, c := range lone[0] {
-		removed[c.identity()] = c
-	}
-	for _, c := range lone[1] {
-		old := removed[c.identity()]
-		if old == nil {
-			continue
-		}
-		for i, key := range configKeys {
-			if old.config[i] != c.config[i] {
-				return refuse("%s: %s is %q in %s and %q in %s: measure both on one machine", c, key, old.config[i], in.names[0], c.config[i], in.names[1])
-			}
-		}
-	}
-	return nil
-}
-
-// trial declares how a row is judged: its direction, and whether exactly.
-func (in *input) trial(c *cell) (*trial, error) {
-	units := in.format.Units()
-	t := &trial{runs: c.runs, assume: units.GetAssumption(c.unit), worse: -float64(units.GetBetter(c.unit))}
-	t.row = Row{Name: c.name, Unit: c.unit, Config: map[string]string{}, Better: "lower"}
-	switch t.worse {
-	case 0:
-		return nil, refuse("%s: the unit has no direction: add the line \"Unit %s better=higher\" (or better=lower) to %s or %s",
-			c, c.written, in.names[0], in.names[1])
-	case -1:
-		t.row.Better = "higher"
-	}
-	for i, key := range configKeys {
-		if c.config[i] != "" {
-			t.row.Config[key] = c.config[i]
-		}
-	}
-	assume := units.Get(c.unit, "assume")
-	return t, t.exactness(assume != nil && assume.Value == "exact")
-}
-
-// distinct refuses one set of measurements given as both sources: the gate could not have fired. Rows that do not vary prove nothing.
-func (in *input) distinct(trials []*trial, cells []*cell) error {
-	varies := false
-	for i, c := range cells {
-		if trials[i].row.Exact {
-			continue
-		}
-		if !slices.Equal(c.runs[0], c.runs[1]) || !slices.Equal(c.iters[0], c.iters[1]) {
-			return nil
-		}
-		varies = varies || !isConstant(c.runs[0])
-	}
-	if varies {
-		return refuse("%s and %s hold the same measurements: one is a copy of the other: measure again", in.names[0], in.names[1])
-	}
-	return nil
-}
-
-// notes reports uneven run counts within a source, the one trace that a file leaves that was cut off between two lines.
-func (in *input) notes() []string {
-	notes := []string{}
-	for s, name := range in.names {
-		byRuns := func(a, b *cell) int { return cmp.Compare(len(a.runs[s]), len(b.runs[s])) }
-		var present []*cell
-		for _, c := range in.order {
-			if len(c.runs[s]) > 0 {
-				present = append(present, c)
-			}
-		}
-		if len(present) == 0 {
-			continue
-		}
-		few, many := slices.MinFunc(present, byRuns), slices.MaxFunc(present, byRuns)
-		if n, m := len(few.runs[s]), len(many.runs[s]); n < m {
-			notes = append(notes, fmt.Sprintf("%s: %s has %d runs, %s has %d: was the file cut off?", name, few, n, many, m))
-		}
-	}
-	return notes
-}
-
-func isConstant(x []float64) bool {
-	return !slices.ContainsFunc(x, func(v float64) bool { return v != x[0] })
-}
-
-// example lists the first few of names.
-func example(names []string) string {
-	const few = 5
-	switch {
-	case len(names) == 0:
-		return "none"
-	case len(names) > few:
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:few], ", "), len(names)-few)
-	}
-	return strings.Join(names, ", ")
 }

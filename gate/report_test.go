@@ -7,6 +7,8 @@ import (
 	"math"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // commits is a report on two commits: packages of which some code is the same, and rows in the order of the benchmarks.
@@ -201,7 +203,8 @@ func TestExitCode(t *testing.T) {
 // TestReasons holds that two files' inconclusive rows say which of the conditions of a pass they miss.
 func TestReasons(t *testing.T) {
 	for _, test := range []struct{ old, new, want string }{
-		{lines("A", noise, 100.0, "ns/op") + "BenchmarkA 1 0 ns/op\n", lines("A", times(1, noise), 100.0, "ns/op"), "runs of 0 have no ratio"},
+		{lines("A", noise, 100.0, "ns/op") + "BenchmarkA 1 0 ns/op\n", lines("A", times(1, noise), 100.0, "ns/op"), "old.txt:15: 0 ns/op is no time: let the benchmark do its work while its timer runs"},
+		{"Unit x better=lower\n" + lines("A", noise, 100.0, "x") + "BenchmarkA 1 0 x\n", lines("A", times(1, noise), 100.0, "x"), "runs of 0 have no ratio"},
 		{lines("A", []float64{1, 2, 3, 4, 5, 6}, 1.0, "ns/op"), lines("A", []float64{3, 1, 2, 4, 5, 6}, 1.0, "ns/op"), "the runs vary too much"},
 		{lines("A", noise, 100.0, "ns/op"), lines("A", times(1.017, noise), 100.0, "ns/op"), "a slowdown of up to 2.5% is not excluded"},
 	} {
@@ -238,3 +241,16 @@ func TestWriteFails(t *testing.T) {
 type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+// TestZeros holds that tables of nothing but zeros are a line behind the others.
+func TestZeros(t *testing.T) {
+	zeros := []any{100.0, "ns/op", 0.0, "B/op=", 0.0, "allocs/op="}
+	old := header + lines("A", noise, zeros...) + lines("B", noise, zeros...) + "pkg: example.com/l\n" + lines("C", noise, 100.0, "ns/op", 8.0, "B/op=", 0.0, "allocs/op=")
+	new := header + lines("A", times(1, noise), zeros...) + lines("B", times(1, noise), zeros...) + "pkg: example.com/l\n" + lines("C", times(1, noise), 100.0, "ns/op", 0.0, "B/op=", 0.0, "allocs/op=")
+	r, err := compare(old, new, Defaults())
+	require.NoError(t, err)
+	var b strings.Builder
+	require.NoError(t, r.WriteText(&b))
+	require.Equal(t, 3, strings.Count(b.String(), "finds  verdict"), b.String()) // sec/op of both packages, B/op of the second
+	require.Contains(t, b.String(), "\n0 B/op on both sides: 2 benchmarks\n0 allocs/op on both sides: 3 benchmarks\n")
+}

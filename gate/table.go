@@ -31,9 +31,8 @@ const (
 // headingKeys are the configKeys in the order in which go test prints them, and benchstat repeats them.
 var headingKeys = []string{"goos", "goarch", "pkg", "cpu"}
 
-// writeTables writes a table for each unit and configuration, in the order in which the rows first have them.
-func (r *Report) writeTables(b *strings.Builder) {
-	var tables [][]*Row
+// tables are the rows of each unit and configuration, in the order in which they first come.
+func (r *Report) tables() (tables [][]*Row) {
 	for i := range r.Rows {
 		row := &r.Rows[i]
 		if row.Verdict == SameCode {
@@ -45,8 +44,26 @@ func (r *Report) writeTables(b *strings.Builder) {
 		}
 		tables[at] = append(tables[at], row)
 	}
+	return tables
+}
+
+// zero tells whether all that was measured of a row is 0.
+func (r *Row) zero() bool {
+	return r.Exact && r.Old.Center == 0 && r.New.Center == 0 && r.Verdict == Pass
+}
+
+// allZero tells whether a table has nothing to show.
+func allZero(rows []*Row) bool {
+	return !slices.ContainsFunc(rows, func(r *Row) bool { return !r.zero() })
+}
+
+// writeTables writes the tables but for those of nothing but zeros.
+func (r *Report) writeTables(b *strings.Builder) {
 	shown := map[string]string{}
-	for _, rows := range tables {
+	for _, rows := range r.tables() {
+		if allZero(rows) {
+			continue
+		}
 		for _, key := range headingKeys {
 			if value := rows[0].Config[key]; value != shown[key] {
 				fmt.Fprintf(b, "%s: %s\n", key, value)
@@ -61,10 +78,14 @@ func (r *Report) writeTables(b *strings.Builder) {
 func (r *Report) writeTable(b *strings.Builder, rows []*Row) {
 	unit := rows[0].Unit
 	var lines [][columns]string
+	measured := 0
 	for _, row := range rows {
 		lines = append(lines, row.cells())
+		if row.measured() {
+			measured++
+		}
 	}
-	if len(rows) > 1 {
+	if measured > 1 {
 		lines = append(lines, geomean(rows))
 	}
 	width := [columns]int{colFinds: len("finds")}

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/perf/benchunit"
 )
 
-// WriteText writes the report for people: benchstat's tables with two more columns, "finds", the resolution, and the verdict; then a line for each
-// package whose code is the same, each regression, each inconclusive row, what was removed and added, and notes; and the counts.
+// WriteText writes the report for people: benchstat's tables, but for those of nothing but zeros, with two more columns, "finds", the resolution, and the
+// verdict; then a line for each package whose code is the same, each unit that is 0, each regression, each inconclusive row, what was removed and added, and notes; and the counts.
 //
 // Medians and intervals are what benchstat prints of the same runs. "vs base" is Ratio.Center, which was judged, where a difference was found, and p
 // is Row.P, one-sided and corrected: benchstat has the ratio of the medians and a p that is neither.
@@ -27,7 +27,7 @@ func (r *Report) WriteText(w io.Writer) error {
 
 // remarks are the lines below the tables.
 func (r *Report) remarks() []string {
-	lines := r.sameCode()
+	lines := append(r.sameCode(), r.zeros()...)
 	for i := range r.Rows {
 		if row := &r.Rows[i]; row.Verdict == Regression {
 			lines = append(lines, fmt.Sprintf("REGRESSION %s: %s%s", row, row.evidence(r.Slack), row.place()))
@@ -82,6 +82,24 @@ func (r *Report) sameCode() []string {
 		lines = append(lines, fmt.Sprintf("same code: %s: %s (%s)", pkg, count(len(names[pkg]), "benchmark"), example(names[pkg])))
 	}
 	return lines
+}
+
+// zeros is a line for each unit that is 0 throughout a table, which says of how many rows.
+func (r *Report) zeros() []string {
+	var units []string
+	rows := map[string]int{}
+	for _, table := range r.tables() {
+		if unit := table[0].Unit; allZero(table) {
+			if rows[unit] == 0 {
+				units = append(units, unit)
+			}
+			rows[unit] += len(table)
+		}
+	}
+	for i, unit := range units {
+		units[i] = fmt.Sprintf("0 %s on both sides: %s", unit, count(rows[unit], "benchmark"))
+	}
+	return units
 }
 
 // warning says what inconclusive rows mean.

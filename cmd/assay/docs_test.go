@@ -24,7 +24,7 @@ func TestGateDocument(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", filepath.Join(bin, "real")+string(filepath.Separator), ".").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	wrapper := "#!/bin/sh\ncase \"$*\" in\n*--base*) exec \"" + bin + "/real/assay\" \"$@\" --budget 5s ;;\nesac\nexec \"" + bin + "/real/assay\" \"$@\"\n"
+	wrapper := "#!/bin/sh\ncase \"$*\" in\n*--base*) exec \"" + bin + "/real/assay\" \"$@\" --budget 20s ;;\nesac\nexec \"" + bin + "/real/assay\" \"$@\"\n"
 	if err := os.WriteFile(filepath.Join(bin, "assay"), []byte(wrapper), 0o777); err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/assaykit/assay/gate"
 	"github.com/assaykit/assay/gate/live"
 	"github.com/assaykit/assay/gate/selftest"
+	"github.com/assaykit/assay/internal/input"
 )
 
 // gateFlags are the flags of assay gate. The live ones need --base.
@@ -83,6 +84,7 @@ aims at, 2 if too little was measured to tell.`,
 	f.Var(&g.slack, "slack", "the slowdown that is tolerated")
 	f.Var(&g.resolution, "resolution", "a benchmark passes only if a slowdown of this size would have been found")
 	f.Var(&g.require, "require-resolution", "the same, and exit 2 if any benchmark is inconclusive")
+	f.StringSliceVar(&g.live.SkipUnits, "skip-unit", nil, "leave this unit out, such as one that only informs; may be repeated")
 	f.BoolVar(&g.live.AllowRemoved, "allow-removed", false, "accept benchmarks that the head lacks")
 	f.BoolVar(&g.live.AllowChanged, "allow-changed-benchmarks", false, "judge benchmarks whose own source changed")
 	f.StringVar(&g.live.Tags, "tags", "", "build tags, as go build has them")
@@ -122,6 +124,11 @@ func (g *gateFlags) run(cmd *cobra.Command, args []string) (*gate.Report, error)
 			return nil, errors.New("want --base REF, such as origin/main, or two files of benchmark results")
 		}
 		return g.files(args[0], args[1])
+	}
+	for _, arg := range args {
+		if info, err := os.Stat(arg); err == nil && !info.IsDir() {
+			return nil, fmt.Errorf("%s is a file and --base measures packages: want two files of benchmark results, or --base, not both", arg)
+		}
 	}
 	return g.measure(cmd.Context(), cmd.ErrOrStderr(), args)
 }
@@ -173,7 +180,8 @@ func (g *gateFlags) test(cmd *cobra.Command, args []string) error {
 
 // files judges two files.
 func (g *gateFlags) files(names ...string) (*gate.Report, error) {
-	opt := gate.Options{Alpha: g.live.Alpha, Slack: g.live.Slack, Resolution: g.live.Resolution, RequireResolution: g.live.Require, AllowRemoved: g.live.AllowRemoved}
+	opt := gate.Options{Alpha: g.live.Alpha, Slack: g.live.Slack, Resolution: g.live.Resolution, RequireResolution: g.live.Require,
+		AllowRemoved: g.live.AllowRemoved, SkipUnits: g.live.SkipUnits}
 	if g.live.Bench != "" {
 		re, err := regexp.Compile(g.live.Bench)
 		if err != nil {
@@ -183,7 +191,7 @@ func (g *gateFlags) files(names ...string) (*gate.Report, error) {
 	}
 	var sources [2]gate.Source
 	for i, name := range names {
-		f, err := os.Open(name)
+		f, err := input.Open(name, gate.MaxInput)
 		if err != nil {
 			return nil, err
 		}

@@ -186,6 +186,9 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"gate", "old.txt", "new.txt", "--require-resolution", "0"}, "--require-resolution is 0"},
 		{[]string{"gate", "old.txt", "new.txt", "--slack", "-1%"}, "below 0"},
 		{[]string{"gate", "/nonexistent", "/nonexistent"}, "open /nonexistent"},
+		{[]string{"gate", ".", "main.go"}, ". is a directory: want a regular file"},
+		{[]string{"gate", "--base", "main", "main.go", "main_test.go"}, "main.go is a file and --base measures packages: want two files of benchmark results, or --base, not both"},
+		{[]string{"gate", "--self-test", "--skip-unit", "x"}, "--skip-unit means nothing for --self-test"},
 		{[]string{"gate", "--slack", "much", "a", "b"}, `"much" is not a number`},
 	}
 	for _, tt := range tests {
@@ -362,6 +365,7 @@ func TestGate(t *testing.T) {
 		{"too few runs", []string{file("few.txt", base[:3]...), file("few2.txt", slow[:3]...)}, exitNotJudged, "-count"},
 		{"markdown", []string{"--markdown", oldFile, file("slow.txt", slow...)}, exitVerdict, "| regression |"},
 		{"json", []string{"--json", oldFile, file("slow.txt", slow...)}, exitVerdict, `"verdict": "regression"`},
+		{"a unit left out", []string{"--skip-unit", "ns/op", oldFile, file("slow.txt", slow...)}, exitNotJudged, "nothing is left to judge"},
 		{"slack", []string{"--slack", "30%", "--require-resolution", "40%", oldFile, file("slow.txt", slow...)}, exitHolds, "pass"},
 	}
 	for _, tt := range tests {

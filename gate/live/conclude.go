@@ -37,10 +37,15 @@ func (s *comparison) conclude(timed []*benchmark, results [][]paired.Result) err
 	}
 	var runs []gate.Runs
 	for _, b := range s.benchmarks {
-		if len(b.runs[base]) == 0 { // the budget had no room for it, which its row for the time says
-			continue
-		}
 		for _, u := range b.other {
+			if len(b.runs[base]) == 0 {
+				if len(b.timed) == 0 { // else the row for the time says it
+					row := s.row(b, u)
+					row.Verdict, row.Reason, row.Resolution = gate.Inconclusive, "the budget ended before it was measured: raise the budget", math.Inf(1)
+					s.report.Rows = append(s.report.Rows, row)
+				}
+				continue
+			}
 			r := gate.Runs{Row: s.row(b, u), Declared: u.declared}
 			for side, into := range []*[]float64{&r.Old, &r.New} {
 				for _, slice := range b.runs[side] {
@@ -179,15 +184,23 @@ func (s *comparison) keep() error {
 	return nil
 }
 
-// samples is a side's slices in Go's benchmark format.
+// samples is a side's slices as go test would print them.
 func (s *comparison) samples(side int) string {
 	var b strings.Builder
 	shown := map[string]string{}
+	end := func() {
+		if shown["pkg"] != "" {
+			b.WriteString("PASS\n")
+		}
+	}
 	for _, u := range s.declarations() {
 		b.WriteString(u + "\n")
 	}
 	for _, bench := range s.benchmarks {
 		for _, r := range bench.runs[side] {
+			if r.config["pkg"] != shown["pkg"] {
+				end()
+			}
 			for _, key := range []string{"goos", "goarch", "pkg", "cpu"} {
 				if r.config[key] != shown[key] {
 					shown[key] = r.config[key]
@@ -197,6 +210,7 @@ func (s *comparison) samples(side int) string {
 			b.WriteString(r.text + "\n")
 		}
 	}
+	end()
 	return b.String()
 }
 

@@ -13,15 +13,21 @@
 //
 //	-test.run=^$ -test.bench=^BenchmarkA$/^sub$ -test.benchtime=Nx -test.count=1 -test.benchmem -test.paniconexit0
 //
-// N makes a slice of the base last about 30 ms (where the head is more than twice as slow, a slice of the head). The process must exit with 0
-// and print exactly one result. Both sides have this process's environment; that the settings of the go command agree is package binary's part.
+// N makes a slice of the base last about 30 ms (where the head is more than twice as slow, a slice of the head). Both sides have this process's
+// environment; that the settings of the go command agree is package binary's part.
+//
+// A slice counts only in the frame of a run to its end: exit status 0, exactly one result, of the benchmark that was asked for and of N iterations, and
+// PASS behind it. What a package prints besides changes nothing or is refused. That guards against accidents; what runs in the process could imitate
+// the frame, so it is no defence against code that means to deceive: docs/gate.md says what such code could do.
+//
+// The budget holds for all of it. What runs when it ends is killed; what was measured before is judged.
 //
 // # What is judged
 //
 // Units that rest on time are judged by pairs. A custom unit needs a direction ("Unit tok/s better=higher" on standard output, before the
-// benchmark runs); a unit that is a constant over or times the time, such as MB/s or GFLOP/s, says the same as sec/op and is left to it. B/op and
-// allocs/op, and units declared assume=exact, do not depend on layout and are judged from all slices: exactly where they do not vary, else by the
-// test of package gate, at a tenth of the error probability.
+// benchmark runs), on which base and head agree; that of what package testing prints is fixed. A unit that is a constant over or times the time, such
+// as MB/s or GFLOP/s, says the same as sec/op and is left to it. B/op and allocs/op, and units declared assume=exact, do not depend on layout and are
+// judged from all slices: exactly where they do not vary, else by the test of package gate, at a tenth of the error probability.
 //
 // Whatever one side has and the other lacks, benchmarks and units, is listed; what the head lacks is refused unless it is accepted. A function that
 // has no result on either side is noted.
@@ -57,12 +63,13 @@ type Options struct {
 	LDFlags      string // the user's, merged with the layout's
 	Alpha        float64
 	Slack        float64
-	Resolution   float64 // limit that a pass needs; see gate.Options
-	Require      float64 // gate.Options.RequireResolution
-	AllowRemoved bool    // accept benchmarks that the head lacks
-	AllowChanged bool    // judge benchmarks whose own source changed
-	Seed         uint32  // of layouts and orders; 0 means a random one, which the report names
-	Samples      string  // directory that gets base.txt and head.txt; "" keeps none
+	Resolution   float64  // limit that a pass needs; see gate.Options
+	Require      float64  // gate.Options.RequireResolution
+	SkipUnits    []string // leave these out
+	AllowRemoved bool     // accept benchmarks that the head lacks
+	AllowChanged bool     // judge benchmarks whose own source changed
+	Seed         uint32   // of layouts and orders; 0 means a random one, which the report names
+	Samples      string   // directory that gets base.txt and head.txt; "" keeps none
 	Log          func(format string, args ...any)
 }
 
@@ -102,7 +109,10 @@ func Run(ctx context.Context, opt Options) (report *gate.Report, err error) {
 			report = nil
 		}
 	}()
-	if err := s.find(ctx); err != nil {
+	switch err := s.within(ctx, s.find); {
+	case errors.Is(err, paired.ErrEnded):
+		return nil, fmt.Errorf("the budget of %v does not suffice to link and run every benchmark once: raise it, or select fewer benchmarks or packages: %w", opt.Budget, err)
+	case err != nil:
 		return nil, err
 	}
 	if err := s.compare(ctx); err != nil {
@@ -150,7 +160,7 @@ func open(ctx context.Context, opt Options) (*comparison, error) {
 	if err := os.Mkdir(scratch, 0o700); err != nil {
 		return nil, errors.Join(err, pair.Close())
 	}
-	s.runner = newRunner(scratch)
+	s.runner = newRunner(scratch, opt.SkipUnits)
 	s.builder, err = gobinary.Open(ctx, gobinary.Side{Root: pair.Base.Root, Dir: pair.Base.Dir}, gobinary.Side{Root: pair.Head.Root, Dir: pair.Head.Dir},
 		gobinary.Settings{Tags: opt.Tags, LDFlags: opt.LDFlags, Temp: scratch})
 	if err != nil {
@@ -159,19 +169,46 @@ func open(ctx context.Context, opt Options) (*comparison, error) {
 	return s, nil
 }
 
-// untimed measures a benchmark that reports nothing that rests on time, often enough to tell what jitters.
+// within calls f with a context that ends with the budget. An error for that reason wraps paired.ErrEnded.
+func (s *comparison) within(ctx context.Context, f func(ctx context.Context) error) error {
+	limited, cancel := context.WithDeadlineCause(ctx, s.deadline, paired.ErrEnded)
+	defer cancel()
+	err := f(limited)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil && !errors.Is(err, paired.ErrEnded) {
+		return fmt.Errorf("%w: %w", paired.ErrEnded, err)
+	}
+	return err
+}
+
+// untimed measures a benchmark that reports nothing that rests on time, often enough to tell what jitters, or not at all if the budget ends.
 func (s *comparison) untimed(ctx context.Context, b *benchmark) error {
 	const runs = 10 // 1/C(20, 10) is below any level that comes to be
-	for range runs {
-		for side := range b.runs {
-			r, err := s.runner.one(ctx, b.pkg.binaries[-1][side], b.pkg.sides[side].Dir, b, fmt.Sprintf("%dx", b.n), s.limit(b.cost))
-			if err != nil {
-				return fmt.Errorf("%s: %w", sideNames[side], err)
+	err := s.within(ctx, func(ctx context.Context) error {
+		for range runs {
+			for side := range b.runs {
+				r, err := s.slice(ctx, b, -1, side)
+				if err != nil {
+					return err
+				}
+				b.runs[side] = append(b.runs[side], r)
 			}
-			b.runs[side] = append(b.runs[side], r)
 		}
+		return nil
+	})
+	if errors.Is(err, paired.ErrEnded) {
+		b.runs = [2][]result{}
+		return nil
 	}
-	return nil
+	return err
+}
+
+// slice runs a benchmark's iterations on one side, linked at a seed.
+func (s *comparison) slice(ctx context.Context, b *benchmark, seed, side int) (result, error) {
+	r, err := s.runner.one(ctx, b.pkg.binaries[seed][side], b.pkg.sides[side].Dir, b, fmt.Sprintf("%dx", b.n))
+	if err != nil {
+		return r, fmt.Errorf("%s: %w", sideNames[side], err)
+	}
+	return r, nil
 }
 
 // compare measures what find found and adds the rows to the report.

@@ -131,15 +131,46 @@ func repository(t *testing.T, changes ...[3]string) string {
 	return dir
 }
 
-// options are those of a run that has time to find everything and to measure nothing.
+// options are those of a run that has time to find everything.
 func options(dir string) Options {
 	opt := Defaults("HEAD")
-	opt.Dir, opt.Budget, opt.Seed = dir, 2*time.Second, 1
+	opt.Dir, opt.Budget, opt.Seed = dir, 10*time.Minute, 1
 	return opt
+}
+
+// runShort is Run, but that the budget ends when everything is found, if anything is to be timed.
+func runShort(ctx context.Context, opt Options) (report *gate.Report, err error) {
+	s, err := open(ctx, opt)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.pair.Close()) }()
+	if err := s.find(ctx); err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(s.benchmarks, func(b *benchmark) bool { return len(b.timed) > 0 }) {
+		s.deadline = time.Now()
+	}
+	return s.report, s.compare(ctx)
 }
 
 // other is a change of the code.
 var other = [3]string{"m.go", "s += v", "s += v + v"}
+
+// exits is the head of a package that prints a result and ends the process.
+const exits = `package m
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+)
+
+func init() {
+	fmt.Printf("BenchmarkSum/n=100-%d 1 100 ns/op 0 B/op 0 allocs/op\n", runtime.GOMAXPROCS(0))
+	os.Exit(0)
+}
+`
 
 // TestRun holds what is found, and what is refused with which remedy, without measuring. Each case builds; those marked CI are run there, where
 // ASSAY_GATE is "all".
@@ -160,7 +191,7 @@ func TestRun(t *testing.T) {
 			"Sum/n=100 sec/op inconclusive; removed example.com/m.BenchmarkSum/n=10"},
 		{"CI: a benchmark changed", [][3]string{{"m_test.go", "Sum(x[:n])", "Sum(x[1:n])"}}, nil, "--allow-changed-benchmarks"},
 		{"CI: a package removed", [][3]string{{"data/data_test.go", "BenchmarkRead", "benchmarkRead"}}, nil, "example.com/m/data.BenchmarkRead"},
-		{"it fails", [][3]string{{"m.go", "return s", `if len(x) > 50 { panic("too long") }; return s`}}, nil, "panic: too long"},
+		{"it fails", [][3]string{{"m.go", "return s", "if len(x) > 50 {\n\t\tprintln(`too long`)\n\t\tos.Exit(3)\n\t}\n\treturn s"}, {"m.go", "package m", "package m\nimport \"os\""}}, nil, "too long"},
 		{"CI: it prints", [][3]string{{"m.go", "return s", "os.Stdout.WriteString(`x`); return s"}, {"m.go", "package m", "package m\nimport \"os\""}}, nil, "print to standard error"},
 		{"CI: a unit removed", [][3]string{{"m_test.go", `"rows/op")`, `"cols/op")`}}, func(o *Options) { o.AllowChanged = true }, "BenchmarkSum/n=10-2 rows/op"},
 		{"CI: skipped", [][3]string{{"m.go", "return s", "return -s"}, {"m_test.go", "x := make", "b.Skip()\n\tx := make"}},
@@ -171,6 +202,17 @@ func TestRun(t *testing.T) {
 		{"CI: without a result in the base", [][3]string{other, {"base:m_test.go", "x := make([]int, 100)", "x := make([]int, 100)\n\tif _, err := os.Stat(\"cache\"); err != nil {\n\t\tb.Skip()\n\t}"},
 			{"base:m_test.go", "var sink", "func BenchmarkOther(b *testing.B) {\n\tfor b.Loop() {\n\t\tSum(nil)\n\t}\n}\n\nvar sink"}, {"base:.gitignore", "", "cache\n"}, {"cache", "", "1"}}, nil,
 			"Other sec/op inconclusive; added example.com/m.BenchmarkSum/n=10; added example.com/m.BenchmarkSum/n=100; note example.com/m.BenchmarkSum has no result in the base"},
+		{"a direction turned", [][3]string{other, {"m.go", "package m", "package m\n\nimport \"fmt\"\n\nfunc init() { fmt.Println(\"Unit ns/op better=higher\") }"}}, nil,
+			"Sum/n=10 sec/op inconclusive; Sum/n=100 sec/op inconclusive; note \"Unit ns/op better=higher\" is ignored: the direction of what package testing prints is fixed"},
+		{"CI: a direction that the base has otherwise", [][3]string{other, {"base:m.go", "package m", "package m\n\nimport \"fmt\"\n\nfunc init() { fmt.Println(\"Unit odd/op better=lower\") }"},
+			{"m.go", "better=lower", "better=higher"}}, nil, "base and head must declare their units alike"},
+		{"CI: it prints a result of its own and exits", [][3]string{other, {"m.go", "package m", exits}}, nil, "without PASS"},
+		{"CI: it prints a result of its own", [][3]string{other, {"m.go", "package m", strings.Replace(exits, "os.Exit(0)", "_ = os.Args", 1)}}, nil, "two benchmarks Sum/n=100"},
+		{"CI: it prints a result of no benchmark", [][3]string{other, {"m.go", "package m", strings.NewReplacer("os.Exit(0)", "_ = os.Args", "Sum/n=100", "Other").Replace(exits)}}, nil, "does not declare"},
+		{"CI: it sets b.N", [][3]string{other, {"m_test.go", "for b.Loop() {", "b.N = 7\n\t\t\tfor range b.N {"}}, func(o *Options) { o.AllowChanged = true }, "set b.N"},
+		{"CI: a unit left out", [][3]string{other, {"m_test.go", "b.ReportMetric(2, ", "b.ReportMetric(-3, \"odd/op\")\n\t\t\tb.ReportMetric(2, "}},
+			func(o *Options) { o.AllowChanged, o.SkipUnits = true, []string{"odd/op", "rows/op"} }, "Sum/n=10 sec/op inconclusive; Sum/n=100 sec/op inconclusive; note left out, as asked: odd/op, rows/op"},
+		{"CI: a negative metric", [][3]string{other, {"m_test.go", "b.ReportMetric(2, ", "b.ReportMetric(-3, "}}, func(o *Options) { o.AllowChanged = true }, "--skip-unit rows/op"},
 		{"nothing changed", nil, nil, "nothing to compare"},
 		{"alpha", nil, func(o *Options) { o.Alpha = 7 }, "Alpha is 7"},
 		{"nothing selected", nil, func(o *Options) { o.Bench = "Product" }, "no benchmark matches"},
@@ -187,7 +229,7 @@ func TestRun(t *testing.T) {
 			if test.set != nil {
 				test.set(&opt)
 			}
-			report, err := Run(t.Context(), opt)
+			report, err := runShort(t.Context(), opt)
 			got := describe(report, err)
 			if !strings.Contains(got, test.want) || err == nil && test.want != "" && got != test.want {
 				t.Errorf("got  %s\nwant %s", got, test.want)
@@ -222,8 +264,11 @@ func describe(r *gate.Report, err error) string {
 		}
 	}
 	for _, note := range r.Notes {
-		if name, _, ok := strings.Cut(note, ", which has it too"); ok {
-			parts = append(parts, "note "+name)
+		for _, known := range []string{"which has it too", "is ignored", "left out"} {
+			if strings.Contains(note, known) {
+				name, _, _ := strings.Cut(note, ", which has it too")
+				parts = append(parts, "note "+name)
+			}
 		}
 	}
 	return strings.Join(parts, "; ")
@@ -260,7 +305,7 @@ func TestUnits(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := &comparison{runner: &runner{}}
-			if _, err := s.runner.read([]byte(test.declared+"\n"), "test"); err != nil {
+			if _, err := s.runner.read([]byte(test.declared+"\nPASS\n"), "test", "1x"); err != nil {
 				t.Fatal(err)
 			}
 			b := &benchmark{name: "B"}
@@ -471,7 +516,7 @@ func TestQuad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again.Count(gate.Regression) != 2 || len(again.Rows) != 5 { // MB/s too
+	if again.Count(gate.Regression) != 1 || len(again.Rows) != 4 { // here too
 		t.Errorf("%+v", again.Rows)
 	}
 }
@@ -479,7 +524,7 @@ func TestQuad(t *testing.T) {
 // TestInterrupt holds that a run that is interrupted while it measures leaves nothing but what it measured.
 func TestInterrupt(t *testing.T) {
 	opt := options(repository(t, other))
-	opt.Budget, opt.Samples = time.Minute, t.TempDir()
+	opt.Samples = t.TempDir()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	opt.Log = func(format string, _ ...any) {
 		if strings.HasPrefix(format, "%s: link") {

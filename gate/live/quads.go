@@ -2,10 +2,13 @@ package live
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"time"
+
+	"github.com/assaykit/assay/gate/paired"
 )
 
 // quads is the comparison as package paired sees it: what can be measured, four slices at a time.
@@ -43,7 +46,7 @@ func (s *quads) Prepare(ctx context.Context, seeds, items []int) error {
 			return err
 		}
 	}
-	return s.link(ctx, s.packagesOf(items), seeds)
+	return s.within(ctx, func(ctx context.Context) error { return s.link(ctx, s.packagesOf(items), seeds) })
 }
 
 // Quad runs base head head base, or head base base head, and again if that was disturbed.
@@ -100,6 +103,9 @@ func (b *benchmark) settle(measure func() ([4]result, error), more func() bool) 
 			break
 		}
 		quad, err := measure()
+		if try > 0 && errors.Is(err, paired.ErrEnded) {
+			break
+		}
 		if err != nil {
 			return first, kept, err
 		}
@@ -120,13 +126,15 @@ func (b *benchmark) settle(measure func() ([4]result, error), more func() bool) 
 
 // four runs the slices of a quad.
 func (s *quads) four(ctx context.Context, b *benchmark, seed int, order [4]int) (quad [4]result, err error) {
-	for k, side := range order {
-		quad[k], err = s.runner.one(ctx, b.pkg.binaries[seed][side], b.pkg.sides[side].Dir, b, fmt.Sprintf("%dx", b.n), s.limit(b.cost))
-		if err != nil {
-			return quad, fmt.Errorf("%s: %w", sideNames[side], err)
+	err = s.within(ctx, func(ctx context.Context) error {
+		for k, side := range order {
+			if quad[k], err = s.slice(ctx, b, seed, side); err != nil {
+				return err
+			}
 		}
-	}
-	return quad, nil
+		return nil
+	})
+	return quad, err
 }
 
 // disagreement is the larger of the two distances, as log ratios, between the slices of a side, outer and inner.

@@ -39,6 +39,7 @@ package paired
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -54,7 +55,7 @@ type Design struct {
 
 // Quads of the two stages.
 const (
-	minScreen  = 8  // below, an item is not judged
+	minScreen  = 8  // with fewer, an item is not judged
 	screen     = 16 // planned
 	maxScreen  = 48 // for an item whose resolution is above the limit, while time allows
 	minConfirm = 16
@@ -80,6 +81,9 @@ type Item struct {
 	Rows int           // units judged
 	Cost time.Duration // expected time of one quad
 }
+
+// ErrEnded is wrapped by the error of a Source whose time ended while it worked: what it was at is lost, and what came before is judged.
+var ErrEnded = errors.New("the budget ended")
 
 // Source measures.
 type Source interface {

@@ -3,6 +3,7 @@ package paired
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -76,20 +77,14 @@ func (s *state) screen(ctx context.Context) error {
 	for round := 0; round < maxScreen; {
 		keep := time.Duration(0)
 		switch {
+		case round >= minScreen && !s.confirmable(): // then screening uses what is left
 		case round >= screen:
 			open = slices.DeleteFunc(open, func(i int) bool { return s.resolved(i) })
 			keep = s.room(goodConfirm)
 		case round >= minScreen:
 			keep = s.room(fairConfirm)
 		}
-		cost := s.src.Link(open)
-		for _, i := range open {
-			cost += s.cost(i)
-		}
-		n := min(chunk, maxScreen-round)
-		if round >= minScreen {
-			n = min(n, int((s.src.Left()-keep)/max(1, cost)))
-		}
+		n := min(chunk, maxScreen-round, s.fitting(open, s.src.Left()-keep))
 		if n < 1 || len(open) == 0 {
 			break
 		}
@@ -113,6 +108,30 @@ func (s *state) cost(i int) time.Duration {
 	return s.items[i].Cost
 }
 
+// round is what a quad of each of the items takes, linked at a seed of its own.
+func (s *state) round(items []int) time.Duration {
+	cost := s.src.Link(items)
+	for _, i := range items {
+		cost += s.cost(i)
+	}
+	return cost
+}
+
+// fitting is how many such rounds fit into a time.
+func (s *state) fitting(items []int, time time.Duration) int {
+	return int(time / max(1, s.round(items)))
+}
+
+// confirmable tells whether the second stage has room for any item.
+func (s *state) confirmable() bool {
+	for i := range s.items {
+		if s.skip[i] == "" && time.Duration(minConfirm/confirmShare*float64(s.round([]int{i}))) <= s.src.Left() {
+			return true
+		}
+	}
+	return false
+}
+
 // room is the time that the second stage takes for the present suspects, and one more of median cost, with n quads each.
 func (s *state) room(n int) time.Duration {
 	var suspects, others []int
@@ -127,11 +146,7 @@ func (s *state) room(n int) time.Duration {
 		slices.SortStableFunc(others, func(a, b int) int { return cmp.Compare(s.cost(a), s.cost(b)) })
 		suspects = append(suspects, others[len(others)/2])
 	}
-	cost := s.src.Link(suspects)
-	for _, i := range suspects {
-		cost += s.cost(i)
-	}
-	return time.Duration(float64(n) / confirmShare * float64(cost))
+	return time.Duration(float64(n) / confirmShare * float64(s.round(suspects)))
 }
 
 // suspicion is the least uncorrected p of an item's rows in the first stage, in each direction.
@@ -146,30 +161,32 @@ func (s *state) suspicion(i int) (slow, fast float64) {
 	return slow, fast
 }
 
-// fit leaves out the most expensive items until the least number of rounds, and a second stage, fit into the time.
+// fit leaves out the most expensive items until the least number of rounds, and a second stage, fit into the time. If none is left, it is enough that the
+// rounds do, or that it is the last: then nothing can be judged, but the time is used, and shows how things stand.
 func (s *state) fit() {
 	order := make([]int, len(s.items))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(s.items[b].Cost, s.items[a].Cost) })
-	for k, i := range order {
-		rest := order[k:]
-		link := s.src.Link(rest)
-		cost := link
-		for _, other := range rest {
-			cost += s.items[other].Cost
+	for _, confirmed := range []bool{true, false} {
+		clear(s.skip)
+		for k, i := range order {
+			rest, left := order[k:], s.src.Left()
+			if confirmed {
+				left -= s.room(minConfirm)
+			}
+			if s.fitting(rest, left) >= minScreen || !confirmed && len(rest) == 1 {
+				return
+			}
+			s.skip[i] = fmt.Sprintf("not measured: the budget has no room for %d quads of %v beside the rest, and for linking at as many seeds, %v each: raise the budget, or "+
+				"select fewer benchmarks or packages", minScreen, s.items[i].Cost.Round(10*time.Millisecond), s.src.Link(rest).Round(10*time.Millisecond))
 		}
-		if minScreen*cost <= s.src.Left()-s.room(minConfirm) {
-			return
-		}
-		s.skip[i] = fmt.Sprintf("not measured: the budget has no room for %d quads of %v beside the rest, and for linking at as many seeds, %v each: raise the budget, or "+
-			"select fewer benchmarks or packages", minScreen, s.items[i].Cost.Round(10*time.Millisecond), link.Round(10*time.Millisecond))
 	}
 }
 
 // measure runs up to n rounds of a stage at fresh seeds, each item for which want(item, round) once a round, in random order. It returns how
-// many rounds were begun.
+// many rounds were begun, fewer where the time ended.
 func (s *state) measure(ctx context.Context, stage, n int, want func(item, round int) bool) (int, error) {
 	var seeds, items []int
 	for r := range n {
@@ -188,7 +205,7 @@ func (s *state) measure(ctx context.Context, stage, n int, want func(item, round
 		return 0, nil
 	}
 	if err := s.src.Prepare(ctx, seeds, items); err != nil {
-		return 0, err
+		return 0, unlessEnded(err)
 	}
 	for r := range n {
 		s.rng.Shuffle(len(items), func(a, b int) { items[a], items[b] = items[b], items[a] })
@@ -203,7 +220,7 @@ func (s *state) measure(ctx context.Context, stage, n int, want func(item, round
 				s.spent[i] += before - s.src.Left()
 			}
 			if err != nil {
-				return r, err
+				return r, unlessEnded(err)
 			}
 			measured = true
 			for row, v := range d {
@@ -215,6 +232,13 @@ func (s *state) measure(ctx context.Context, stage, n int, want func(item, round
 		}
 	}
 	return n, nil
+}
+
+func unlessEnded(err error) error {
+	if errors.Is(err, ErrEnded) {
+		return nil
+	}
+	return err
 }
 
 // resolved tells whether an item needs no more screening: it is clearly slower, or slowdowns well within the limit make it a suspect. What screening
@@ -308,12 +332,17 @@ func (s *state) confirm(ctx context.Context) error {
 	for _, n := range s.rounds {
 		longest = max(longest, n)
 	}
-	for round := 0; round < longest; round += chunk {
-		n := min(chunk, longest-round)
+	for round := 0; round < longest; {
+		open := slices.DeleteFunc(slices.Clone(s.suspects), func(i int) bool { return s.rounds[i] <= round })
+		n := min(chunk, longest-round, s.fitting(open, s.src.Left()))
+		if n < 1 {
+			return nil
+		}
 		done, err := s.measure(ctx, 1, n, func(i, r int) bool { return round+r < s.rounds[i] && s.src.Left() > 0 })
 		if err != nil || done < n {
 			return err
 		}
+		round += n
 	}
 	return nil
 }
@@ -398,7 +427,7 @@ func (s *state) second(i, row int, fast bool, p, level float64, family int) Resu
 	case p < s.Alpha:
 		r.Verdict = Regression
 	default:
-		s.passes(&r)
+		s.passes(i, &r)
 	}
 	return r
 }
@@ -407,6 +436,9 @@ func (s *state) second(i, row int, fast bool, p, level float64, family int) Resu
 func (s *state) first(i, row, family int) Result {
 	d := s.quads[0][i][row]
 	r := Result{Verdict: Inconclusive, Quads: [2]int{len(d), 0}, P: 1, Lo: math.Inf(-1), Hi: math.Inf(1), Resolution: math.Inf(1), Reason: s.skip[i]}
+	if r.Reason == "" && len(d) < minScreen {
+		r.Reason = fmt.Sprintf("the budget ended after %d of %d quads: raise the budget", len(d), minScreen)
+	}
 	if len(d) == 0 {
 		return r
 	}
@@ -424,18 +456,26 @@ func (s *state) first(i, row, family int) Result {
 	again := s.allocate(append(slices.Clone(s.suspects), i))[i]
 	r.Resolution = newNoise(s.Seed, d).resolution(resamples, len(d), again, s.theta(), s.Alpha/float64(family+s.items[i].Rows), s.tails)
 	if s.pSlow[i] < slowLevel {
-		r.Reason = "a suspect, and the budget has no room to measure it again: raise the budget"
+		r.Reason = "a suspect, and the budget has no room to measure it again: " + s.raise(i)
 		return r
 	}
-	s.passes(&r)
+	s.passes(i, &r)
 	return r
 }
 
-// passes gives the verdict of a row that did not change significantly.
-func (s *state) passes(r *Result) {
+// raise is the remedy for an item that the second stage has no room for.
+func (s *state) raise(i int) string {
+	if missing := time.Duration(float64(minConfirm*s.round([]int{i})-s.left) / confirmShare); missing > 0 {
+		return fmt.Sprintf("raise the budget, by %v at least", missing.Truncate(time.Second)+time.Second)
+	}
+	return "raise the budget"
+}
+
+// passes gives the verdict of a row of an item that did not change significantly.
+func (s *state) passes(i int, r *Result) {
 	switch limit := math.Log1p(s.Limit); {
 	case math.IsInf(r.Resolution, 1):
-		r.Reason = "the budget has no room to measure it again, had it been a suspect: raise the budget"
+		r.Reason = "the budget has no room to measure it again, had it been a suspect: " + s.raise(i)
 	case r.Resolution > s.Limit:
 		r.Reason = "too noisy: a slowdown by the limit might not have been found"
 	case r.Hi > limit:

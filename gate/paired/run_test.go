@@ -3,11 +3,14 @@ package paired
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // bench is a simulated benchmark: its quads are drawn from noise and moved by the log of its slowdown.
@@ -27,6 +30,8 @@ type simulated struct {
 	used     map[[2]int]bool // item, seed
 	stages   map[int]int     // seed: stage
 	fail     error
+	ends     int           // the quad that the time ends in, if it does
+	later    time.Duration // that a quad of the second stage takes in addition
 }
 
 func newSimulated(seed uint64, budget time.Duration, benches ...bench) *simulated {
@@ -38,6 +43,9 @@ func (s *simulated) Left() time.Duration      { return s.clock }
 func (s *simulated) Link([]int) time.Duration { return 500 * time.Millisecond }
 
 func (s *simulated) Prepare(_ context.Context, seeds, items []int) error {
+	if s.clock < s.Link(items)+s.price(items[0]) {
+		return errors.New("there is no time for a quad")
+	}
 	s.clock -= time.Duration(len(seeds)) * s.Link(items)
 	s.prepared = map[int]bool{}
 	for _, seed := range seeds {
@@ -54,7 +62,11 @@ func (s *simulated) Quad(_ context.Context, stage, item, seed int, _ bool) ([]fl
 		return nil, errors.New("a seed is used twice, in both stages, or was not prepared")
 	}
 	s.used[at], s.stages[seed] = true, stage
-	s.clock -= s.price(item)
+	if len(s.used) == s.ends {
+		s.clock = 0
+		return nil, fmt.Errorf("killed: %w", ErrEnded)
+	}
+	s.clock -= s.price(item) + time.Duration(stage)*s.later
 	b := s.benches[item]
 	return []float64{math.Log1p(b.slowdown) + b.noise(s.rng)}, nil
 }
@@ -116,6 +128,36 @@ func TestFit(t *testing.T) {
 	}
 	if s.clock < 0 {
 		t.Errorf("the budget is exceeded by %v", -s.clock)
+	}
+}
+
+// TestTime holds that a budget is used where it does not suffice, and kept, and that what was measured before it ended counts.
+func TestTime(t *testing.T) {
+	const round = 800 * time.Millisecond // of one item
+	slow := bench{normal(0.01), 0.5}
+	for _, test := range []struct {
+		name   string
+		budget time.Duration
+		ends   int           // the quad that the time ends in, if it does
+		later  time.Duration // that a quad of the second stage takes in addition
+		quads  [2]int
+		reason string
+	}{
+		{"none", 0, 0, 0, [2]int{}, "the budget ended after 0 of 8 quads"},
+		{"for some quads", 5*round + 1, 0, 0, [2]int{5, 0}, "the budget ended after 5 of 8 quads"},
+		{"for the first stage", 11*round + 1, 0, 0, [2]int{11, 0}, "no room to measure it again: raise the budget, by 15s at least"},
+		{"for both", 40*round + 1, 0, 0, [2]int{13, 24}, ""},
+		{"ended in the first stage", 40 * round, 6, 0, [2]int{5, 0}, "the budget ended after 5 of 8 quads"},
+		{"ended in the second stage", 40 * round, 30, 0, [2]int{13, 16}, ""},
+		{"quads that come to take longer", 40 * round, 0, 1700 * time.Millisecond, [2]int{13, 9}, ""},
+	} {
+		s := newSimulated(1, test.budget, slow)
+		s.ends, s.later = test.ends, test.later
+		r := run(t, s, defaults(1))[0][0]
+		require.Equal(t, test.quads, r.Quads, test.name)
+		require.Equal(t, test.reason == "", r.Verdict == Regression, test.name)
+		require.Contains(t, r.Reason, test.reason, test.name)
+		require.GreaterOrEqual(t, s.clock, -test.later, test.name)
 	}
 }
 
