@@ -1,11 +1,9 @@
 package training
 
 import (
-	"bytes"
 	"fmt"
 	"image/color"
-	"os"
-	"path/filepath"
+	"io"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -21,8 +19,8 @@ var (
 // mostPoints is how many training losses are drawn: beyond it each point is a mean.
 const mostPoints = 2000
 
-// WriteCurve draws the losses of the run, and the unigram entropy of the validation text, into a file: a PNG, SVG or PDF by its name.
-func (r *Run) WriteCurve(path string) error {
+// WriteCurve draws the losses of the run, and the unigram entropy of the validation text, in a format: png, svg or pdf.
+func (r *Run) WriteCurve(to io.Writer, format string) error {
 	p := plot.New()
 	p.X.Label.Text = "step"
 	p.Y.Label.Text = "loss, nats a token"
@@ -49,25 +47,18 @@ func (r *Run) WriteCurve(path string) error {
 	if err := addLine(p, "validation", validated, validationColor, nil); err != nil {
 		return err
 	}
-	entropy := UnigramEntropy(r.Text.Validation)
+	entropy := r.Text.UnigramEntropy()
 	flat := plotter.XYs{{X: 0, Y: entropy}, {X: float64(max(1, r.Steps())), Y: entropy}}
 	if err := addLine(p, fmt.Sprintf("unigram entropy, %.3f", entropy), flat, entropyColor, []vg.Length{vg.Points(5), vg.Points(4)}); err != nil {
 		return err
 	}
 
-	format := filepath.Ext(path)
-	if format == "" {
-		return fmt.Errorf("%s: want a name that ends in .png, .svg or .pdf", path)
-	}
-	w, err := p.WriterTo(20*vg.Centimeter, 12*vg.Centimeter, format[1:])
+	w, err := p.WriterTo(20*vg.Centimeter, 12*vg.Centimeter, format)
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	var out bytes.Buffer
-	if _, err := w.WriteTo(&out); err != nil {
 		return err
 	}
-	return os.WriteFile(path, out.Bytes(), 0o644)
+	_, err = w.WriteTo(to)
+	return err
 }
 
 func addLine(p *plot.Plot, name string, points plotter.XYs, c color.Color, dashes []vg.Length) error {
