@@ -111,22 +111,25 @@ func R50kTable() (bytes, merges []int64, err error) {
 }
 
 // mergeBelow merges the bytes of a token as far as the ranks below limit do.
-func mergeBelow(token string, ranks map[string]int, limit int) []string {
-	var parts []string
-	for i := range len(token) {
-		parts = append(parts, token[i:i+1])
+func mergeBelow(token string, ranks map[string]int, limit int) (parts []string) {
+	cuts := make([]int, len(token)+1) // part i lies between cuts i and i+1
+	for i := range cuts {
+		cuts[i] = i
 	}
 	for {
-		best, at := limit, -1
-		for i := 0; i+1 < len(parts); i++ {
-			if rank, ok := ranks[parts[i]+parts[i+1]]; ok && rank < best {
+		best, at := limit, 0
+		for i := 1; i+1 < len(cuts); i++ {
+			if rank, ok := ranks[token[cuts[i-1]:cuts[i+1]]]; ok && rank < best {
 				best, at = rank, i
 			}
 		}
-		if at < 0 {
-			return parts
+		if at == 0 {
+			break
 		}
-		parts[at] += parts[at+1]
-		parts = append(parts[:at+1], parts[at+2:]...)
+		cuts = slices.Delete(cuts, at, at+1)
 	}
+	for i := range len(cuts) - 1 {
+		parts = append(parts, token[cuts[i]:cuts[i+1]])
+	}
+	return parts
 }

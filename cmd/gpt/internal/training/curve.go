@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"image/color"
 	"io"
+	"math"
+	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
 )
 
 var (
@@ -22,6 +25,8 @@ const mostPoints = 2000
 // WriteCurve draws the losses of the run, and the unigram entropy of the validation text, in a format: png, svg or pdf.
 func (r *Run) WriteCurve(to io.Writer, format string) error {
 	p := plot.New()
+	p.Title.Text = fmt.Sprintf("Loss by step, %d parameters", r.Parameters())
+	p.Title.Padding = 3 * vg.Millimeter
 	p.X.Label.Text = "step"
 	p.Y.Label.Text = "loss, nats a token"
 	p.Legend.Top, p.Legend.XOffs = true, -4*vg.Millimeter
@@ -53,12 +58,40 @@ func (r *Run) WriteCurve(to io.Writer, format string) error {
 		return err
 	}
 
-	w, err := p.WriterTo(20*vg.Centimeter, 12*vg.Centimeter, format)
+	roundTicks(&p.X, 1)
+	roundTicks(&p.Y, 0)
+	c, err := draw.NewFormattedCanvas(20*vg.Centimeter, 12*vg.Centimeter, format)
 	if err != nil {
 		return err
 	}
-	_, err = w.WriteTo(to)
+	const margin = 4 * vg.Millimeter // labels at the ends of axes reach beyond them
+	p.Draw(draw.Crop(draw.New(c), margin, -margin, margin, -margin))
+	_, err = c.WriteTo(to)
 	return err
+}
+
+// roundTicks widens an axis to multiples of a round number, one, two or five times a power of ten and no less than least, and has a tick at each.
+func roundTicks(a *plot.Axis, least float64) {
+	const most = 8 // spaces between ticks
+	if a.Max == a.Min {
+		a.Max++
+	}
+	span := a.Max - a.Min
+	step := math.Pow(10, math.Floor(math.Log10(span)))
+	for _, factor := range []float64{0.2, 0.5} {
+		if span <= most*factor*step {
+			step *= factor
+			break
+		}
+	}
+	step = max(step, least)
+	var ticks plot.ConstantTicks
+	first, last := math.Floor(a.Min/step), math.Ceil(a.Max/step)
+	for i := first; i <= last; i++ {
+		decimals := max(0, int(math.Ceil(-math.Log10(step))))
+		ticks = append(ticks, plot.Tick{Value: i * step, Label: strconv.FormatFloat(i*step, 'f', decimals, 64)})
+	}
+	a.Min, a.Max, a.Tick.Marker = first*step, last*step, ticks
 }
 
 func addLine(p *plot.Plot, name string, points plotter.XYs, c color.Color, dashes []vg.Length) error {
