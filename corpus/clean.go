@@ -36,17 +36,17 @@ type Report struct {
 // changes nothing. The text is not changed.
 func Clean(text []byte, rules Rules) ([]byte, Report) {
 	out := bytes.NewBuffer(make([]byte, 0, len(text)))
-	c := NewCleaner(out, rules)
+	c := newCleaner(out, rules)
 	_, _ = c.Write(text) // a buffer takes everything
 	_ = c.Close()
 	return out.Bytes(), c.Report
 }
 
-// Cleaner is Clean for a text that is written to it in parts. It keeps no more of it than the line and the paragraph that have not ended.
-type Cleaner struct {
+// cleaner is Clean for a text that is written to it in parts. It keeps no more of it than the line and the paragraph that have not ended.
+type cleaner struct {
 	Report // complete after Close
 
-	w     io.Writer
+	w     io.Writer // of what is clean
 	rules Rules
 	line  []byte // that has not ended
 
@@ -54,13 +54,12 @@ type Cleaner struct {
 	paragraphs paragraphs
 }
 
-// NewCleaner returns a cleaner that writes what is clean to w.
-func NewCleaner(w io.Writer, rules Rules) *Cleaner {
-	return &Cleaner{w: w, rules: rules, paragraphs: paragraphs{seen: map[[sha256.Size]byte]bool{}}}
+func newCleaner(w io.Writer, rules Rules) *cleaner {
+	return &cleaner{w: w, rules: rules, paragraphs: paragraphs{seen: map[[sha256.Size]byte]bool{}}}
 }
 
 // Write cleans the lines that end in text.
-func (c *Cleaner) Write(text []byte) (int, error) {
+func (c *cleaner) Write(text []byte) (int, error) {
 	ended := bytes.LastIndexByte(text, '\n') + 1
 	if ended == 0 {
 		c.line = append(c.line, text...)
@@ -76,10 +75,10 @@ func (c *Cleaner) Write(text []byte) (int, error) {
 }
 
 // Close cleans what is left. It does not close the writer.
-func (c *Cleaner) Close() error { return c.clean(c.line, true) }
+func (c *cleaner) Close() error { return c.clean(c.line, true) }
 
 // clean writes whole lines, the last of which ends the text or ends in LF: no rule looks across LF but those of white space and paragraphs.
-func (c *Cleaner) clean(text []byte, last bool) error {
+func (c *cleaner) clean(text []byte, last bool) error {
 	count := func(in *int, f func([]byte) ([]byte, int)) {
 		var n int
 		text, n = f(text)

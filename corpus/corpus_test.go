@@ -20,7 +20,7 @@ import (
 	"github.com/assaykit/assay/internal/input"
 )
 
-func TestCopyFile(t *testing.T) {
+func TestReadFile(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name, text string) string {
 		path := filepath.Join(dir, name)
@@ -35,26 +35,27 @@ func TestCopyFile(t *testing.T) {
 		{file("long", strings.Repeat("a", 101)), "too large: it has 101 bytes, at most 100 are read"},
 		{file("latin1", "one\ntwo \xe9t\xe9\n"), "latin1: not UTF-8: byte 0xe9 at offset 8, line 2"},
 	} {
-		require.ErrorContains(t, corpus.CopyFile(io.Discard, tt.path, 100), tt.says)
+		_, _, err := corpus.ReadFile(tt.path, 100, corpus.AllRules)
+		require.ErrorContains(t, err, tt.says)
 	}
-	var got strings.Builder
 	text := strings.Repeat("\u00e9", 50)
-	require.NoError(t, corpus.CopyFile(&got, file("text", text), 100))
-	require.Equal(t, text, got.String())
-	require.ErrorIs(t, corpus.Copy(io.Discard, strings.NewReader(strings.Repeat("a", 101)), "standard input", 100), input.ErrTooLarge)
+	got, _, err := corpus.ReadFile(file("text", text), 100, corpus.Rules{})
+	require.NoError(t, err)
+	require.Equal(t, text, string(got))
+	_, _, err = corpus.Read(strings.NewReader(strings.Repeat("a", 101)), "standard input", 100, corpus.Rules{})
+	require.ErrorIs(t, err, input.ErrTooLarge)
 }
 
 // However a text is cut where it is read, it is found to be UTF-8, or where it is not.
-func TestCopyInParts(t *testing.T) {
+func TestReadInParts(t *testing.T) {
 	parts := rapid.SampledFrom([]string{"a", "\n", "\u00e9", "\u20ac", "\U0001f642", "\ufffd", "\xff", "\xe2\x82", "\xf0\x9f\x99", "\xc0\x80", "\xed\xa0\x80", "\x80"})
 	rapid.Check(t, func(t *rapid.T) {
 		text := strings.Join(rapid.SliceOfN(parts, 1, 20).Draw(t, "text"), "")
 		size := rapid.IntRange(1, 5).Draw(t, "size")
-		var out bytes.Buffer
-		err := corpus.Copy(&out, &cut{[]byte(text), size}, "text", 1000)
+		got, _, err := corpus.Read(&cut{[]byte(text), size}, "text", 1000, corpus.Rules{})
 		if utf8.ValidString(text) {
 			require.NoError(t, err)
-			require.Equal(t, text, out.String())
+			require.Equal(t, text, string(got))
 			return
 		}
 		at := 0
@@ -82,25 +83,19 @@ func (c *cut) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// However a text is cut, cleaning it in parts gives what cleaning it whole gives.
-func TestCleanerInParts(t *testing.T) {
-	dirty := rapid.SampledFrom(strings.Split("a,b,e,\u0301, ,\t,\n,\n,\n\n,\na\n\n,\r,\r\n,\x00,\ufeff,\u00a0,\u2028,\u212b,\xff,\xe2\x82", ","))
+// However a text is cut where it is read, it is cleaned as the whole is.
+func TestCleanInParts(t *testing.T) {
+	dirty := rapid.SampledFrom(strings.Split("a,b,e,\u0301, ,\t,\n,\n,\n\n,\na\n\n,\r,\r\n,\x00,\ufeff,\u00a0,\u2028,\u212b", ","))
 	rapid.Check(t, func(t *rapid.T) {
-		text := []byte(strings.Join(rapid.SliceOfN(dirty, 0, 40).Draw(t, "text"), ""))
+		text := []byte(strings.Join(rapid.SliceOfN(dirty, 1, 40).Draw(t, "text"), ""))
 		on := rapid.Bool()
 		rules := corpus.Rules{LineEndings: on.Draw(t, "line endings"), Controls: on.Draw(t, "controls"), NFC: on.Draw(t, "nfc"),
 			Whitespace: on.Draw(t, "whitespace"), Duplicates: on.Draw(t, "duplicates")}
 		want, report := corpus.Clean(text, rules)
-		var got bytes.Buffer
-		c := corpus.NewCleaner(&got, rules)
-		for part := range slices.Chunk(text, rapid.IntRange(1, 7).Draw(t, "size")) {
-			n, err := c.Write(part)
-			require.NoError(t, err)
-			require.Equal(t, len(part), n)
-		}
-		require.NoError(t, c.Close())
-		require.Equal(t, string(want), got.String())
-		require.Equal(t, report, c.Report)
+		got, parts, err := corpus.Read(&cut{text, rapid.IntRange(1, 7).Draw(t, "size")}, "text", 1000, rules)
+		require.NoError(t, err)
+		require.Equal(t, string(want), string(got))
+		require.Equal(t, report, parts)
 	})
 }
 

@@ -10,33 +10,44 @@ import (
 	"github.com/assaykit/assay/internal/input"
 )
 
-// CopyFile writes the text of a regular file to w, as Copy does.
-func CopyFile(w io.Writer, path string, limit int64) error {
+// ReadFile returns the text of a regular file, as Read does.
+func ReadFile(path string, limit int64, rules Rules) ([]byte, Report, error) {
 	f, err := input.Open(path, limit)
 	if err != nil {
-		return err
+		return nil, Report{}, err
 	}
 	defer f.Close()
-	return Copy(w, f, path, limit)
+	info, err := f.Stat()
+	if err != nil {
+		return nil, Report{}, err
+	}
+	return read(f, path, limit, rules, int(info.Size()))
 }
 
-// Copy writes the text of r, of at most limit bytes, to w, as it is read. It is an error, which names the text, if there is none, if there is more,
-// or if it is not UTF-8.
-func Copy(w io.Writer, r io.Reader, name string, limit int64) error {
-	var v validator
-	n, err := io.Copy(io.MultiWriter(&v, w), io.LimitReader(r, limit+1))
+// Read returns the text of r, of at most limit bytes, cleaned as it is read; no rules leave it as it is. It is an error, which names the text, if
+// there is none, if there is more, or if it is not UTF-8.
+func Read(r io.Reader, name string, limit int64, rules Rules) ([]byte, Report, error) {
+	return read(r, name, limit, rules, 0)
+}
+
+// read is Read of a text that may be expected to have size bytes.
+func read(r io.Reader, name string, limit int64, rules Rules, size int) ([]byte, Report, error) {
+	var valid validator
+	text := bytes.NewBuffer(make([]byte, 0, size))
+	clean := newCleaner(text, rules)
+	n, err := io.Copy(io.MultiWriter(&valid, clean), io.LimitReader(r, limit+1))
 	if err == nil && n <= limit {
-		err = v.end()
+		err = errors.Join(valid.end(), clean.Close())
 	}
 	switch {
 	case err != nil:
-		return fmt.Errorf("%s: %w", name, err)
+		return nil, Report{}, fmt.Errorf("%s: %w", name, err)
 	case n == 0:
-		return fmt.Errorf("%s is empty", name)
+		return nil, Report{}, fmt.Errorf("%s is empty", name)
 	case n > limit:
-		return fmt.Errorf("%s: %w: it has more than %d bytes, which is the most that is read", name, input.ErrTooLarge, limit)
+		return nil, Report{}, fmt.Errorf("%s: %w: it has more than %d bytes, which is the most that is read", name, input.ErrTooLarge, limit)
 	}
-	return nil
+	return text.Bytes(), clean.Report, nil
 }
 
 // ErrNotUTF8 is wrapped by the error about a text that is not UTF-8.

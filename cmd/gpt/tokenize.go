@@ -41,7 +41,7 @@ The vocabulary of the tokenizer char is that of a checkpoint, or else the charac
 				if err != nil {
 					return err
 				}
-				tok, err := chooseTokenizer(name, from, decode, documents)
+				tok, err := chooseTokenizer(name, from, cmd.Flags().Changed("checkpoint"), decode, documents)
 				if err != nil {
 					return err
 				}
@@ -71,24 +71,24 @@ type document struct {
 }
 
 func readDocuments(stdin io.Reader, files []string) ([]document, error) {
-	var text bytes.Buffer
+	asItIs := corpus.Rules{}
 	if len(files) == 0 {
-		err := corpus.Copy(&text, stdin, "standard input", training.MaxFile)
-		return []document{{"standard input", text.Bytes()}}, err
+		text, _, err := corpus.Read(stdin, "standard input", training.MaxFile, asItIs)
+		return []document{{"standard input", text}}, err
 	}
 	var documents []document
 	for _, file := range files {
-		text = bytes.Buffer{}
-		if err := corpus.CopyFile(&text, file, training.MaxFile); err != nil {
+		text, _, err := corpus.ReadFile(file, training.MaxFile, asItIs)
+		if err != nil {
 			return nil, err
 		}
-		documents = append(documents, document{file, text.Bytes()})
+		documents = append(documents, document{file, text})
 	}
 	return documents, nil
 }
 
-func chooseTokenizer(name, from string, decode bool, documents []document) (tokenizer.Tokenizer, error) {
-	if from != "" {
+func chooseTokenizer(name, from string, stored, decode bool, documents []document) (tokenizer.Tokenizer, error) {
+	if stored {
 		c, err := checkpoint.Read(from)
 		if err != nil {
 			return nil, err

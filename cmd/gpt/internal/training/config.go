@@ -60,6 +60,14 @@ func (c *Config) Validate() error {
 	return nil
 }
 
+// positions returns the shape of the table of positions: nil where none are learned.
+func (c *Config) positions() []int {
+	if c.Attrs.Positions != "learned" {
+		return nil
+	}
+	return []int{c.Context, c.Width}
+}
+
 // spec returns the op gpt.train of the configuration.
 func (c *Config) spec(w op.GPTWeights) (op.Spec, error) {
 	attrs, err := json.Marshal(c.Attrs)
@@ -86,8 +94,8 @@ func (c *Config) InitialWeights(vocab int) (op.GPTWeights, error) {
 		Bq: zeros(l, d), Bk: zeros(l, d), Bv: zeros(l, d), Bo: zeros(l, d), B1: zeros(l, f), B2: zeros(l, d),
 		LN1Gamma: ones(l, d), LN1Beta: zeros(l, d), LN2Gamma: ones(l, d), LN2Beta: zeros(l, d),
 	}
-	if c.Attrs.Positions == "learned" {
-		w.Wpe = zeros(c.Context, d)
+	if shape := c.positions(); shape != nil {
+		w.Wpe = zeros(shape...)
 	}
 	if c.Attrs.Norm == "pre" {
 		w.LNfGamma, w.LNfBeta = ones(d), zeros(d)

@@ -54,13 +54,29 @@ func Resume(c *checkpoint.Checkpoint, text *Text, workers int) (*Run, error) {
 	return r, r.trainer.Restore(c.Steps, c.W, c.M, c.V)
 }
 
-// ConfigOf returns the configuration in a checkpoint.
+// ConfigOf returns the configuration in a checkpoint, to which its parameters are held.
 func ConfigOf(c *checkpoint.Checkpoint) (Config, error) {
 	var cfg Config
 	if err := json.Unmarshal(c.Config, &cfg); err != nil {
 		return cfg, fmt.Errorf("configuration in the checkpoint: %w", err)
 	}
-	return cfg, cfg.Validate()
+	if err := cfg.Validate(); err != nil {
+		return cfg, err
+	}
+	for _, p := range []struct {
+		name string
+		got  []int
+		want []int
+	}{ // the others' shapes follow from these, and are checked where the op is opened
+		{"wte", c.W.Wte.Shape, []int{c.Tokenizer.Vocab(), cfg.Width}},
+		{"w1", c.W.W1.Shape, []int{cfg.Layers, cfg.Width, cfg.FFN}},
+		{"wpe", c.W.Wpe.Shape, cfg.positions()},
+	} {
+		if !slices.Equal(p.got, p.want) {
+			return cfg, fmt.Errorf("the checkpoint's %s is %v, and its configuration wants %v", p.name, p.got, p.want)
+		}
+	}
+	return cfg, nil
 }
 
 func newRun(c Config, text *Text, w op.GPTWeights, workers int) (*Run, error) {

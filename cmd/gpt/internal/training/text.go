@@ -1,7 +1,6 @@
 package training
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -25,24 +24,19 @@ func Documents(files []string, rules corpus.Rules) ([][]byte, corpus.Report, err
 	var documents [][]byte
 	var total corpus.Report
 	for _, file := range files {
-		var text bytes.Buffer
-		cleaner := corpus.NewCleaner(&text, rules)
-		err := corpus.CopyFile(cleaner, file, MaxFile)
-		if err == nil {
-			err = cleaner.Close()
-		}
+		text, r, err := corpus.ReadFile(file, MaxFile, rules)
 		switch {
 		case err != nil:
 			return nil, corpus.Report{}, err
-		case text.Len() == 0:
+		case len(text) == 0:
 			return nil, corpus.Report{}, fmt.Errorf("%s: nothing is left after cleaning", file)
 		}
-		documents = append(documents, text.Bytes())
-		total.LineEndings += cleaner.LineEndings
-		total.Controls += cleaner.Controls
-		total.NFC += cleaner.NFC
-		total.Whitespace += cleaner.Whitespace
-		total.Duplicates += cleaner.Duplicates
+		documents = append(documents, text)
+		total.LineEndings += r.LineEndings
+		total.Controls += r.Controls
+		total.NFC += r.NFC
+		total.Whitespace += r.Whitespace
+		total.Duplicates += r.Duplicates
 	}
 	return documents, total, nil
 }

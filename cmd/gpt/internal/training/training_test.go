@@ -325,10 +325,10 @@ func TestResumeRefuses(t *testing.T) {
 		{"width is 0", func(c *checkpoint.Checkpoint, _ *Text) {
 			c.Config = bytes.Replace(c.Config, []byte(`"width":8`), []byte(`"width":0`), 1)
 		}},
-		{"wq has 8 columns", func(c *checkpoint.Checkpoint, _ *Text) {
+		{"its configuration wants [56 9]", func(c *checkpoint.Checkpoint, _ *Text) {
 			c.Config = bytes.Replace(bytes.Replace(c.Config, []byte(`"heads":2`), []byte(`"heads":3`), 1), []byte(`"width":8`), []byte(`"width":9`), 1)
 		}},
-		{"wte is missing", func(c *checkpoint.Checkpoint, _ *Text) { c.W.Wte = op.Tensor{} }},
+		{"wte is []", func(c *checkpoint.Checkpoint, _ *Text) { c.W.Wte = op.Tensor{} }},
 		{"second moment of", func(c *checkpoint.Checkpoint, _ *Text) { c.V.W1 = op.Tensor{} }},
 	} {
 		saved, err := checkpoint.Read(file)
