@@ -73,8 +73,8 @@ func interruptible(ctx context.Context, kept string, work func() error) (err err
 	return err
 }
 
-// execute runs the command line and returns the exit status.
-func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+// newRoot returns the command with its subcommands.
+func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "gpt",
 		Short: "Train a GPT, and have it continue text",
@@ -94,13 +94,19 @@ text or a checkpoint that cannot be read); 130 it was interrupted.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetVersionTemplate("gpt {{.Version}}\n")
+	root.AddCommand(trainCommand(), generateCommand(), tokenizeCommand(), versionCommand())
+	return root
+}
+
+// execute runs the command line and returns the exit status.
+func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRoot()
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SetVersionTemplate("gpt {{.Version}}\n")
-	root.AddCommand(trainCommand(), generateCommand(), tokenizeCommand(), versionCommand())
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitDone
