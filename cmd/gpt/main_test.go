@@ -118,7 +118,7 @@ func TestTrainRefuses(t *testing.T) {
 		{"--out: want the name of a file", []string{"--out", ""}},
 		{"--out: " + os.DevNull + " is no regular file", []string{"--out", os.DevNull, "--overwrite"}},
 		{"--curve : want a name", []string{"--curve", ""}},
-		{"open : no such file", []string{"--resume", ""}},
+		{"--resume: want the name of a file", []string{"--resume", ""}},
 		{"GB of memory, and there are", []string{"--batch", "65536", "--width", "8192"}},
 		{"the text is too short", []string{"--seq", "4000"}},
 		{"schedule", []string{"--schedule", "linear"}},

@@ -168,14 +168,15 @@ func (o *outputs) close() (err error) {
 
 // claim claims the files to write, before the time is spent that makes them.
 func (t *trainFlags) claim(f *pflag.FlagSet) (o outputs, err error) {
-	if t.resume != "" && !f.Changed("out") {
-		t.out = t.resume
+	flag := "--out"
+	if f.Changed("resume") && !f.Changed("out") {
+		flag, t.out = "--resume", t.resume
+	}
+	if o.checkpoint, err = output.Claim(t.out); err != nil {
+		return o, fmt.Errorf("%s: %w", flag, err)
 	}
 	if _, err := os.Stat(t.out); err == nil && t.out != t.resume && !t.overwrite {
 		return o, fmt.Errorf("%s exists: go on with --resume %[1]s, or replace it with --overwrite", t.out)
-	}
-	if o.checkpoint, err = output.Claim(t.out); err != nil {
-		return o, fmt.Errorf("--out: %w", err)
 	}
 	if !f.Changed("curve") {
 		return o, nil

@@ -38,7 +38,7 @@ func (e *Encoder) Clone() *Encoder { return &Encoder{bytes: e.bytes, ranks: e.ra
 func (e *Encoder) Append(out []int32, piece []byte) []int32 {
 	n := len(piece)
 	e.ids, e.next, e.prev = slices.Grow(e.ids[:0], n)[:n], slices.Grow(e.next[:0], n)[:n], slices.Grow(e.prev[:0], n)[:n]
-	e.heap = e.heap[:0]
+	e.heap = slices.Grow(e.heap[:0], n)
 	for i, b := range piece {
 		e.ids[i], e.next[i], e.prev[i] = e.bytes[b], int32(i+1), int32(i-1)
 	}

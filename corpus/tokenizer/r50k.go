@@ -66,9 +66,19 @@ func (*r50k) Delimiters() corpus.Delimiters {
 	return corpus.Delimiters{Start: endOfText, End: endOfText}
 }
 
+// maxPiece is the longest run of characters of one kind that is merged: that takes some twenty times the memory.
+const maxPiece = 1 << 24
+
 func (r *r50k) Encode(text []byte) (iter.Seq[int64], error) {
 	if err := corpus.Valid(text); err != nil {
 		return nil, err
+	}
+	for at := 0; at < len(text); {
+		n := bpe.Piece(text[at:])
+		if n > maxPiece {
+			return nil, fmt.Errorf("%d bytes of one kind of character follow each other from offset %d: want at most %d, or a space between", n, at, maxPiece)
+		}
+		at += n
 	}
 	return func(yield func(int64) bool) {
 		encoder, ids := r.encoder.Clone(), []int32(nil)

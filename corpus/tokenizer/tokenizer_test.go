@@ -165,4 +165,6 @@ func TestR50kOfOneLongPiece(t *testing.T) {
 	ids := encode(must(tokenizer.R50k()), strings.Repeat("^", 1<<20))
 	require.Len(t, ids, 1<<18)
 	require.Equal(t, slices.Repeat([]int64{39397}, 1<<18), ids)
+	_, err := must(tokenizer.R50k()).Encode(append([]byte("a "), slices.Repeat([]byte("^"), 1<<24+1)...))
+	require.ErrorContains(t, err, "16777218 bytes of one kind of character follow each other from offset 1")
 }
