@@ -1,6 +1,7 @@
 package training
 
-// Memory estimates how many bytes a run holds at its largest: at the gradient of a micro-batch, or while a checkpoint is written.
+// Memory estimates how many bytes a run holds at its largest, to a fifth: the state of the trainer, what the gradient of a micro-batch keeps of its
+// forward pass, and a tensor on its way into a checkpoint.
 func (c *Config) Memory(text *Text, workers int) float64 {
 	const float, double = 4, 8
 	l, d, f, v := float64(c.Layers), float64(c.Width), float64(c.FFN), float64(text.Tokenizer.Vocab())
