@@ -6,10 +6,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -172,6 +175,27 @@ func TestForeignCheckpoints(t *testing.T) {
 			refused(t, "", "train", "--resume", file, "--steps", "20", "--sample", "0", text)
 		})
 	}
+}
+
+// The memory that a process takes is what it said, and up to a half more.
+func TestMemoryOfProcess(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the peak is in other units")
+	}
+	cmd := exec.Command(os.Args[0], tiny(filepath.Join(t.TempDir(), "out"), "--layers", "2", "--width", "512", "--batch", "1", "--steps", "1", book(t))...)
+	cmd.Env = append(os.Environ(), "BE_GPT=1")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	var about, of float64
+	_, line, _ := strings.Cut(string(out), "\n")
+	_, err = fmt.Sscanf(line, "about %f GB of memory, of %f GB", &about, &of)
+	require.NoError(t, err, line)
+	const program = 0.05
+	peak := float64(cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss) * 1024 / 1e9
+	require.Greater(t, about, 0.1)
+	require.Greater(t, of, about)
+	require.Greater(t, peak, 0.8*about)
+	require.Less(t, peak, 1.5*about+program)
 }
 
 // What is no number, no id, no text of a vocabulary, or does not go together is refused.
