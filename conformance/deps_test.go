@@ -26,8 +26,8 @@ func TestDependencies(t *testing.T) {
 		{"conformance/internal/precise", []string{module + "conformance/internal/bigmath", module + "conformance/op", module + "conformance/vector", module + "internal/input", "github.com/nlpodyssey/safetensors"}},
 		{"conformance/oracle", []string{"golang.org/x/text/transform", "golang.org/x/text/unicode/norm", module + "conformance/op",
 			module + "conformance/refimpl", module + "reference"}},
-		{"corpus", []string{module + "conformance/op", module + "corpus/philox", "golang.org/x/text/transform", "golang.org/x/text/unicode/norm"}},
-		{"optimized", []string{module + "conformance/op", module + "optimized/internal/kernel", module + "corpus", module + "corpus/philox",
+		{"corpus", []string{module + "conformance/op", module + "corpus/philox", module + "internal/input", "golang.org/x/text/transform", "golang.org/x/text/unicode/norm"}},
+		{"optimized", []string{module + "conformance/op", module + "optimized/internal/kernel", module + "corpus", module + "corpus/bpe", module + "corpus/philox", module + "internal/input",
 			"golang.org/x/text/transform", "golang.org/x/text/unicode/norm", "golang.org/x/sys/cpu"}},
 		{"conformance/mutant", []string{"golang.org/x/text/transform", "golang.org/x/text/unicode/norm", module + "conformance", module + "conformance/op", module + "conformance/vector", module + "golden", module + "internal/input", "github.com/nlpodyssey/safetensors", "golang.org/x/sys/unix"}},
 	}

@@ -110,7 +110,7 @@ func TestImports(t *testing.T) {
 		"conformance/onnx":             "conformance/op conformance/oracle conformance/refimpl internal/input reference",
 		"conformance/sampling":         "conformance/op conformance/vector golden",
 		"conformance":                  "conformance/op conformance/vector golden",
-		"optimized":                    "conformance/op corpus corpus/philox",
+		"optimized":                    "conformance/op corpus corpus/bpe corpus/philox",
 		"benchmarks":                   "conformance/op conformance/oracle conformance/refimpl conformance/vector optimized reference",
 	}
 	for name, file := range sources(t) {

@@ -2,6 +2,8 @@ package corpus
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"io"
 	"unicode"
 	"unicode/utf8"
 
@@ -31,26 +33,75 @@ type Report struct {
 }
 
 // Clean replaces what is not UTF-8 and applies the rules that are switched on, in the order of their fields. Cleaning the result again
-// changes nothing. The result may share memory with text, which is not changed.
+// changes nothing. The text is not changed.
 func Clean(text []byte, rules Rules) ([]byte, Report) {
-	var n Report
-	text, n.Invalid = replaceInvalid(text)
-	if rules.LineEndings {
-		text, n.LineEndings = unifyLineEndings(text)
+	out := bytes.NewBuffer(make([]byte, 0, len(text)))
+	c := newCleaner(out, rules)
+	_, _ = c.Write(text) // a buffer takes everything
+	_ = c.Close()
+	return out.Bytes(), c.Report
+}
+
+// cleaner is Clean for a text that is written to it in parts. It keeps no more of it than the line and the paragraph that have not ended.
+type cleaner struct {
+	Report // complete after Close
+
+	w     io.Writer // of what is clean
+	rules Rules
+	line  []byte // that has not ended
+
+	lines      lines
+	paragraphs paragraphs
+}
+
+func newCleaner(w io.Writer, rules Rules) *cleaner {
+	return &cleaner{w: w, rules: rules, paragraphs: paragraphs{seen: map[[sha256.Size]byte]bool{}}}
+}
+
+// Write cleans the lines that end in text.
+func (c *cleaner) Write(text []byte) (int, error) {
+	ended := bytes.LastIndexByte(text, '\n') + 1
+	if ended == 0 {
+		c.line = append(c.line, text...)
+		return len(text), nil
 	}
-	if rules.Controls {
-		text, n.Controls = removeControls(text)
+	whole := text[:ended]
+	if len(c.line) > 0 {
+		whole = append(c.line, whole...)
 	}
-	if rules.NFC {
-		text, n.NFC = normalize(text)
+	err := c.clean(whole, false)
+	c.line = append(c.line[:0], text[ended:]...)
+	return len(text), err
+}
+
+// Close cleans what is left. It does not close the writer.
+func (c *cleaner) Close() error { return c.clean(c.line, true) }
+
+// clean writes whole lines, the last of which ends the text or ends in LF: no rule looks across LF but those of white space and paragraphs.
+func (c *cleaner) clean(text []byte, last bool) error {
+	count := func(in *int, f func([]byte) ([]byte, int)) {
+		var n int
+		text, n = f(text)
+		*in += n
 	}
-	if rules.Whitespace {
-		text, n.Whitespace = trimWhitespace(text)
+	count(&c.Invalid, replaceInvalid)
+	if c.rules.LineEndings {
+		count(&c.LineEndings, unifyLineEndings)
 	}
-	if rules.Duplicates {
-		text, n.Duplicates = dropDuplicates(text)
+	if c.rules.Controls {
+		count(&c.Controls, removeControls)
 	}
-	return text, n
+	if c.rules.NFC {
+		count(&c.NFC, normalize)
+	}
+	if c.rules.Whitespace {
+		count(&c.Whitespace, func(text []byte) ([]byte, int) { return c.lines.trim(text, last) })
+	}
+	if c.rules.Duplicates {
+		count(&c.Duplicates, func(text []byte) ([]byte, int) { return c.paragraphs.drop(text, last) })
+	}
+	_, err := c.w.Write(text)
+	return err
 }
 
 // replaceInvalid replaces each maximal subpart of an ill-formed sequence by U+FFFD: as many bytes as could begin a character, one at least.
@@ -122,37 +173,48 @@ func normalize(text []byte) (out []byte, changed int) {
 	return out, changed
 }
 
-// trimWhitespace writes an empty line only once it is known that another one follows which is not: until then it is owed.
-func trimWhitespace(text []byte) (out []byte, changed int) {
+// lines is what trimming remembers of the lines before. An empty line is written only once it is known that another one follows which is not:
+// until then it is owed.
+type lines struct {
+	written             bool // some line
+	owed, owedUnchanged bool
+	line                []byte // scratch
+}
+
+// trim returns trimmed lines. All of text ends in LF, unless it is the last.
+func (l *lines) trim(text []byte, last bool) (out []byte, changed int) {
 	out = make([]byte, 0, len(text))
-	var line []byte
-	owed, owedUnchanged := false, 0
+	if !last {
+		text = text[:len(text)-1]
+	}
 	for original := range bytes.SplitSeq(text, []byte("\n")) {
-		line = appendTrimmed(line[:0], original)
-		same := bytes.Equal(line, original)
+		l.line = appendTrimmed(l.line[:0], original)
+		same := bytes.Equal(l.line, original)
 		if !same {
 			changed++
 		}
 		switch {
-		case len(line) == 0 && (owed || len(out) == 0): // removed
+		case len(l.line) == 0 && (l.owed || !l.written): // removed
 			if same {
 				changed++
 			}
-		case len(line) == 0:
-			if owed, owedUnchanged = true, 0; same {
-				owedUnchanged = 1
-			}
+		case len(l.line) == 0:
+			l.owed, l.owedUnchanged = true, same
 		default:
-			if len(out) > 0 {
+			if l.written {
 				out = append(out, '\n')
 			}
-			if owed {
+			if l.owed {
 				out = append(out, '\n')
 			}
-			out, owed, owedUnchanged = append(out, line...), false, 0
+			out = append(out, l.line...)
+			l.written, l.owed, l.owedUnchanged = true, false, false
 		}
 	}
-	return out, changed + owedUnchanged // an empty line that is still owed was the last, and is removed
+	if last && l.owedUnchanged { // it was the last, and is removed
+		changed++
+	}
+	return out, changed
 }
 
 // appendTrimmed appends the words of a line with one SPACE between them.
@@ -173,31 +235,43 @@ func appendTrimmed(out, line []byte) []byte {
 	return out
 }
 
-// dropDuplicates writes each paragraph with the empty lines before it. Those after the last paragraph stay.
-func dropDuplicates(text []byte) (out []byte, removed int) {
-	out = make([]byte, 0, len(text))
-	seen := map[string]bool{}
-	for rest := text; len(rest) > 0; {
+// paragraphs is what dropping duplicates remembers: the hashes of the paragraphs before, and the one that has not ended.
+type paragraphs struct {
+	seen     map[[sha256.Size]byte]bool
+	held     []byte
+	searched int // of held, without finding its end
+}
+
+// drop returns each paragraph that has ended with the empty lines before it, unless it was there before. The empty lines after the last one stay.
+func (p *paragraphs) drop(text []byte, last bool) (out []byte, removed int) {
+	p.held = append(p.held, text...)
+	rest := p.held
+	for len(rest) > 0 {
 		start := 0
 		for start < len(rest) && rest[start] == '\n' {
 			start++
 		}
-		end := start + len(paragraph(rest[start:]))
-		if p := rest[start:end]; len(p) > 0 && seen[string(p)] {
+		from := max(start, p.searched)
+		end := bytes.Index(rest[from:], []byte("\n\n"))
+		switch {
+		case end >= 0:
+			end += from
+		case !last:
+			p.searched = max(0, len(rest)-1) // where the first of two LF may be
+			p.held = append(p.held[:0], rest...)
+			return out, removed
+		default:
+			end = start + len(bytes.TrimSuffix(rest[start:], []byte("\n")))
+		}
+		p.searched = 0
+		if sum := sha256.Sum256(rest[start:end]); end > start && p.seen[sum] {
 			removed++
 		} else {
 			out = append(out, rest[:end]...)
-			seen[string(p)] = true
+			p.seen[sum] = true
 		}
 		rest = rest[end:]
 	}
+	p.held, p.searched = p.held[:0], 0
 	return out, removed
-}
-
-// paragraph returns what text begins with up to an empty line or the LF that ends the text.
-func paragraph(text []byte) []byte {
-	if i := bytes.Index(text, []byte("\n\n")); i >= 0 {
-		return text[:i]
-	}
-	return bytes.TrimSuffix(text, []byte("\n"))
 }

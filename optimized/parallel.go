@@ -19,7 +19,8 @@ type task interface{ do(worker, lo, hi int) }
 // share between kernels that run at the same time.
 type team struct {
 	workers int
-	help    func() // bound once: binding a method value allocates
+	help    func()          // bound once: binding a method value allocates
+	stop    <-chan struct{} // once it is closed tasks are left undone; nil: never
 
 	// the task that runs now
 	task     task
@@ -62,10 +63,20 @@ func (t *team) work() {
 	for {
 		hi := int(t.next.Add(int64(t.grain)))
 		lo := hi - t.grain
-		if lo >= t.n {
+		if lo >= t.n || t.stopped() {
 			return
 		}
 		t.task.do(worker, lo, min(hi, t.n))
+	}
+}
+
+// stopped returns whether what tasks have computed is not to be used.
+func (t *team) stopped() bool {
+	select {
+	case <-t.stop:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/corpus"
+	"github.com/assaykit/assay/corpus/bpe"
 )
 
 var _ = register("text.clean", withoutEngine(op.TextClean(textClean)))
@@ -24,7 +25,7 @@ var _ = register("text.encode", withoutEngine(op.TextEncode(newTextEncode)))
 
 // textEncode is the op text.encode: an encoder and what it works in.
 type textEncode struct {
-	encoder *encoder
+	encoder *bpe.Encoder
 	text    []byte
 	ids     []int32
 }
@@ -34,7 +35,7 @@ func newTextEncode(a op.TextEncodeArgs) (op.Runner[op.TextEncodeArgs], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &textEncode{encoder: newEncoder(m)}, nil
+	return &textEncode{encoder: bpe.NewEncoder(m.bytes, m.pairs)}, nil
 }
 
 func (e *textEncode) Run(a op.TextEncodeArgs) (err error) {
@@ -45,9 +46,9 @@ func (e *textEncode) Run(a op.TextEncodeArgs) (err error) {
 	for rest := e.text; len(rest) > 0; {
 		n := len(rest)
 		if a.Pretokenize == "gpt2" {
-			n = pieceLen(rest)
+			n = bpe.Piece(rest)
 		}
-		e.ids = e.encoder.append(e.ids, rest[:n])
+		e.ids = e.encoder.Append(e.ids, rest[:n])
 		rest = rest[n:]
 	}
 	pad(a.IDs.I64, a.Length.I64, widen(a.IDs.I64, e.ids))

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pkoukk/tiktoken-go"
+	tiktokenloader "github.com/pkoukk/tiktoken-go-loader"
 	"pgregory.net/rapid"
 
 	"github.com/assaykit/assay/conformance/op"
@@ -117,18 +119,16 @@ func r50kTable(t testing.TB) []op.Tensor {
 
 func TestEncodingOpticksIsTiktokens(t *testing.T) {
 	t.Parallel()
-	tok, err := tokenizer.R50k()
+	tiktoken.SetBpeLoader(tiktokenloader.NewOfflineLoader())
+	tok, err := tiktoken.GetEncoding(tokenizer.R50kName)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := tok.Encode(corpus.Opticks)
-	if err != nil {
-		t.Fatal(err)
-	}
+	want := tok.EncodeOrdinary(corpus.Opticks)
 	table, text := r50kTable(t), textTensor([]byte(corpus.Opticks))
 	got := runInts(t, optimized.New(), spec("text.encode", "{}", table...), text)
 	ids, n := got[0].I64, got[1].I64[0]
-	if !slices.Equal(ids[:n], want) || slices.ContainsFunc(ids[n:], func(id int64) bool { return id != -1 }) {
+	if !slices.EqualFunc(ids[:n], want, func(a int64, b int) bool { return a == int64(b) }) || slices.ContainsFunc(ids[n:], func(id int64) bool { return id != -1 }) {
 		t.Fatalf("%d ids, tiktoken has %d, or they differ", n, len(want))
 	}
 	back := runInts(t, optimized.New(), spec("text.decode", `{"capacity":567198}`, table...), op.Int64(ids[:n], int(n)))

@@ -1,6 +1,7 @@
 package optimized
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -82,8 +83,9 @@ func group(i int) string {
 	return "matrices"
 }
 
-// Step takes one step on the micro-batches ids and targets, both I64 [M B T]. After an error the state is what it was.
-func (t *Trainer) Step(ids, targets op.Tensor) (StepResult, error) {
+// Step takes one step on the micro-batches ids and targets, both I64 [M B T]. Once ctx is done it gives the step up. After an error the state is
+// what it was.
+func (t *Trainer) Step(ctx context.Context, ids, targets op.Tensor) (StepResult, error) {
 	if ids.DType != op.I64 || targets.DType != op.I64 || len(ids.Shape) != 3 || !slices.Equal(ids.Shape, targets.Shape) {
 		return StepResult{}, fmt.Errorf("gpt.train: %w: ids are %v %v and targets %v %v, want both I64 [M B T]",
 			op.ErrShape, ids.DType, ids.Shape, targets.DType, targets.Shape)
@@ -95,6 +97,8 @@ func (t *Trainer) Step(ids, targets op.Tensor) (StepResult, error) {
 		}
 	}
 	zero(t.grads.Tensors()...)
+	t.team.stop = ctx.Done()
+	defer func() { t.team.stop = nil }()
 	sum := 0.0
 	for i := range batches {
 		in, out := part(ids, i), part(targets, i)
@@ -107,6 +111,10 @@ func (t *Trainer) Step(ids, targets op.Tensor) (StepResult, error) {
 			sum += loss
 		}
 	}
+	if ctx.Err() != nil {
+		return StepResult{}, context.Cause(ctx)
+	}
+	t.team.stop = nil // an update is whole
 	return t.update(sum / float64(max(1, counted)))
 }
 
@@ -142,12 +150,17 @@ func (t *Trainer) update(loss float64) (StepResult, error) {
 	return r, nil
 }
 
-// Loss returns the mean loss of ids against targets, both I64 [B T].
-func (t *Trainer) Loss(ids, targets op.Tensor) (float64, error) {
+// Loss returns the mean loss of ids against targets, both I64 [B T], or an error once ctx is done.
+func (t *Trainer) Loss(ctx context.Context, ids, targets op.Tensor) (float64, error) {
+	t.team.stop = ctx.Done()
+	defer func() { t.team.stop = nil }()
 	loss := op.New(op.F32)
 	err := t.eval.Run(op.GPTLossArgs{Loss: loss, GPTLossInputs: op.GPTLossInputs{
 		GPTLossAttrs: op.GPTLossAttrs{CrossEntropyAttrs: op.CrossEntropyAttrs{Reduction: "mean"}}, IDs: ids, Targets: targets,
 	}})
+	if ctx.Err() != nil {
+		return 0, context.Cause(ctx)
+	}
 	return float64(loss.F32[0]), err
 }
 
@@ -188,7 +201,7 @@ type gptTrain struct{ *Trainer }
 func newGPTTrain(e *engine, a op.GPTTrainArgs) gptTrain { return gptTrain{newTrainer(e, a)} }
 
 func (k gptTrain) Run(a op.GPTTrainArgs) error {
-	r, err := k.Step(a.IDs, a.Targets)
+	r, err := k.Step(context.Background(), a.IDs, a.Targets)
 	if err != nil {
 		return err
 	}

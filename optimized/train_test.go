@@ -1,12 +1,15 @@
 package optimized_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/refimpl"
@@ -32,7 +35,7 @@ func newTrainer(t testing.TB, s op.Spec, opts ...optimized.Option) *optimized.Tr
 
 func step(t testing.TB, k *optimized.Trainer, in, out op.Tensor) optimized.StepResult {
 	t.Helper()
-	r, err := k.Step(in, out)
+	r, err := k.Step(t.Context(), in, out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +164,7 @@ func TestTrainerErrorsChangeNothing(t *testing.T) {
 	}{
 		{bad, out, op.ErrIndex}, {in, bad, op.ErrIndex}, {ids(r, 5, 1, 1, 21), ids(r, 5, 1, 1, 21), op.ErrPosition}, {in, absent, op.ErrShape},
 	} {
-		if _, err := a.Step(tt.in, tt.out); !errors.Is(err, tt.is) {
+		if _, err := a.Step(t.Context(), tt.in, tt.out); !errors.Is(err, tt.is) {
 			t.Errorf("got %v, want an error that wraps %q", err, tt.is)
 		}
 	}
@@ -169,12 +172,42 @@ func TestTrainerErrorsChangeNothing(t *testing.T) {
 		t.Errorf("after errors: %+v, want %+v", got, want)
 	}
 	s.Const[0].F32[0] = float32(math.Inf(1))
-	if _, err := newTrainer(t, s).Step(in, out); !errors.Is(err, op.ErrNumber) {
+	if _, err := newTrainer(t, s).Step(t.Context(), in, out); !errors.Is(err, op.ErrNumber) {
 		t.Errorf("an infinite weight: got %v, want an error that wraps %q", err, op.ErrNumber)
 	}
 	if _, err := optimized.NewTrainer(spec("gpt.train", `{"heads":0}`)); !errors.Is(err, op.ErrAttrs) {
 		t.Errorf("no heads: got %v, want an error that wraps %q", err, op.ErrAttrs)
 	}
+}
+
+// A step that is given up, wherever it was, leaves the state as it was, and so does a loss.
+func TestTrainerGivesUp(t *testing.T) {
+	r := newRand(t)
+	s := trainSpec(r, "")
+	a, b := newTrainer(t, s), newTrainer(t, s)
+	in, out := batches(r, 4, 3, 10)
+	part := func(x op.Tensor) op.Tensor { return op.Int64(x.I64[:30], 3, 10) }
+	done, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := a.Step(done, in, out)
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = a.Loss(done, part(in), part(out))
+	require.ErrorIs(t, err, context.Canceled)
+	for range 20 {
+		ctx, cancel := context.WithCancel(t.Context())
+		go cancel()
+		got, err := a.Step(ctx, in, out)
+		cancel()
+		if err == nil {
+			require.Equal(t, step(t, b, in, out), got)
+		}
+		require.Equal(t, step(t, b, in, out), step(t, a, in, out))
+	}
+	x, err := a.Loss(t.Context(), part(in), part(out))
+	require.NoError(t, err)
+	y, err := b.Loss(t.Context(), part(in), part(out))
+	require.NoError(t, err)
+	require.Equal(t, y, x)
 }
 
 // A model learns a text by heart, and Loss sees what Step saw.
@@ -185,7 +218,7 @@ func TestTrainerLearns(t *testing.T) {
 	in, out := op.Int64(text[:20], 1, 1, 20), op.Int64(text[1:], 1, 1, 20)
 	loss := math.Inf(1)
 	for range 150 {
-		before, err := k.Loss(op.Int64(text[:20], 1, 20), op.Int64(text[1:], 1, 20))
+		before, err := k.Loss(t.Context(), op.Int64(text[:20], 1, 20), op.Int64(text[1:], 1, 20))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -35,49 +36,51 @@ and --max-new must fit.`,
 			if err := chooseStrategy(cmd, greedy, &o); err != nil {
 				return err
 			}
-			if o.MaxNew < 1 {
-				return fmt.Errorf("--max-new is %d: want at least 1", o.MaxNew)
-			}
-			c, err := checkpoint.Read(from)
-			if err != nil {
-				return err
-			}
-			cfg, err := training.ConfigOf(c)
-			if err != nil {
-				return fmt.Errorf("%s: %w", from, err)
-			}
-			d := c.Tokenizer.Delimiters()
-			ids, err := c.Tokenizer.Encode(prompt)
-			if err != nil {
-				return fmt.Errorf("--prompt: %w", err)
-			}
-			ids = append([]int64{d.Start}, ids...)
-			o.End = d.End
-			m := generation.Model{Attrs: cfg.Attrs.GPTAttrs, Weights: c.W, Context: cfg.Context}
-			if asJSON {
-				return generateJSON(cmd, &m, c, prompt, ids, o)
-			}
-			return stream(cmd.Context(), cmd.OutOrStdout(), &m, c, prompt, ids, o)
+			return interruptible(cmd.Context(), "the text is not whole", func() error {
+				c, err := checkpoint.Read(from)
+				if err != nil {
+					return err
+				}
+				cfg, err := training.ConfigOf(c)
+				if err != nil {
+					return fmt.Errorf("%s: %w", from, err)
+				}
+				d := c.Tokenizer.Delimiters()
+				encoded, err := c.Tokenizer.Encode([]byte(prompt))
+				if err != nil {
+					return fmt.Errorf("--prompt: %w", err)
+				}
+				ids := slices.AppendSeq([]int64{d.Start}, encoded)
+				o.End = d.End
+				m := generation.Model{Attrs: cfg.Attrs.GPTAttrs, Weights: c.W, Context: cfg.Context}
+				if asJSON {
+					return generateJSON(cmd, &m, c, prompt, ids, o)
+				}
+				return stream(cmd.Context(), cmd.OutOrStdout(), &m, c, prompt, ids, o)
+			})
 		},
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringVar(&from, "checkpoint", "gpt.safetensors", "the checkpoint of gpt train")
 	f.StringVar(&prompt, "prompt", "", "the text to continue; none: begin a document")
-	f.IntVar(&o.MaxNew, "max-new", 200, "the most tokens to generate")
+	intFlag(f, &o.MaxNew, "max-new", 200, 1, maxTokens, "the most tokens to generate")
 	f.BoolVar(&greedy, "greedy", false, "take the most likely token each time")
-	f.Float64Var(&o.Temperature, "temperature", 1, "divides the logits: below 1 likely tokens become more likely; 0 is --greedy")
-	f.IntVar(&o.TopK, "top-k", 0, "draw from so many tokens, the most likely; 0: all")
-	f.Float64Var(&o.TopP, "top-p", 1, "draw from the most likely tokens that have this probability together; 1: all")
+	floatFlag(f, &o.Temperature, "temperature", 1, 0, 1e6, "divides the logits: below 1 likely tokens become more likely, 0 is --greedy")
+	intFlag(f, &o.TopK, "top-k", 0, 0, maxTokens, "draw from so many tokens, the most likely, 0 for all")
+	floatFlag(f, &o.TopP, "top-p", 1, 1e-9, 1, "draw from the most likely tokens that have this probability together, 1 for all")
 	f.Uint64Var(&o.Seed, "seed", 1, "the seed of the draws")
-	f.IntVar(&o.Beams, "beams", 1, "search for the most likely text with so many beams; 1: do not")
+	intFlag(f, &o.Beams, "beams", 1, 1, 1<<10, "search for the most likely text with so many beams, 1 for no search")
 	f.StringVar(&o.Form, "form", "textbook", "the beam search: textbook, or hf, that of Hugging Face")
-	f.Float64Var(&o.LengthPenalty, "length-penalty", 0, "form hf: the exponent of the length that scores are divided by")
+	floatFlag(f, &o.LengthPenalty, "length-penalty", 0, -1000, 1000, "form hf: the exponent of the length that scores are divided by")
 	f.StringVar(&o.Penalty, "penalty", "length", "form hf: length or gnmt")
 	f.StringVar(&o.EarlyStopping, "early-stopping", "false", "form hf: true, false or never")
 	f.BoolVar(&asJSON, "json", false, "print prompt, text and tokens as JSON")
 	return cmd
 }
+
+// maxTokens bounds how many tokens may be asked for.
+const maxTokens = 1 << 30
 
 // The flags that only one strategy reads.
 var (

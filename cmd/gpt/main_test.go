@@ -3,7 +3,10 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,9 +16,14 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"github.com/stretchr/testify/require"
+
 	"github.com/assaykit/assay/cmd/gpt/internal/checkpoint"
 	"github.com/assaykit/assay/cmd/gpt/internal/training"
 	"github.com/assaykit/assay/corpus"
+	"github.com/assaykit/assay/internal/output"
 )
 
 // The tests run this program as a process too: themselves, told to be it.
@@ -107,8 +115,11 @@ func TestTrainRefuses(t *testing.T) {
 		{`no rule "spelling"`, []string{"--clean", "nfc,spelling"}},
 		{`tokenizer "word"`, []string{"--tokenizer", "word"}},
 		{"width is 10 and heads 4", []string{"--width", "10"}},
-		{"layers is 0", []string{"--layers", "0"}},
-		{"--steps is 0", []string{"--steps", "0"}},
+		{"--out: want the name of a file", []string{"--out", ""}},
+		{"--out: " + os.DevNull + " is no regular file", []string{"--out", os.DevNull, "--overwrite"}},
+		{"--curve : want a name", []string{"--curve", ""}},
+		{"--resume: want the name of a file", []string{"--resume", ""}},
+		{"GB of memory, and there are", []string{"--batch", "65536", "--width", "8192"}},
 		{"the text is too short", []string{"--seq", "4000"}},
 		{"schedule", []string{"--schedule", "linear"}},
 		{"unknown flag: --speed", []string{"--speed", "9"}},
@@ -132,8 +143,110 @@ func TestTrainRefuses(t *testing.T) {
 			t.Errorf("%v: exit status %d, %q, want %d and %q", tt.args, status, stderr, exitNotBegun, tt.says)
 		}
 	}
-	if _, err := os.Stat(out); err == nil {
-		t.Error("a run that was refused left a checkpoint")
+	entries, err := os.ReadDir(filepath.Dir(out))
+	require.NoError(t, err)
+	require.Empty(t, entries, "what refused runs left")
+}
+
+// What a flag of numbers refuses names it and its range: whatever it is for, it has one.
+func TestNumbersOutOfRange(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "gpt.safetensors")
+	flags := 0
+	for _, c := range []*cobra.Command{trainCommand(), generateCommand(), tokenizeCommand()} {
+		c.Flags().VisitAll(func(f *pflag.Flag) {
+			switch f.Value.Type() {
+			case "string", "bool", "uint64": // uint64: a seed, which may be any
+				return
+			}
+			_, limits, ok := strings.Cut(f.Usage, "; from ")
+			require.True(t, ok, "--%s has no range", f.Name)
+			low, high, ok := strings.Cut(limits, " to ")
+			require.True(t, ok, "--%s: the range %q", f.Name, limits)
+			flags++
+			least, err := strconv.ParseFloat(low, 64)
+			require.NoError(t, err)
+			most, err := strconv.ParseFloat(high, 64)
+			require.NoError(t, err)
+			below, above := strconv.FormatFloat(least-1, 'f', -1, 64), strconv.FormatFloat(most+1, 'f', -1, 64)
+			for _, value := range []string{below, above, "NaN", "Inf", "-Inf", "1e400", "", "many", "9223372036854775808"} {
+				status, stdout, stderr := gpt(t, "", c.Name(), "--"+f.Name+"="+value, "--"+map[string]string{"train": "out", "generate": "checkpoint"}[c.Name()]+"="+out)
+				require.Equal(t, exitNotBegun, status, "--%s=%s: %s", f.Name, value, stderr)
+				require.Empty(t, stdout)
+				require.Contains(t, stderr, `"--`+f.Name+`" flag: want a number from `+low+" to "+high)
+			}
+		})
+	}
+	require.Greater(t, flags, 25)
+	require.NoFileExists(t, out)
+}
+
+// A second run of the same checkpoint is refused while the first one lives.
+func TestSecondRunIsRefused(t *testing.T) {
+	text, file := book(t), filepath.Join(t.TempDir(), "gpt.safetensors")
+	f, err := output.Claim(file)
+	require.NoError(t, err)
+	status, _, stderr := gpt(t, "", tiny(file, text)...)
+	require.Equal(t, exitNotBegun, status)
+	require.Contains(t, stderr, "--out: "+file+": another process is writing it")
+	require.NoError(t, f.Close())
+	status, _, stderr = gpt(t, "", tiny(file, text)...)
+	require.Equal(t, exitDone, status, stderr)
+}
+
+// hook calls a function at each reading or writing.
+type hook func()
+
+func (h hook) Read([]byte) (int, error) { h(); return 0, io.EOF }
+
+func (h hook) Write(p []byte) (int, error) { h(); return len(p), nil }
+
+// Whatever a command is at, an interrupt ends it, and it says what is kept.
+func TestInterrupted(t *testing.T) {
+	file, text, out := trained(t), book(t), filepath.Join(t.TempDir(), "gpt.safetensors")
+	for _, tt := range []struct {
+		args       []string
+		says, left string // left: the checkpoint of a run that is interrupted before its first step
+	}{
+		{args: []string{"tokenize"}, says: "what was written is not whole"},
+		{args: []string{"generate", "--checkpoint", file, "--max-new", "1000000000"}, says: "the text is not whole"},
+		{args: tiny(out, "--sample", "1000000000", text), says: "--resume " + out + " goes on", left: out},
+	} {
+		t.Run(tt.args[0], func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			stdin, stdout := hook(func() { cancel(); <-t.Context().Done() }), hook(cancel)
+			if tt.left != "" {
+				cancel()
+			}
+			var stderr bytes.Buffer
+			status := execute(ctx, tt.args, stdin, stdout, &stderr)
+			require.Equal(t, exitInterrupted, status, stderr.String())
+			require.Contains(t, stderr.String(), tt.says)
+			if tt.left != "" {
+				_, err := checkpoint.Read(tt.left)
+				require.NoError(t, err)
+				status, _, _ := gpt(t, "", "train", "--resume", tt.left, "--sample", "0")
+				require.Equal(t, exitDone, status)
+			}
+		})
+	}
+}
+
+func TestVersion(t *testing.T) {
+	status, flag, _ := gpt(t, "", "--version")
+	require.Equal(t, exitDone, status)
+	status, command, _ := gpt(t, "", "version")
+	require.Equal(t, exitDone, status)
+	require.Equal(t, flag, command)
+	require.Regexp(t, `^gpt \S+ go1\.\S+ \w+/\w+\n$`, command)
+}
+
+func TestNoCommandPrintsUsage(t *testing.T) {
+	for _, args := range [][]string{{}, {"teach"}} {
+		status, stdout, stderr := gpt(t, "", args...)
+		require.Equal(t, exitNotBegun, status)
+		require.Empty(t, stdout)
+		require.Contains(t, stderr, map[bool]string{true: "Available Commands:", false: `unknown command "teach"`}[len(args) == 0])
 	}
 }
 
@@ -160,8 +273,8 @@ func TestInterruptedProcess(t *testing.T) {
 			}
 		}
 	}
-	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != exitUnfinished {
-		t.Fatalf("%v, want exit status %d; it said %q", err, exitUnfinished, said)
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != exitInterrupted {
+		t.Fatalf("%v, want exit status %d; it said %q", err, exitInterrupted, said)
 	}
 	if all := strings.Join(said, "\n"); !strings.Contains(all, "nothing is lost: gpt train --resume "+file+" goes on") {
 		t.Errorf("it said %q", all)
@@ -196,7 +309,10 @@ func TestInterruptedProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	whole := filepath.Join(t.TempDir(), "whole")
-	if err := r.Train(t.Context(), training.Plan{Steps: steps, EvalEvery: 7, Progress: func(training.Progress) {}, Save: func() error { return r.Save(whole) }}); err != nil {
+	if err := r.Train(t.Context(), training.Plan{Steps: steps, EvalEvery: 7, Progress: func(training.Progress) {}, Save: func() error {
+		var data bytes.Buffer
+		return errors.Join(r.Write(&data), os.WriteFile(whole, data.Bytes(), 0o666))
+	}}); err != nil {
 		t.Fatal(err)
 	}
 	want, err := os.ReadFile(whole)
@@ -243,8 +359,6 @@ func TestGenerate(t *testing.T) {
 		{exitNotBegun, "--top-k: strategy greedy does not use it", []string{"--greedy", "--top-k", "5"}},
 		{exitNotBegun, "--form: strategy sample does not use it", []string{"--form", "hf"}},
 		{exitNotBegun, "--seed: strategy beam does not use it", []string{"--beams", "2", "--seed", "5"}},
-		{exitNotBegun, "--max-new is 0", []string{"--max-new", "0"}},
-		{exitNotBegun, "temperature = -1", []string{"--temperature", "-1"}},
 		{exitNotBegun, "needs all of them at once", []string{"--beams", "2", "--max-new", "50"}},
 		{exitNotBegun, "textbook, which has neither", []string{"--beams", "2", "--early-stopping", "true", "--max-new", "2"}},
 	} {

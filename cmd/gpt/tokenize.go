@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -34,18 +36,20 @@ The vocabulary of the tokenizer char is that of a checkpoint, or else the charac
 			if count && decode {
 				return errors.New("--count and --decode do not go together")
 			}
-			inputs, err := readInputs(cmd.InOrStdin(), files)
-			if err != nil {
-				return err
-			}
-			tok, err := chooseTokenizer(name, from, decode, inputs)
-			if err != nil {
-				return err
-			}
-			if decode {
-				return decodeInputs(cmd.OutOrStdout(), tok, inputs)
-			}
-			return encodeInputs(cmd.OutOrStdout(), tok, inputs, count, asJSON)
+			return interruptible(cmd.Context(), "what was written is not whole", func() error {
+				documents, err := readDocuments(cmd.InOrStdin(), files)
+				if err != nil {
+					return err
+				}
+				tok, err := chooseTokenizer(name, from, cmd.Flags().Changed("checkpoint"), decode, documents)
+				if err != nil {
+					return err
+				}
+				if decode {
+					return decodeDocuments(cmd.OutOrStdout(), tok, documents)
+				}
+				return encodeDocuments(cmd.OutOrStdout(), tok, documents, count, asJSON)
+			})
 		},
 	}
 	f := cmd.Flags()
@@ -60,27 +64,31 @@ The vocabulary of the tokenizer char is that of a checkpoint, or else the charac
 	return cmd
 }
 
-// input is a named text.
-type input struct{ name, text string }
+// document is a named text.
+type document struct {
+	name string
+	text []byte
+}
 
-func readInputs(stdin io.Reader, files []string) ([]input, error) {
+func readDocuments(stdin io.Reader, files []string) ([]document, error) {
+	asItIs := corpus.Rules{}
 	if len(files) == 0 {
-		text, err := corpus.Read(stdin, "standard input", training.MaxFile)
-		return []input{{"standard input", string(text)}}, err
+		text, _, err := corpus.Read(stdin, "standard input", training.MaxFile, asItIs)
+		return []document{{"standard input", text}}, err
 	}
-	var inputs []input
+	var documents []document
 	for _, file := range files {
-		text, err := corpus.ReadFile(file, training.MaxFile)
+		text, _, err := corpus.ReadFile(file, training.MaxFile, asItIs)
 		if err != nil {
 			return nil, err
 		}
-		inputs = append(inputs, input{file, string(text)})
+		documents = append(documents, document{file, text})
 	}
-	return inputs, nil
+	return documents, nil
 }
 
-func chooseTokenizer(name, from string, decode bool, inputs []input) (tokenizer.Tokenizer, error) {
-	if from != "" {
+func chooseTokenizer(name, from string, stored, decode bool, documents []document) (tokenizer.Tokenizer, error) {
+	if stored {
 		c, err := checkpoint.Read(from)
 		if err != nil {
 			return nil, err
@@ -90,70 +98,79 @@ func chooseTokenizer(name, from string, decode bool, inputs []input) (tokenizer.
 	if decode && name == tokenizer.CharName {
 		return nil, errors.New("--decode with the tokenizer char needs --checkpoint: ids alone do not say which characters they are")
 	}
-	var texts []string
-	for _, in := range inputs {
-		texts = append(texts, in.text)
+	var texts [][]byte
+	for _, d := range documents {
+		texts = append(texts, d.text)
 	}
 	return training.Tokenizer(name, texts)
 }
 
-func encodeInputs(w io.Writer, tok tokenizer.Tokenizer, inputs []input, count, asJSON bool) error {
-	type counts struct {
-		File   string  `json:"file"`
-		Bytes  int     `json:"bytes"`
-		Tokens int     `json:"tokens"`
-		IDs    []int64 `json:"ids,omitempty"`
-	}
-	var all []counts
-	for _, in := range inputs {
-		ids, err := tok.Encode(in.text)
-		if err != nil {
-			return fmt.Errorf("%s: %w", in.name, err)
-		}
-		c := counts{File: in.name, Bytes: len(in.text), Tokens: len(ids)}
-		if !count {
-			c.IDs = ids
-		}
-		all = append(all, c)
-	}
-	if asJSON {
-		return writeJSON(w, all)
-	}
-	var out bytes.Buffer
-	for _, c := range all {
-		if count {
-			fmt.Fprintf(&out, "%s: %d bytes, %d tokens of %s, %.2f bytes a token\n", c.File, c.Bytes, c.Tokens, tok.Name(), float64(c.Bytes)/float64(c.Tokens))
-			continue
-		}
-		for i, id := range c.IDs {
-			if i > 0 {
-				out.WriteByte(' ')
-			}
-			out.WriteString(strconv.FormatInt(id, 10))
-		}
-		out.WriteByte('\n')
-	}
-	_, err := out.WriteTo(w)
-	return err
+// counts are what --count prints.
+type counts struct {
+	File   string  `json:"file"`
+	Bytes  int     `json:"bytes"`
+	Tokens int     `json:"tokens"`
+	IDs    []int64 `json:"ids,omitempty"`
 }
 
-func decodeInputs(w io.Writer, tok tokenizer.Tokenizer, inputs []input) error {
-	for _, in := range inputs {
+// encodeDocuments writes the ids of documents, or their numbers, once it is known that all of them have ids.
+func encodeDocuments(w io.Writer, tok tokenizer.Tokenizer, documents []document, count, asJSON bool) error {
+	encoded := make([]iter.Seq[int64], len(documents))
+	for i, d := range documents {
+		var err error
+		if encoded[i], err = tok.Encode(d.text); err != nil {
+			return fmt.Errorf("%s: %w", d.name, err)
+		}
+	}
+	out := bufio.NewWriter(w)
+	var all []counts
+	for i, d := range documents {
+		c := counts{File: d.name, Bytes: len(d.text)}
+		for id := range encoded[i] {
+			switch {
+			case count:
+			case asJSON:
+				c.IDs = append(c.IDs, id)
+			default:
+				if c.Tokens > 0 {
+					out.WriteByte(' ')
+				}
+				fmt.Fprint(out, id)
+			}
+			c.Tokens++
+		}
+		switch {
+		case asJSON:
+			all = append(all, c)
+		case count:
+			fmt.Fprintf(out, "%s: %d bytes, %d tokens of %s, %.2f bytes a token\n", c.File, c.Bytes, c.Tokens, tok.Name(), float64(c.Bytes)/float64(c.Tokens))
+		default:
+			out.WriteByte('\n')
+		}
+	}
+	if asJSON {
+		return begun(writeJSON(w, all))
+	}
+	return begun(out.Flush())
+}
+
+func decodeDocuments(w io.Writer, tok tokenizer.Tokenizer, documents []document) error {
+	var texts [][]byte
+	for _, d := range documents {
 		var ids []int64
-		for _, word := range strings.Fields(in.text) {
-			id, err := strconv.ParseInt(word, 10, 64)
+		for word := range bytes.FieldsSeq(d.text) {
+			id, err := strconv.ParseInt(string(word), 10, 64)
 			if err != nil {
-				return fmt.Errorf("%s: %q is no token id", in.name, word)
+				return fmt.Errorf("%s: %q is no token id", d.name, word)
 			}
 			ids = append(ids, id)
 		}
 		text, err := tok.Decode(ids)
 		if err != nil {
-			return fmt.Errorf("%s: %w", in.name, err)
+			return fmt.Errorf("%s: %w", d.name, err)
 		}
-		if _, err := w.Write(text); err != nil {
-			return err
-		}
+		texts = append(texts, text)
 	}
-	return nil
+	_, err := w.Write(slices.Concat(texts...))
+	return begun(err)
 }

@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -19,6 +22,7 @@ import (
 	"github.com/assaykit/assay/cmd/gpt/internal/generation"
 	"github.com/assaykit/assay/cmd/gpt/internal/training"
 	"github.com/assaykit/assay/conformance/op"
+	"github.com/assaykit/assay/internal/output"
 )
 
 // trainFlags are the flags of gpt train. Those in Config are what a checkpoint remembers.
@@ -68,98 +72,127 @@ func (t *trainFlags) define(f *pflag.FlagSet) {
 	f.SortFlags = false
 	f.StringVar(&t.tokenizer, "tokenizer", "char", "what becomes a token: char, or r50k, the byte-pair encoding of GPT-2 and GPT-3")
 	f.StringVar(&t.clean, "clean", "all", "how to clean the text: none, all, or a list of "+strings.Join(ruleNames, ", "))
-	f.Float64Var(&t.Fraction, "validation", 0.1, "the fraction of the text, at its end, to validate with")
-
-	f.IntVar(&t.Layers, "layers", 4, "blocks of the model")
-	f.IntVar(&t.Width, "width", 128, "its width")
-	f.IntVar(&a.Heads, "heads", 4, "its attention heads")
-	f.IntVar(&t.FFN, "ffn", 0, "the width of its feed-forward layers; 0: four times the model's")
-	f.IntVar(&t.Context, "seq", 128, "the tokens in a window of training, and the most that the model can see")
+	floatFlag(f, &t.Fraction, "validation", 0.1, 1e-6, 0.999999, "the fraction of the text, at its end, to validate with")
+	intFlag(f, &t.Layers, "layers", 4, 1, training.MaxLayers, "blocks of the model")
+	intFlag(f, &t.Width, "width", 128, 1, training.MaxWidth, "its width")
+	intFlag(f, &a.Heads, "heads", 4, 1, training.MaxWidth, "its attention heads")
+	intFlag(f, &t.FFN, "ffn", 0, 0, training.MaxFFN, "the width of its feed-forward layers, 0 for four times the model's")
+	intFlag(f, &t.Context, "seq", 128, 1, training.MaxContext, "the tokens in a window of training, and the most that the model can see")
 	f.StringVar(&a.Activation, "activation", "gelu_tanh", "relu, gelu or gelu_tanh")
 	f.StringVar(&a.Positions, "positions", "learned", "learned, sinusoidal or none")
-
-	f.IntVar(&t.steps, "steps", 1000, "train until so many steps have been taken")
-	f.Float64Var(&t.minutes, "minutes", 0, "take as many steps as fit in this time, from the speed of the first")
-	f.IntVar(&t.Batch, "batch", 16, "windows in a micro-batch")
-	f.IntVar(&t.Accumulate, "accumulate", 1, "micro-batches in a step")
+	intFlag(f, &t.steps, "steps", 1000, 1, maxSteps, "train until so many steps have been taken")
+	floatFlag(f, &t.minutes, "minutes", 0, 0.001, 1e6, "take as many steps as fit in this time, from the speed of the first")
+	intFlag(f, &t.Batch, "batch", 16, 1, training.MaxBatch, "windows in a micro-batch")
+	intFlag(f, &t.Accumulate, "accumulate", 1, 1, training.MaxBatch, "micro-batches in a step")
 	f.Uint64Var(&t.Seed, "seed", 1, "the seed of weights and batches")
-
 	f.StringVar(&a.Schedule, "schedule", "warmup_cosine", "of the learning rate: constant, cosine, warmup_cosine, step, exponential or inverse_sqrt")
-	f.Float64Var(&a.LR, "lr", 1e-3, "the highest learning rate")
-	f.Float64Var(&t.minLR, "min-lr", -1, "the lowest; -1: a tenth of it under cosines, else 0")
-	f.IntVar(&t.warmup, "warmup", -1, "the steps in which the rate rises; -1: a twentieth of all under warmup_cosine")
-	f.Float64Var(&a.Gamma, "gamma", 0, "the factor of the schedules step and exponential")
-	f.IntVar(&a.StepSize, "step-size", 0, "the steps between two factors of the schedule step")
-	f.Float64Var(&a.Beta1, "beta1", 0.9, "AdamW's decay of the first moment")
-	f.Float64Var(&a.Beta2, "beta2", 0.95, "AdamW's decay of the second moment")
-	f.Float64Var(&a.WeightDecay, "weight-decay", 0.1, "AdamW's weight decay, of matrices and tables")
-	f.Float64Var(&a.MaxNorm, "clip", 1, "the largest norm of a gradient; 0: any")
-
-	f.IntVar(&t.evalEvery, "eval-every", 100, "the steps between two validations; 0: at the end only")
-	f.IntVar(&t.EvalTokens, "eval-tokens", 1<<16, "the most tokens to validate with")
-	f.IntVar(&t.saveEvery, "save-every", 100, "the steps between two checkpoints; 0: at the end only")
+	floatFlag(f, &a.LR, "lr", 1e-3, 0, 1000, "the highest learning rate")
+	floatFlag(f, &t.minLR, "min-lr", unset, 0, 1000, "the lowest, else a tenth of it under cosines, and 0 under others")
+	intFlag(f, &t.warmup, "warmup", unset, 0, maxSteps, "the steps in which the rate rises, else a twentieth of all under warmup_cosine")
+	floatFlag(f, &a.Gamma, "gamma", 0, 0, 1, "the factor of the schedules step and exponential")
+	intFlag(f, &a.StepSize, "step-size", 0, 0, maxSteps, "the steps between two factors of the schedule step")
+	floatFlag(f, &a.Beta1, "beta1", 0.9, 0, 0.999999, "AdamW's decay of the first moment")
+	floatFlag(f, &a.Beta2, "beta2", 0.95, 0, 0.999999, "AdamW's decay of the second moment")
+	floatFlag(f, &a.WeightDecay, "weight-decay", 0.1, 0, 1000, "AdamW's weight decay, of matrices and tables")
+	floatFlag(f, &a.MaxNorm, "clip", 1, 0, 1e6, "the largest norm of a gradient, 0 for any")
+	intFlag(f, &t.evalEvery, "eval-every", 100, 0, maxSteps, "the steps between two validations, 0 for one at the end only")
+	intFlag(f, &t.EvalTokens, "eval-tokens", 1<<16, 1, training.MaxEvalTokens, "the most tokens to validate with")
+	intFlag(f, &t.saveEvery, "save-every", 100, 0, maxSteps, "the steps between two checkpoints, 0 for one at the end only")
 	f.StringVar(&t.out, "out", "gpt.safetensors", "the checkpoint to write")
 	f.StringVar(&t.resume, "resume", "", "go on from this checkpoint, and write to it")
 	f.BoolVar(&t.overwrite, "overwrite", false, "replace a checkpoint of another run")
 	f.StringVar(&t.curve, "curve", "", "draw the losses into this file, a .png, .svg or .pdf")
-	f.IntVar(&t.sample, "sample", 200, "the tokens of a sample at the end")
-	f.IntVar(&t.workers, "workers", runtime.GOMAXPROCS(0), "how many goroutines compute; results do not depend on it")
+	intFlag(f, &t.sample, "sample", 200, 0, maxTokens, "the tokens of a sample at the end")
+	intFlag(f, &t.workers, "workers", runtime.GOMAXPROCS(0), 1, 1<<12, "how many goroutines compute; results do not depend on it")
 	f.BoolVar(&t.asJSON, "json", false, "print the result as JSON")
+	for _, name := range []string{"min-lr", "warmup"} {
+		f.Lookup(name).DefValue = "" // which depends on others
+	}
 }
 
-func (t *trainFlags) run(cmd *cobra.Command) error {
-	status := cmd.ErrOrStderr()
-	open := t.begin
-	if t.resume != "" {
-		open = t.goOn
-	}
-	if err := t.checkPaths(cmd.Flags()); err != nil {
+const (
+	unset    = -1 // where 0 means something
+	maxSteps = 1_000_000_000
+)
+
+func (t *trainFlags) run(cmd *cobra.Command) (err error) {
+	status, ctx := cmd.ErrOrStderr(), cmd.Context()
+	outputs, err := t.claim(cmd.Flags())
+	defer func() { err = errors.Join(err, begun(outputs.close())) }()
+	if err != nil {
 		return err
 	}
-	r, err := open(cmd.Flags(), status)
-	if err != nil {
+	var r *training.Run
+	open := t.begin
+	if cmd.Flags().Changed("resume") {
+		open = t.goOn
+	}
+	if err := interruptible(ctx, "no step was taken", func() (err error) {
+		r, err = open(ctx, cmd.Flags(), status)
+		return err
+	}); err != nil {
 		return err
 	}
 	if r.Steps() > t.steps {
 		return fmt.Errorf("--steps is %d, and %s has taken %d already", t.steps, t.resume, r.Steps())
 	}
 	fmt.Fprintf(status, "%d parameters, %d tokens to train on, %d to validate with, a vocabulary of %d (%s); %d steps of %d tokens\n", r.Parameters(),
-		len(r.Text.Train), len(r.Text.Validation), r.Text.Tokenizer.Vocab(), r.Text.Tokenizer.Name(), t.steps, r.Config.Accumulate*r.Config.Batch*r.Config.Context)
+		r.Text.Train.Len(), r.Text.Validation.Len(), r.Text.Tokenizer.Vocab(), r.Text.Tokenizer.Name(), t.steps, r.Config.Accumulate*r.Config.Batch*r.Config.Context)
 	start, before := time.Now(), r.Steps()
 	line := newStatusLine(status)
-	err = r.Train(cmd.Context(), training.Plan{Steps: t.steps, EvalEvery: t.evalEvery, SaveEvery: t.saveEvery, Progress: line.progress, Warn: line.warn,
-		Save: func() error { return r.Save(t.out) }})
+	err = r.Train(ctx, training.Plan{Steps: t.steps, EvalEvery: t.evalEvery, SaveEvery: t.saveEvery, Progress: line.progress, Warn: line.warn,
+		Save: func() error { return outputs.checkpoint.Write(r.Write) }})
 	line.end()
 	if errors.Is(err, training.ErrStopped) {
-		return begun(fmt.Errorf("%w\nnothing is lost: gpt train --resume %s goes on", err, t.out))
+		return fmt.Errorf("%w\nnothing is lost: gpt train --resume %s goes on", err, t.out)
 	}
 	if err != nil {
 		return begun(err)
 	}
-	return begun(t.report(cmd.Context(), cmd.OutOrStdout(), r, r.Steps()-before, time.Since(start)))
+	return begun(interruptible(ctx, t.out+" is written, and is whole", func() error {
+		return t.report(ctx, cmd.OutOrStdout(), outputs.curve, r, r.Steps()-before, time.Since(start))
+	}))
 }
 
-// checkPaths reports an output that cannot be written, before the time is spent that makes it.
-func (t *trainFlags) checkPaths(f *pflag.FlagSet) error {
-	if t.resume != "" && !f.Changed("out") {
-		t.out = t.resume
-	}
-	if _, err := os.Stat(t.out); err == nil && t.out != t.resume && !t.overwrite {
-		return fmt.Errorf("%s exists: go on with --resume %[1]s, or replace it with --overwrite", t.out)
-	}
-	for _, path := range []string{t.out, t.curve} {
-		if info, err := os.Stat(filepath.Dir(path)); path != "" && (err != nil || !info.IsDir()) {
-			return fmt.Errorf("%s: there is no directory %s", path, filepath.Dir(path))
+// outputs are the files that a run writes.
+type outputs struct{ checkpoint, curve *output.File }
+
+// close gives them up.
+func (o *outputs) close() (err error) {
+	for _, f := range []*output.File{o.checkpoint, o.curve} {
+		if f != nil {
+			err = errors.Join(err, f.Close())
 		}
 	}
-	if ext := filepath.Ext(t.curve); t.curve != "" && !slices.Contains([]string{".png", ".svg", ".pdf"}, ext) {
-		return fmt.Errorf("--curve %s: want a name that ends in .png, .svg or .pdf", t.curve)
+	return err
+}
+
+// claim claims the files to write, before the time is spent that makes them.
+func (t *trainFlags) claim(f *pflag.FlagSet) (o outputs, err error) {
+	flag := "--out"
+	if f.Changed("resume") && !f.Changed("out") {
+		flag, t.out = "--resume", t.resume
 	}
-	return nil
+	if o.checkpoint, err = output.Claim(t.out); err != nil {
+		return o, fmt.Errorf("%s: %w", flag, err)
+	}
+	if _, err := os.Stat(t.out); err == nil && t.out != t.resume && !t.overwrite {
+		return o, fmt.Errorf("%s exists: go on with --resume %[1]s, or replace it with --overwrite", t.out)
+	}
+	if !f.Changed("curve") {
+		return o, nil
+	}
+	if !slices.Contains([]string{".png", ".svg", ".pdf"}, filepath.Ext(t.curve)) {
+		return o, fmt.Errorf("--curve %s: want a name that ends in .png, .svg or .pdf", t.curve)
+	}
+	if o.curve, err = output.Claim(t.curve); err != nil {
+		return o, fmt.Errorf("--curve: %w", err)
+	}
+	return o, nil
 }
 
 // begin makes a new run from the flags.
-func (t *trainFlags) begin(_ *pflag.FlagSet, status io.Writer) (*training.Run, error) {
+func (t *trainFlags) begin(ctx context.Context, _ *pflag.FlagSet, status io.Writer) (*training.Run, error) {
 	var err error
 	if t.Rules, err = rules(t.clean); err != nil {
 		return nil, err
@@ -169,9 +202,6 @@ func (t *trainFlags) begin(_ *pflag.FlagSet, status io.Writer) (*training.Run, e
 	}
 	if err := t.Validate(); err != nil {
 		return nil, err
-	}
-	if t.steps < 1 || t.minutes < 0 {
-		return nil, fmt.Errorf("--steps is %d and --minutes %v: want one step at least", t.steps, t.minutes)
 	}
 	documents, report, err := training.Documents(t.Files, t.Rules)
 	if err != nil {
@@ -188,13 +218,40 @@ func (t *trainFlags) begin(_ *pflag.FlagSet, status io.Writer) (*training.Run, e
 		return nil, err
 	}
 	t.schedule()
+	if err := checkMemory(status, t.Config, text, t.workers); err != nil {
+		return nil, err
+	}
 	if t.minutes > 0 {
-		if t.steps, err = training.StepsWithin(time.Duration(t.minutes*float64(time.Minute)), t.Config, text, t.workers); err != nil {
+		if t.steps, err = training.StepsWithin(ctx, time.Duration(t.minutes*float64(time.Minute)), t.Config, text, t.workers); err != nil {
 			return nil, err
 		}
 		t.schedule()
 	}
 	return training.New(t.Config, text, t.workers)
+}
+
+// checkMemory says what memory a run will need, and refuses one that needs more than there is. With garbage, the process takes up to a half more.
+func checkMemory(status io.Writer, c training.Config, text *training.Text, workers int) error {
+	const gigabyte = 1e9
+	need, have := c.Memory(text, workers), memory()
+	if need > have {
+		return fmt.Errorf("the run needs about %.2f GB of memory, and there are %.2f GB: take a smaller --batch, --seq, --width, --ffn or --layers; micro-batches "+
+			"(--accumulate) train on as many tokens a step in less memory", need/gigabyte, have/gigabyte)
+	}
+	debug.SetGCPercent(25) // what is said is then what is taken; a step allocates nothing, so that the collector has little to do
+	_, err := fmt.Fprintf(status, "about %.2f GB of memory, of %.2f GB\n", need/gigabyte, have/gigabyte)
+	return err
+}
+
+// memory returns how many bytes the machine has, or the process's share of them: infinitely many where the system does not say.
+func memory() float64 {
+	have := math.Inf(1)
+	for _, limit := range []memlimit.Provider{memlimit.FromSystem, memlimit.FromCgroup} {
+		if bytes, err := limit(); err == nil && bytes > 0 {
+			have = min(have, float64(bytes))
+		}
+	}
+	return have
 }
 
 // schedule sets what depends on the number of steps.
@@ -205,20 +262,20 @@ func (t *trainFlags) schedule() {
 	if cosine {
 		a.Total = t.steps
 	}
-	if a.Warmup = max(0, t.warmup); t.warmup < 0 && a.Schedule == "warmup_cosine" {
+	if a.Warmup = max(0, t.warmup); t.warmup == unset && a.Schedule == "warmup_cosine" {
 		a.Warmup = t.steps / 20
 	}
 	a.WarmupOffset = 0
 	if a.Warmup > 0 && a.Schedule != "inverse_sqrt" {
 		a.WarmupOffset = 1 // the first step is not wasted on a rate of 0
 	}
-	if a.MinLR = max(0, t.minLR); t.minLR < 0 && cosine {
+	if a.MinLR = max(0, t.minLR); t.minLR == unset && cosine {
 		a.MinLR = a.LR / 10
 	}
 }
 
 // goOn returns the run of the checkpoint.
-func (t *trainFlags) goOn(f *pflag.FlagSet, _ io.Writer) (*training.Run, error) {
+func (t *trainFlags) goOn(_ context.Context, f *pflag.FlagSet, status io.Writer) (*training.Run, error) {
 	var settled []string
 	f.Visit(func(flag *pflag.Flag) {
 		if !slices.Contains(free, flag.Name) {
@@ -250,6 +307,9 @@ func (t *trainFlags) goOn(f *pflag.FlagSet, _ io.Writer) (*training.Run, error) 
 	if err != nil {
 		return nil, err
 	}
+	if err := checkMemory(status, cfg, text, t.workers); err != nil {
+		return nil, err
+	}
 	r, err := training.Resume(c, text, t.workers)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", t.resume, err)
@@ -269,14 +329,15 @@ type result struct {
 	Sample         string  `json:"sample,omitempty"`
 }
 
-func (t *trainFlags) report(ctx context.Context, w io.Writer, r *training.Run, taken int, took time.Duration) error {
-	if t.curve != "" {
-		if err := r.WriteCurve(t.curve); err != nil {
+func (t *trainFlags) report(ctx context.Context, w io.Writer, curve *output.File, r *training.Run, taken int, took time.Duration) error {
+	if curve != nil {
+		format := strings.TrimPrefix(filepath.Ext(t.curve), ".")
+		if err := curve.Write(func(w io.Writer) error { return r.WriteCurve(w, format) }); err != nil {
 			return err
 		}
 	}
 	out := result{Checkpoint: t.out, Steps: r.Steps(), Parameters: r.Parameters(), TrainLoss: r.Losses[r.Steps()-1],
-		ValidationLoss: r.Validated[len(r.Validated)-1].Loss, UnigramEntropy: training.UnigramEntropy(r.Text.Validation), Seconds: took.Seconds()}
+		ValidationLoss: r.Validated[len(r.Validated)-1].Loss, UnigramEntropy: r.Text.UnigramEntropy(), Seconds: took.Seconds()}
 	if t.sample > 0 {
 		var text strings.Builder
 		m := generation.Model{Attrs: r.Config.Attrs.GPTAttrs, Weights: r.Weights(), Context: r.Config.Context}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 
 	"github.com/nlpodyssey/safetensors"
@@ -147,11 +148,23 @@ func fromView(v safetensors.TensorView, widen bool) (op.Tensor, error) {
 
 // EncodeSafetensors returns a safetensors file that holds the tensors. Equal tensors give equal bytes.
 func EncodeSafetensors(tensors map[string]op.Tensor) ([]byte, error) {
-	return EncodeWithMetadata(tensors, nil)
+	views, err := viewsOf(tensors)
+	if err != nil {
+		return nil, err
+	}
+	return safetensors.Serialize(views, nil)
 }
 
-// EncodeWithMetadata returns a safetensors file that holds the tensors, and texts about them.
-func EncodeWithMetadata(tensors map[string]op.Tensor, metadata map[string]string) ([]byte, error) {
+// WriteSafetensors writes a safetensors file that holds the tensors, and texts about them.
+func WriteSafetensors(w io.Writer, tensors map[string]op.Tensor, metadata map[string]string) error {
+	views, err := viewsOf(tensors)
+	if err != nil {
+		return err
+	}
+	return safetensors.SerializeToWriter(views, metadata, w)
+}
+
+func viewsOf(tensors map[string]op.Tensor) (map[string]view, error) {
 	views := make(map[string]view, len(tensors))
 	for name, t := range tensors {
 		if err := t.Check(); err != nil {
@@ -159,7 +172,7 @@ func EncodeWithMetadata(tensors map[string]op.Tensor, metadata map[string]string
 		}
 		views[name] = view{t}
 	}
-	return safetensors.Serialize(views, metadata)
+	return views, nil
 }
 
 // view shows a tensor to the safetensors library as bytes.

@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
 	"unicode/utf8"
 
@@ -16,38 +17,44 @@ const CharName = "char"
 // that ends it.
 type char struct {
 	characters []rune
-	ids        map[rune]int64
+	ids        []int32 // by code point, as far as there are any
 }
 
+// none is in the place of a character that has no id.
+const none = -1
+
 // Char returns the tokenizer of the characters that occur in texts.
-func Char(texts ...string) (Tokenizer, error) {
-	seen := map[rune]bool{}
+func Char(texts ...[]byte) (Tokenizer, error) {
+	seen := make([]bool, utf8.MaxRune+1)
 	for _, text := range texts {
-		if err := corpus.Valid([]byte(text)); err != nil {
+		if err := corpus.Valid(text); err != nil {
 			return nil, err
 		}
-		for _, r := range text {
-			seen[r] = true
+		for len(text) > 0 {
+			r, size := utf8.DecodeRune(text)
+			seen[r], text = true, text[size:]
 		}
 	}
-	characters := make([]rune, 0, len(seen))
-	for r := range seen {
-		characters = append(characters, r)
+	var characters []rune
+	for r, is := range seen {
+		if is {
+			characters = append(characters, rune(r))
+		}
 	}
-	slices.Sort(characters)
 	return newChar(string(characters))
 }
 
 func newChar(characters string) (Tokenizer, error) {
-	c := &char{characters: []rune(characters), ids: map[rune]int64{}}
+	c := &char{characters: []rune(characters)}
+	if len(c.characters) == 0 || !utf8.ValidString(characters) {
+		return nil, fmt.Errorf("tokenizer: %q: want one character at least, in UTF-8", characters)
+	}
+	c.ids = slices.Repeat([]int32{none}, int(slices.Max(c.characters))+1)
 	for i, r := range c.characters {
 		if i > 0 && r <= c.characters[i-1] {
 			return nil, fmt.Errorf("tokenizer: the characters are not in order: %q behind %q", r, c.characters[i-1])
 		}
-		c.ids[r] = int64(i)
-	}
-	if len(c.characters) == 0 || !utf8.ValidString(characters) {
-		return nil, fmt.Errorf("tokenizer: %q: want one character at least, in UTF-8", characters)
+		c.ids[r] = int32(i)
 	}
 	return c, nil
 }
@@ -60,19 +67,26 @@ func (c *char) Delimiters() corpus.Delimiters {
 	return corpus.Delimiters{Start: n, End: n + 1, HasStart: true}
 }
 
-func (c *char) Encode(text string) ([]int64, error) {
-	if err := corpus.Valid([]byte(text)); err != nil {
+func (c *char) Encode(text []byte) (iter.Seq[int64], error) {
+	if err := corpus.Valid(text); err != nil {
 		return nil, err
 	}
-	ids := make([]int64, 0, len(text))
-	for i, r := range text {
-		id, ok := c.ids[r]
-		if !ok {
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRune(text[i:])
+		if int(r) >= len(c.ids) || c.ids[r] == none {
 			return nil, fmt.Errorf("%q at offset %d is none of the %d characters that this vocabulary was made of", r, i, len(c.characters))
 		}
-		ids = append(ids, id)
+		i += size
 	}
-	return ids, nil
+	return func(yield func(int64) bool) {
+		for rest := text; len(rest) > 0; {
+			r, size := utf8.DecodeRune(rest)
+			if !yield(int64(c.ids[r])) {
+				return
+			}
+			rest = rest[size:]
+		}
+	}, nil
 }
 
 func (c *char) Decode(ids []int64) ([]byte, error) {

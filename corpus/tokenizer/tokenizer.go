@@ -4,14 +4,15 @@ package tokenizer
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 
 	"github.com/assaykit/assay/corpus"
 )
 
 // Tokenizer maps text to ids in [0, Vocab()) and back. It marshals to JSON, from which Load makes it again.
 type Tokenizer interface {
-	// Encode returns the ids of a text. One that the vocabulary does not hold is an error that says where.
-	Encode(text string) ([]int64, error)
+	// Encode returns the ids of a text, which are computed as they are asked for. What the vocabulary does not hold is an error that says where.
+	Encode(text []byte) (iter.Seq[int64], error)
 	// Decode returns the text of ids. Those that delimit documents have none. Ids outside the vocabulary are an error. The text of ids that a
 	// model made may not be UTF-8.
 	Decode(ids []int64) ([]byte, error)
@@ -43,17 +44,21 @@ func Load(data []byte) (Tokenizer, error) {
 	return nil, fmt.Errorf("tokenizer %q: want %s or %s", s.Name, CharName, R50kName)
 }
 
-// Pack encodes documents and joins them between their delimiters.
-func Pack(t Tokenizer, documents ...string) ([]int64, error) {
-	var packed []int64
+// Pack encodes documents and joins them between their delimiters, which no text has.
+func Pack(t Tokenizer, documents ...[]byte) (*corpus.IDs, error) {
+	packed, d := corpus.NewIDs(t.Vocab()), t.Delimiters()
 	for i, text := range documents {
 		ids, err := t.Encode(text)
-		if err == nil {
-			packed, err = corpus.AppendDocument(packed, ids, t.Delimiters())
-		}
 		if err != nil {
 			return nil, fmt.Errorf("document %d: %w", i+1, err)
 		}
+		if d.HasStart {
+			packed.Append(d.Start)
+		}
+		for id := range ids {
+			packed.Append(id)
+		}
+		packed.Append(d.End)
 	}
 	return packed, nil
 }

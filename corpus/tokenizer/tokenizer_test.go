@@ -1,11 +1,16 @@
 package tokenizer_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/pkoukk/tiktoken-go"
+	tiktokenloader "github.com/pkoukk/tiktoken-go-loader"
+	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"github.com/assaykit/assay/corpus"
@@ -19,8 +24,12 @@ func must[T any](v T, err error) T {
 	return v
 }
 
+func encode(tok tokenizer.Tokenizer, text string) []int64 {
+	return slices.Collect(must(tok.Encode([]byte(text))))
+}
+
 func TestTokenizersReadWhatTheyWrote(t *testing.T) {
-	for _, tok := range []tokenizer.Tokenizer{must(tokenizer.Char(corpus.Opticks)), must(tokenizer.R50k())} {
+	for _, tok := range []tokenizer.Tokenizer{must(tokenizer.Char([]byte(corpus.Opticks))), must(tokenizer.R50k())} {
 		t.Run(tok.Name(), func(t *testing.T) {
 			data, err := json.Marshal(tok)
 			if err != nil {
@@ -31,12 +40,9 @@ func TestTokenizersReadWhatTheyWrote(t *testing.T) {
 				t.Fatal(err)
 			}
 			text := corpus.Opticks[:20_000]
-			ids, err := tok.Encode(text)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if same, err := again.Encode(text); err != nil || !slices.Equal(ids, same) {
-				t.Errorf("a tokenizer that was read gives other ids, %v", err)
+			ids := encode(tok, text)
+			if !slices.Equal(ids, encode(again, text)) {
+				t.Error("a tokenizer that was read gives other ids")
 			}
 			if back, err := again.Decode(ids); err != nil || string(back) != text {
 				t.Errorf("decoded: %d bytes, %v", len(back), err)
@@ -56,7 +62,7 @@ func TestTokenizersReadWhatTheyWrote(t *testing.T) {
 					t.Errorf("id %d was decoded", id)
 				}
 			}
-			if _, err := tok.Encode("a\xff"); err == nil {
+			if _, err := tok.Encode([]byte("a\xff")); err == nil {
 				t.Error("a text that is not UTF-8 was encoded")
 			}
 		})
@@ -64,14 +70,14 @@ func TestTokenizersReadWhatTheyWrote(t *testing.T) {
 }
 
 func TestCharIsStable(t *testing.T) {
-	a, b := must(tokenizer.Char("b\u00e9a\n", "z")), must(tokenizer.Char("zzz", "a\n\u00e9\u00e9b"))
+	a, b := must(tokenizer.Char([]byte("b\u00e9a\n"), []byte("z"))), must(tokenizer.Char([]byte("zzz"), []byte("a\n\u00e9\u00e9b")))
 	if x, y := must(json.Marshal(a)), must(json.Marshal(b)); string(x) != string(y) {
 		t.Errorf("the same characters make %s and %s", x, y)
 	}
-	if got, want := must(a.Encode("\nab\u00e9z")), []int64{0, 1, 2, 4, 3}; !slices.Equal(got, want) {
+	if got, want := encode(a, "\nab\u00e9z"), []int64{0, 1, 2, 4, 3}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want ids in the order of code points, %v", got, want)
 	}
-	if _, err := a.Encode("abc"); err == nil || !strings.Contains(err.Error(), `'c' at offset 2 is none of the 5 characters`) {
+	if _, err := a.Encode([]byte("abc")); err == nil || !strings.Contains(err.Error(), `'c' at offset 2 is none of the 5 characters`) {
 		t.Errorf("got %v", err)
 	}
 	if d := a.Delimiters(); a.Vocab() != 7 || d != (corpus.Delimiters{Start: 5, End: 6, HasStart: true}) {
@@ -98,22 +104,67 @@ func TestLoadRefuses(t *testing.T) {
 
 func TestPack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		documents := rapid.SliceOfN(rapid.StringN(1, 9, 20).Filter(func(s string) bool { return corpus.Valid([]byte(s)) == nil }), 1, 4).Draw(t, "documents")
+		var documents [][]byte
+		for _, text := range rapid.SliceOfN(rapid.StringN(1, 9, 20), 1, 4).Draw(t, "documents") {
+			documents = append(documents, []byte(strings.ToValidUTF8(text, "?")))
+		}
 		for _, tok := range []tokenizer.Tokenizer{must(tokenizer.Char(documents...)), must(tokenizer.R50k())} {
-			packed, err := tokenizer.Pack(tok, documents...)
-			if err != nil {
-				t.Fatal(err)
+			packed := must(tokenizer.Pack(tok, documents...))
+			var ids []int64
+			for i := range packed.Len() {
+				ids = append(ids, packed.At(i))
 			}
 			for _, want := range documents {
-				end := slices.Index(packed, tok.Delimiters().End)
-				if text, err := tok.Decode(packed[:end]); err != nil || string(text) != want {
+				end := slices.Index(ids, tok.Delimiters().End)
+				if text, err := tok.Decode(ids[:end]); err != nil || !bytes.Equal(text, want) {
 					t.Fatalf("%s: a document came back as %q, %v, want %q", tok.Name(), text, err, want)
 				}
-				packed = packed[end+1:]
+				ids = ids[end+1:]
 			}
-			if len(packed) > 0 {
-				t.Fatalf("%s: %v is left", tok.Name(), packed)
+			if len(ids) > 0 {
+				t.Fatalf("%s: %v is left", tok.Name(), ids)
 			}
 		}
 	})
+}
+
+var loadTiktoken = sync.OnceValues(func() (*tiktoken.Tiktoken, error) {
+	tiktoken.SetBpeLoader(tiktokenloader.NewOfflineLoader())
+	return tiktoken.GetEncoding(tokenizer.R50kName)
+})
+
+func sameAsTiktoken(t require.TestingT, text string) {
+	var want []int64
+	for _, id := range must(loadTiktoken()).EncodeOrdinary(text) {
+		want = append(want, int64(id))
+	}
+	require.Equal(t, want, encode(must(tokenizer.R50k()), text), "%.40q", text)
+}
+
+// Runs of one kind of character are long pieces, whose merges hang on each other; every character is of some kind.
+func TestR50kIsTiktokens(t *testing.T) {
+	for _, unit := range []string{"^", "a", "A", "0", " ", "\n", "\t ", "=", "ab", "aaab", "'s", "'re", "-=", "\u4f60", "\U0001f642", "e\u0301", "\u00a0", "the ", " \n", ". "} {
+		for _, n := range []int{1, 2, 3, 5, 31, 257} {
+			run := strings.Repeat(unit, n)
+			for _, text := range []string{run, " " + run, run + " ", run + "x", "1" + run + "'"} {
+				sameAsTiktoken(t, text)
+			}
+		}
+	}
+	sameAsTiktoken(t, corpus.Opticks)
+}
+
+func TestR50kOfAnyTextIsTiktokens(t *testing.T) {
+	kinds := rapid.SampledFrom([]rune("^=-' \n\t'stremvld019aeiE.\u00e9\u0301\u00a0\u3000\u00bd\u4f60\U0001f642\u00df\u0085\u001c\u200d"))
+	text := rapid.OneOf(rapid.String(), rapid.StringOf(kinds), rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) }))
+	rapid.Check(t, func(t *rapid.T) { sameAsTiktoken(t, strings.ToValidUTF8(text.Draw(t, "text"), "\ufffd")) })
+}
+
+// Merging by search for the best pair would take an hour.
+func TestR50kOfOneLongPiece(t *testing.T) {
+	ids := encode(must(tokenizer.R50k()), strings.Repeat("^", 1<<20))
+	require.Len(t, ids, 1<<18)
+	require.Equal(t, slices.Repeat([]int64{39397}, 1<<18), ids)
+	_, err := must(tokenizer.R50k()).Encode(append([]byte("a "), slices.Repeat([]byte("^"), 1<<24+1)...))
+	require.ErrorContains(t, err, "16777218 bytes of one kind of character follow each other from offset 1")
 }

@@ -5,6 +5,7 @@ package checkpoint
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -12,14 +13,15 @@ import (
 	"io"
 	"maps"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
+
+	"github.com/nlpodyssey/safetensors"
 
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/vector"
 	"github.com/assaykit/assay/corpus/tokenizer"
+	"github.com/assaykit/assay/internal/input"
 )
 
 // format is what the metadata of every checkpoint calls itself.
@@ -61,22 +63,11 @@ var names = func() (out []string) {
 	return out
 }()
 
-// Write replaces the file at path by the checkpoint, whole or not at all: where it fails, what was there stays.
-func (c *Checkpoint) Write(path string) error {
-	data, err := c.encode()
-	if err != nil {
-		return err
-	}
-	return replace(path, func(w io.Writer) error {
-		_, err := w.Write(data)
-		return err
-	})
-}
-
-func (c *Checkpoint) encode() ([]byte, error) {
+// Write writes the checkpoint.
+func (c *Checkpoint) Write(w io.Writer) error {
 	tensors := map[string]op.Tensor{}
-	for prefix, w := range map[string]*op.GPTWeights{"": &c.W, prefixM: &c.M, prefixV: &c.V} {
-		for i, t := range w.Tensors() {
+	for prefix, weights := range map[string]*op.GPTWeights{"": &c.W, prefixM: &c.M, prefixV: &c.V} {
+		for i, t := range weights.Tensors() {
 			if t.Present() {
 				tensors[prefix+names[i]] = t
 			}
@@ -94,11 +85,11 @@ func (c *Checkpoint) encode() ([]byte, error) {
 	}
 	tok, err := json.Marshal(c.Tokenizer)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	meta := map[string]string{"format": format, "config": string(c.Config), "tokenizer": string(tok), "steps": strconv.Itoa(c.Steps)}
 	meta["sha256"] = sum(tensors, meta)
-	return vector.EncodeWithMetadata(tensors, meta)
+	return vector.WriteSafetensors(w, tensors, meta)
 }
 
 // sum is a hash of all that a checkpoint holds: a safetensors file alone does not show that a byte has changed.
@@ -110,57 +101,88 @@ func sum(tensors map[string]op.Tensor, meta map[string]string) string {
 		t := tensors[name]
 		b = fmt.Appendf(b[:0], "%q %v %v\n", name, t.DType, t.Shape)
 		for _, x := range t.F32 {
-			b = append32(b, math.Float32bits(x))
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
 		}
 		for _, x := range t.F64 {
-			b = append64(b, math.Float64bits(x))
+			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(x))
 		}
 		for _, x := range t.I64 {
-			b = append64(b, uint64(x))
+			b = binary.LittleEndian.AppendUint64(b, uint64(x))
 		}
 		h.Write(b)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-func append32(b []byte, x uint32) []byte {
-	return append(b, byte(x), byte(x>>8), byte(x>>16), byte(x>>24))
-}
-
-func append64(b []byte, x uint64) []byte { return append32(append32(b, uint32(x)), uint32(x>>32)) }
-
-// Read returns the checkpoint in a file. What cannot be one, whole and unchanged, is an error that wraps ErrNotACheckpoint.
+// Read returns the checkpoint in a file. What cannot be one, whole and unchanged, is an error that wraps ErrNotACheckpoint; it is found out from the
+// header, as far as that tells, before the rest is read.
 func Read(path string) (*Checkpoint, error) {
-	f, err := os.Open(path)
+	f, err := input.Open(path, maxBytes)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case !info.Mode().IsRegular() || info.Size() > maxBytes:
-		return nil, fmt.Errorf("%s: %w: want a regular file of at most %d bytes", path, ErrNotACheckpoint, int64(maxBytes))
 	}
-	data := make([]byte, info.Size())
-	if _, err := io.ReadFull(f, data); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	c, err := decode(data)
+	c, err := read(f, info.Size())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", path, ErrNotACheckpoint, err)
 	}
 	return c, nil
 }
 
+// read returns the checkpoint in size bytes.
+func read(r io.ReaderAt, size int64) (*Checkpoint, error) {
+	if err := checkHeader(r, size); err != nil {
+		return nil, err
+	}
+	data := make([]byte, size)
+	if _, err := r.ReadAt(data, 0); err != nil {
+		return nil, err
+	}
+	return decode(data)
+}
+
+// maxHeader bounds the header. It holds the characters of the vocabulary, and a line for each tensor.
+const maxHeader = 16 << 20
+
+// checkHeader reports a file that is not as long as its header says, or is no checkpoint's.
+func checkHeader(r io.ReaderAt, size int64) error {
+	var length [8]byte
+	if _, err := r.ReadAt(length[:], 0); err != nil {
+		return fmt.Errorf("no safetensors file: it has %d bytes", size)
+	}
+	n := binary.LittleEndian.Uint64(length[:])
+	if n > maxHeader || int64(n) > size-8 {
+		return fmt.Errorf("no safetensors file, or one that was cut off: it has %d bytes, and its first eight announce a header of %d", size, n)
+	}
+	text := make([]byte, n)
+	if _, err := r.ReadAt(text, 8); err != nil {
+		return err
+	}
+	var header safetensors.Metadata
+	if err := json.Unmarshal(text, &header); err != nil {
+		return fmt.Errorf("no safetensors file: %w", err)
+	}
+	if got := header.Metadata()["format"]; got != format {
+		return fmt.Errorf("its format is %q, want %q", got, format)
+	}
+	end := uint64(0)
+	for _, t := range header.Tensors() {
+		end = max(end, t.DataOffsets[1])
+	}
+	if want := 8 + n + end; want != uint64(size) {
+		return fmt.Errorf("it has %d bytes, and its header says %d: it was cut off, or is another file", size, want)
+	}
+	return nil
+}
+
 func decode(data []byte) (*Checkpoint, error) {
 	meta, err := vector.Metadata(data)
 	if err != nil {
-		return nil, fmt.Errorf("no safetensors file, or one that was cut off: %w", err)
-	}
-	if meta["format"] != format {
-		return nil, fmt.Errorf("its format is %q, want %q", meta["format"], format)
+		return nil, err
 	}
 	tensors, err := vector.DecodeSafetensors(data)
 	if err != nil {
@@ -200,38 +222,4 @@ func fields(w *op.GPTWeights) []*op.Tensor {
 		&w.Wte, &w.Wpe, &w.LN1Gamma, &w.LN1Beta, &w.Wq, &w.Bq, &w.Wk, &w.Bk, &w.Wv, &w.Bv, &w.Wo, &w.Bo,
 		&w.LN2Gamma, &w.LN2Beta, &w.W1, &w.B1, &w.W2, &w.B2, &w.LNfGamma, &w.LNfBeta, &w.Wout,
 	}
-}
-
-// replace writes a file beside its place, has it reach the disk, and then gives it its name.
-func replace(path string, fill func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	if err = fill(f); err != nil {
-		return err
-	}
-	if err = f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	if err = os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	if dir, derr := os.Open(filepath.Dir(path)); derr == nil { // the new name reaches the disk too, where a directory can be synced
-		_ = dir.Sync()
-		dir.Close()
-	}
-	return nil
 }

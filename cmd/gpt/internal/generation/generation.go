@@ -68,7 +68,7 @@ func (m *Model) window(ctx context.Context, prompt *[]int64, o Options, n int, d
 	}
 	for i := range uint64(n) {
 		if ctx.Err() != nil {
-			return false, ctx.Err()
+			return false, context.Cause(ctx)
 		}
 		token, err := g.Next(philox.Block(o.Seed, [2]uint64{drawn + i, 0})[0])
 		if err != nil || token.End {

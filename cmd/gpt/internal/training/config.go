@@ -31,14 +31,24 @@ type Config struct {
 	Digest     string       `json:"digest"` // of the tokens
 }
 
+// The largest sizes.
+const (
+	MaxLayers     = 1 << 10
+	MaxWidth      = 1 << 16
+	MaxFFN        = 1 << 18
+	MaxContext    = 1 << 16
+	MaxBatch      = 1 << 16
+	MaxEvalTokens = 1 << 30
+)
+
 // Validate reports sizes that make no model or no batch. The attributes are checked where the op is opened.
 func (c *Config) Validate() error {
 	for _, f := range []struct {
 		name      string
 		got, most int
 	}{
-		{"layers", c.Layers, 1 << 10}, {"width", c.Width, 1 << 16}, {"ffn", c.FFN, 1 << 18}, {"context", c.Context, 1 << 16},
-		{"batch", c.Batch, 1 << 16}, {"accumulate", c.Accumulate, 1 << 16}, {"eval-tokens", c.EvalTokens, 1 << 30},
+		{"layers", c.Layers, MaxLayers}, {"width", c.Width, MaxWidth}, {"ffn", c.FFN, MaxFFN}, {"context", c.Context, MaxContext},
+		{"batch", c.Batch, MaxBatch}, {"accumulate", c.Accumulate, MaxBatch}, {"eval_tokens", c.EvalTokens, MaxEvalTokens},
 	} {
 		if f.got < 1 || f.got > f.most {
 			return fmt.Errorf("%s is %d: want from 1 to %d", f.name, f.got, f.most)
@@ -48,6 +58,14 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("width is %d and heads %d: want a width that is a multiple of heads", c.Width, c.Attrs.Heads)
 	}
 	return nil
+}
+
+// positions returns the shape of the table of positions: nil where none are learned.
+func (c *Config) positions() []int {
+	if c.Attrs.Positions != "learned" {
+		return nil
+	}
+	return []int{c.Context, c.Width}
 }
 
 // spec returns the op gpt.train of the configuration.
@@ -76,8 +94,8 @@ func (c *Config) InitialWeights(vocab int) (op.GPTWeights, error) {
 		Bq: zeros(l, d), Bk: zeros(l, d), Bv: zeros(l, d), Bo: zeros(l, d), B1: zeros(l, f), B2: zeros(l, d),
 		LN1Gamma: ones(l, d), LN1Beta: zeros(l, d), LN2Gamma: ones(l, d), LN2Beta: zeros(l, d),
 	}
-	if c.Attrs.Positions == "learned" {
-		w.Wpe = zeros(c.Context, d)
+	if shape := c.positions(); shape != nil {
+		w.Wpe = zeros(shape...)
 	}
 	if c.Attrs.Norm == "pre" {
 		w.LNfGamma, w.LNfBeta = ones(d), zeros(d)

@@ -1,15 +1,16 @@
 package training
 
 import (
-	"bytes"
 	"fmt"
 	"image/color"
-	"os"
-	"path/filepath"
+	"io"
+	"math"
+	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
 )
 
 var (
@@ -21,9 +22,11 @@ var (
 // mostPoints is how many training losses are drawn: beyond it each point is a mean.
 const mostPoints = 2000
 
-// WriteCurve draws the losses of the run, and the unigram entropy of the validation text, into a file: a PNG, SVG or PDF by its name.
-func (r *Run) WriteCurve(path string) error {
+// WriteCurve draws the losses of the run, and the unigram entropy of the validation text, in a format: png, svg or pdf.
+func (r *Run) WriteCurve(to io.Writer, format string) error {
 	p := plot.New()
+	p.Title.Text = fmt.Sprintf("Loss by step, %d parameters", r.Parameters())
+	p.Title.Padding = 3 * vg.Millimeter
 	p.X.Label.Text = "step"
 	p.Y.Label.Text = "loss, nats a token"
 	p.Legend.Top, p.Legend.XOffs = true, -4*vg.Millimeter
@@ -49,25 +52,46 @@ func (r *Run) WriteCurve(path string) error {
 	if err := addLine(p, "validation", validated, validationColor, nil); err != nil {
 		return err
 	}
-	entropy := UnigramEntropy(r.Text.Validation)
+	entropy := r.Text.UnigramEntropy()
 	flat := plotter.XYs{{X: 0, Y: entropy}, {X: float64(max(1, r.Steps())), Y: entropy}}
 	if err := addLine(p, fmt.Sprintf("unigram entropy, %.3f", entropy), flat, entropyColor, []vg.Length{vg.Points(5), vg.Points(4)}); err != nil {
 		return err
 	}
 
-	format := filepath.Ext(path)
-	if format == "" {
-		return fmt.Errorf("%s: want a name that ends in .png, .svg or .pdf", path)
-	}
-	w, err := p.WriterTo(20*vg.Centimeter, 12*vg.Centimeter, format[1:])
+	roundTicks(&p.X, 1)
+	roundTicks(&p.Y, 0)
+	c, err := draw.NewFormattedCanvas(20*vg.Centimeter, 12*vg.Centimeter, format)
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	var out bytes.Buffer
-	if _, err := w.WriteTo(&out); err != nil {
 		return err
 	}
-	return os.WriteFile(path, out.Bytes(), 0o644)
+	const margin = 4 * vg.Millimeter // labels at the ends of axes reach beyond them
+	p.Draw(draw.Crop(draw.New(c), margin, -margin, margin, -margin))
+	_, err = c.WriteTo(to)
+	return err
+}
+
+// roundTicks widens an axis to multiples of a round number, one, two or five times a power of ten and no less than least, and has a tick at each.
+func roundTicks(a *plot.Axis, least float64) {
+	const most = 8 // spaces between ticks
+	if a.Max == a.Min {
+		a.Max++
+	}
+	span := a.Max - a.Min
+	step := math.Pow(10, math.Floor(math.Log10(span)))
+	for _, factor := range []float64{0.2, 0.5} {
+		if span <= most*factor*step {
+			step *= factor
+			break
+		}
+	}
+	step = max(step, least)
+	var ticks plot.ConstantTicks
+	first, last := math.Floor(a.Min/step), math.Ceil(a.Max/step)
+	for i := first; i <= last; i++ {
+		decimals := max(0, int(math.Ceil(-math.Log10(step))))
+		ticks = append(ticks, plot.Tick{Value: i * step, Label: strconv.FormatFloat(i*step, 'f', decimals, 64)})
+	}
+	a.Min, a.Max, a.Tick.Marker = first*step, last*step, ticks
 }
 
 func addLine(p *plot.Plot, name string, points plotter.XYs, c color.Color, dashes []vg.Length) error {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -53,13 +54,29 @@ func Resume(c *checkpoint.Checkpoint, text *Text, workers int) (*Run, error) {
 	return r, r.trainer.Restore(c.Steps, c.W, c.M, c.V)
 }
 
-// ConfigOf returns the configuration in a checkpoint.
+// ConfigOf returns the configuration in a checkpoint, to which its parameters are held.
 func ConfigOf(c *checkpoint.Checkpoint) (Config, error) {
 	var cfg Config
 	if err := json.Unmarshal(c.Config, &cfg); err != nil {
 		return cfg, fmt.Errorf("configuration in the checkpoint: %w", err)
 	}
-	return cfg, cfg.Validate()
+	if err := cfg.Validate(); err != nil {
+		return cfg, err
+	}
+	for _, p := range []struct {
+		name string
+		got  []int
+		want []int
+	}{ // the others' shapes follow from these, and are checked where the op is opened
+		{"wte", c.W.Wte.Shape, []int{c.Tokenizer.Vocab(), cfg.Width}},
+		{"w1", c.W.W1.Shape, []int{cfg.Layers, cfg.Width, cfg.FFN}},
+		{"wpe", c.W.Wpe.Shape, cfg.positions()},
+	} {
+		if !slices.Equal(p.got, p.want) {
+			return cfg, fmt.Errorf("the checkpoint's %s is %v, and its configuration wants %v", p.name, p.got, p.want)
+		}
+	}
+	return cfg, nil
 }
 
 func newRun(c Config, text *Text, w op.GPTWeights, workers int) (*Run, error) {
@@ -96,14 +113,12 @@ func (r *Run) Weights() op.GPTWeights {
 // Steps returns how many steps have been taken.
 func (r *Run) Steps() int { return len(r.Losses) }
 
-// Step takes one step: the batch is a function of the seed and the number of the step.
-func (r *Run) Step() (optimized.StepResult, error) {
+// Step takes one step, unless ctx ends before: the batch is a function of the seed and the number of the step.
+func (r *Run) Step(ctx context.Context) (optimized.StepResult, error) {
 	c := &r.Config
-	corpus.Starts(r.starts, len(r.Text.Train), c.Context, c.Seed, uint64(r.Steps()))
-	if err := corpus.Batch(r.x.I64, r.y.I64, r.Text.Train, r.starts, c.Context); err != nil {
-		return optimized.StepResult{}, err
-	}
-	result, err := r.trainer.Step(r.x, r.y)
+	corpus.Starts(r.starts, r.Text.Train.Len(), c.Context, c.Seed, uint64(r.Steps()))
+	r.Text.Train.Batch(r.x.I64, r.y.I64, r.starts, c.Context)
+	result, err := r.trainer.Step(ctx, r.x, r.y)
 	if err == nil {
 		r.Losses = append(r.Losses, result.Loss)
 	}
@@ -111,10 +126,10 @@ func (r *Run) Step() (optimized.StepResult, error) {
 }
 
 // Validate returns the mean loss of windows that are spread evenly over the validation text, the same each time, and notes it.
-func (r *Run) Validate() (float64, error) {
+func (r *Run) Validate(ctx context.Context) (float64, error) {
 	c := &r.Config
 	text := r.Text.Validation
-	all := (len(text) - 1) / c.Context
+	all := (text.Len() - 1) / c.Context
 	n := min(all, max(1, c.EvalTokens/c.Context))
 	starts := make([]int64, n)
 	for i := range starts {
@@ -123,31 +138,35 @@ func (r *Run) Validate() (float64, error) {
 	sum := 0.0
 	for batch := range slices.Chunk(starts, c.Batch) {
 		x, y := op.New(op.I64, len(batch), c.Context), op.New(op.I64, len(batch), c.Context)
-		if err := corpus.Batch(x.I64, y.I64, text, batch, c.Context); err != nil {
-			return 0, err
-		}
-		loss, err := r.trainer.Loss(x, y)
+		text.Batch(x.I64, y.I64, batch, c.Context)
+		loss, err := r.trainer.Loss(ctx, x, y)
 		if err != nil {
 			return 0, err
 		}
 		sum += loss * float64(len(batch))
 	}
-	v := checkpoint.Validation{Steps: r.Steps(), Loss: sum / float64(n)}
-	if last := len(r.Validated) - 1; last < 0 || r.Validated[last].Steps != v.Steps {
-		r.Validated = append(r.Validated, v)
+	loss := sum / float64(n)
+	if !r.isValidated() {
+		r.Validated = append(r.Validated, checkpoint.Validation{Steps: r.Steps(), Loss: loss})
 	}
-	return v.Loss, nil
+	return loss, nil
 }
 
-// Save writes a checkpoint.
-func (r *Run) Save(path string) error {
+// isValidated returns whether the loss of the state as it is has been noted.
+func (r *Run) isValidated() bool {
+	last := len(r.Validated) - 1
+	return last >= 0 && r.Validated[last].Steps == r.Steps()
+}
+
+// Write writes a checkpoint.
+func (r *Run) Write(to io.Writer) error {
 	config, err := json.Marshal(r.Config)
 	if err != nil {
 		return err
 	}
 	steps, w, m, v := r.trainer.State()
 	c := checkpoint.Checkpoint{Config: config, Tokenizer: r.Text.Tokenizer, Steps: steps, W: w, M: m, V: v, Losses: r.Losses, Validated: r.Validated}
-	return c.Write(path)
+	return c.Write(to)
 }
 
 // Plan says how far to train and what to do on the way.
@@ -173,48 +192,58 @@ type Progress struct {
 // ErrStopped is wrapped by the error of a run that was stopped before its end, and saved.
 var ErrStopped = errors.New("stopped")
 
-// Train takes the steps of a plan. Once ctx is done it finishes the step that it is at, saves, and returns an error that wraps ErrStopped. Also
-// where a step fails, the state before it is saved. A run whose last checkpoint cannot be written has an error that says so, and not ErrStopped.
+// Train takes the steps of a plan. Once ctx is done it gives up the step or validation that it is at, saves, and returns an error that wraps
+// ErrStopped and the cause. Also where a step fails, the state before it is saved. A run whose last checkpoint cannot be written has an error that says
+// so, and neither of the two.
 func (r *Run) Train(ctx context.Context, p Plan) error {
+	err := r.train(ctx, p)
+	if ctx.Err() == nil || err == nil {
+		return errors.Join(err, p.Save())
+	}
+	if err := p.Save(); err != nil {
+		return fmt.Errorf("stopped after %d of %d steps, and those since the last checkpoint are lost: %w", r.Steps(), p.Steps, err)
+	}
+	return fmt.Errorf("%w: %w after %d of %d steps", context.Cause(ctx), ErrStopped, r.Steps(), p.Steps)
+}
+
+// train is Train without the last checkpoint.
+func (r *Run) train(ctx context.Context, p Plan) error {
+	due := func(every int) bool { return every > 0 && r.Steps() > 0 && r.Steps()%every == 0 }
+	if due(p.EvalEvery) && !r.isValidated() { // the run was stopped before that
+		if _, err := r.Validate(ctx); err != nil {
+			return err
+		}
+	}
 	begun, first := time.Now(), r.Steps()
 	tokens := float64(len(r.x.I64))
 	for r.Steps() < p.Steps {
-		if ctx.Err() != nil {
-			if err := p.Save(); err != nil {
-				return fmt.Errorf("stopped after %d of %d steps, and those since the last checkpoint are lost: %w", r.Steps(), p.Steps, err)
-			}
-			return fmt.Errorf("%w after %d of %d steps", ErrStopped, r.Steps(), p.Steps)
-		}
-		result, err := r.Step()
+		result, err := r.Step(ctx)
 		if err != nil {
-			return errors.Join(fmt.Errorf("step %d: %w", r.Steps(), err), p.Save())
+			return fmt.Errorf("step %d: %w", r.Steps(), err)
 		}
-		taken := r.Steps() - first
-		each := time.Since(begun) / time.Duration(taken)
+		each := time.Since(begun) / time.Duration(r.Steps()-first)
 		now := Progress{Steps: r.Steps(), Of: p.Steps, Loss: result.Loss, Norm: result.Norm, Rate: result.Rate,
 			TokensPerS: tokens / each.Seconds(), Left: each * time.Duration(p.Steps-r.Steps())}
-		if p.EvalEvery > 0 && r.Steps()%p.EvalEvery == 0 {
-			loss, err := r.Validate()
+		if due(p.EvalEvery) {
+			loss, err := r.Validate(ctx)
 			if err != nil {
-				return errors.Join(err, p.Save())
+				return err
 			}
 			now.Validation = &loss
 		}
 		p.Progress(now)
-		if p.SaveEvery > 0 && r.Steps()%p.SaveEvery == 0 && r.Steps() < p.Steps {
+		if due(p.SaveEvery) && r.Steps() < p.Steps {
 			if err := p.Save(); err != nil {
 				p.Warn(err)
 			}
 		}
 	}
-	if _, err := r.Validate(); err != nil {
-		return errors.Join(err, p.Save())
-	}
-	return p.Save()
+	_, err := r.Validate(ctx)
+	return err
 }
 
 // StepsWithin returns how many steps of the configuration fit a time, at least one, from the time that three take.
-func StepsWithin(budget time.Duration, c Config, text *Text, workers int) (int, error) {
+func StepsWithin(ctx context.Context, budget time.Duration, c Config, text *Text, workers int) (int, error) {
 	r, err := New(c, text, workers)
 	if err != nil {
 		return 0, err
@@ -225,7 +254,7 @@ func StepsWithin(budget time.Duration, c Config, text *Text, workers int) (int, 
 		if i == warm {
 			begun = time.Now()
 		}
-		if _, err := r.Step(); err != nil {
+		if _, err := r.Step(ctx); err != nil {
 			return 0, err
 		}
 	}

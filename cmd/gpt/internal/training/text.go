@@ -2,12 +2,11 @@ package training
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
-	"slices"
 
 	"github.com/assaykit/assay/corpus"
 	"github.com/assaykit/assay/corpus/tokenizer"
@@ -16,27 +15,23 @@ import (
 // MaxFile is the largest text that is read.
 const MaxFile = 1 << 30
 
-// Documents returns the texts of files, cleaned; the embedded one where there are none.
-func Documents(files []string, rules corpus.Rules) ([]string, corpus.Report, error) {
-	texts := [][]byte{[]byte(corpus.Opticks)}
-	if len(files) > 0 {
-		texts = nil
+// Documents returns the texts of files, cleaned as they are read; the embedded one where there are none.
+func Documents(files []string, rules corpus.Rules) ([][]byte, corpus.Report, error) {
+	if len(files) == 0 {
+		text, report := corpus.Clean([]byte(corpus.Opticks), rules)
+		return [][]byte{text}, report, nil
 	}
-	for _, file := range files {
-		text, err := corpus.ReadFile(file, MaxFile)
-		if err != nil {
-			return nil, corpus.Report{}, err
-		}
-		texts = append(texts, text)
-	}
-	var documents []string
+	var documents [][]byte
 	var total corpus.Report
-	for i, text := range texts {
-		clean, r := corpus.Clean(text, rules)
-		if len(clean) == 0 {
-			return nil, corpus.Report{}, fmt.Errorf("%s: nothing is left after cleaning", files[i])
+	for _, file := range files {
+		text, r, err := corpus.ReadFile(file, MaxFile, rules)
+		switch {
+		case err != nil:
+			return nil, corpus.Report{}, err
+		case len(text) == 0:
+			return nil, corpus.Report{}, fmt.Errorf("%s: nothing is left after cleaning", file)
 		}
-		documents = append(documents, string(clean))
+		documents = append(documents, text)
 		total.LineEndings += r.LineEndings
 		total.Controls += r.Controls
 		total.NFC += r.NFC
@@ -47,7 +42,7 @@ func Documents(files []string, rules corpus.Rules) ([]string, corpus.Report, err
 }
 
 // Tokenizer returns the named tokenizer; one of characters has those of the documents.
-func Tokenizer(name string, documents []string) (tokenizer.Tokenizer, error) {
+func Tokenizer(name string, documents [][]byte) (tokenizer.Tokenizer, error) {
 	switch name {
 	case tokenizer.CharName:
 		return tokenizer.Char(documents...)
@@ -60,12 +55,12 @@ func Tokenizer(name string, documents []string) (tokenizer.Tokenizer, error) {
 // Text is what a run trains on and validates with.
 type Text struct {
 	Tokenizer         tokenizer.Tokenizer
-	Train, Validation []int64
+	Train, Validation corpus.Span
 	Digest            string // of all tokens
 }
 
 // Tokenize packs documents and splits what comes out. Both parts hold a window and its targets, or there is an error.
-func Tokenize(t tokenizer.Tokenizer, documents []string, fraction float64, context int) (*Text, error) {
+func Tokenize(t tokenizer.Tokenizer, documents [][]byte, fraction float64, context int) (*Text, error) {
 	if !(fraction > 0 && fraction < 1) {
 		return nil, fmt.Errorf("validation is %v: want a fraction between 0 and 1", fraction)
 	}
@@ -73,39 +68,53 @@ func Tokenize(t tokenizer.Tokenizer, documents []string, fraction float64, conte
 	if err != nil {
 		return nil, err
 	}
-	if len(ids) < 2 {
+	if ids.Len() < 2 {
 		return nil, errors.New("the text has fewer than two tokens")
 	}
 	text := &Text{Tokenizer: t, Digest: digest(ids)}
-	text.Train, text.Validation = corpus.Split(ids, fraction)
-	if least := min(len(text.Train), len(text.Validation)); least <= context {
+	text.Train, text.Validation = ids.Split(fraction)
+	if least := min(text.Train.Len(), text.Validation.Len()); least <= context {
 		return nil, fmt.Errorf("the text is too short: it has %d tokens to train on and %d to validate with, and a window of %d needs %d of each",
-			len(text.Train), len(text.Validation), context, context+1)
+			text.Train.Len(), text.Validation.Len(), context, context+1)
 	}
 	return text, nil
 }
 
-func digest(ids []int64) string {
+func digest(ids *corpus.IDs) string {
 	h := sha256.New()
-	for _, id := range ids {
-		h.Write([]byte{byte(id), byte(id >> 8), byte(id >> 16), byte(id >> 24)})
+	var block []byte
+	for i := range ids.Len() {
+		block = binary.LittleEndian.AppendUint32(block, uint32(ids.At(i)))
+		if len(block) == 1<<16 || i == ids.Len()-1 {
+			h.Write(block)
+			block = block[:0]
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// UnigramEntropy returns the entropy, in nats a token, of the frequencies of ids: the lowest loss that a model can have on them which does
-// not look at what comes before.
+// UnigramEntropy returns the entropy, in nats a token, of the frequencies of the validation tokens: the lowest loss that a model can have on them
+// which does not look at what comes before.
 //
 //	H = - sum_i p_i log p_i
-func UnigramEntropy(ids []int64) float64 {
-	counts := map[int64]int{}
-	for _, id := range ids {
+func (t *Text) UnigramEntropy() float64 {
+	counts := make([]int, t.Tokenizer.Vocab())
+	for id := range t.Validation.All() {
 		counts[id]++
 	}
-	entropy, n := 0.0, float64(len(ids))
-	for _, id := range slices.Sorted(maps.Keys(counts)) { // in order, so that it is the same number each time
-		p := float64(counts[id]) / n
-		entropy -= p * math.Log(p)
+	return entropy(counts)
+}
+
+func entropy(counts []int) (nats float64) {
+	n := 0
+	for _, c := range counts {
+		n += c
 	}
-	return entropy
+	for _, c := range counts {
+		if c > 0 {
+			p := float64(c) / float64(n)
+			nats -= p * math.Log(p)
+		}
+	}
+	return nats
 }

@@ -5,17 +5,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/assaykit/assay/cmd/gpt/internal/checkpoint"
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/corpus"
 	"github.com/assaykit/assay/corpus/tokenizer"
+	"github.com/assaykit/assay/internal/output"
 )
 
 // tiny is a run of seconds at most.
@@ -27,7 +32,7 @@ func tiny(t *testing.T) (Config, *Text) {
 		ScheduleAttrs: op.ScheduleAttrs{Schedule: "warmup_cosine", LR: 3e-3, MinLR: 3e-4, Warmup: 2, WarmupOffset: 1, Total: 8},
 		IgnoreIndex:   -100, Beta1: 0.9, Beta2: 0.95, AdamEps: 1e-8, WeightDecay: 0.1, Decoupled: true, MaxNorm: 1, NoDecay: []string{"biases", "norms"},
 	}
-	documents := []string{corpus.Opticks[5000:6000], corpus.Opticks[9000:9500]}
+	documents := [][]byte{[]byte(corpus.Opticks[5000:6000]), []byte(corpus.Opticks[9000:9500])}
 	tok, err := tokenizer.Char(documents...)
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +56,7 @@ func train(t *testing.T, r *Run, file string, stop int) error {
 	}
 	check(r.Steps())
 	return r.Train(ctx, Plan{Steps: r.Config.Steps, EvalEvery: 3, SaveEvery: 4, Progress: func(p Progress) { check(p.Steps) },
-		Save: func() error { return r.Save(file) }, Warn: func(err error) { t.Error(err) }})
+		Save: func() error { return save(r, file) }, Warn: func(err error) { t.Error(err) }})
 }
 
 // A checkpoint on the way that cannot be written ends nothing: it is told, and the next is tried. The last one must be written, also where the
@@ -101,6 +106,11 @@ func TestCheckpointsThatCannotBeWritten(t *testing.T) {
 			}
 		})
 	}
+}
+
+func save(r *Run, file string) error {
+	var data bytes.Buffer
+	return errors.Join(r.Write(&data), output.WriteFile(file, data.Bytes()))
 }
 
 func read(t *testing.T, file string) []byte {
@@ -156,6 +166,98 @@ func TestResumedIsUninterrupted(t *testing.T) {
 	}
 }
 
+// giveUp is done once it has been asked for so often.
+type giveUp struct {
+	context.Context
+	left int
+	done chan struct{}
+}
+
+func (g *giveUp) Done() <-chan struct{} {
+	if g.left--; g.left == 0 {
+		close(g.done)
+	}
+	return g.done
+}
+
+func (g *giveUp) Err() error {
+	if g.left > 0 {
+		return nil
+	}
+	return context.Canceled
+}
+
+// A step or a validation that is given up, whichever it is, is made up for when the run is resumed.
+func TestGivenUpAndResumedIsUninterrupted(t *testing.T) {
+	c, text := tiny(t)
+	whole, stopped := filepath.Join(t.TempDir(), "whole"), filepath.Join(t.TempDir(), "stopped")
+	r, err := New(c, text, 1)
+	require.NoError(t, err)
+	require.NoError(t, train(t, r, whole, -1))
+	plan := func(r *Run) Plan {
+		return Plan{Steps: c.Steps, EvalEvery: 3, SaveEvery: 4, Progress: func(Progress) {}, Save: func() error { return save(r, stopped) }}
+	}
+	stops := 0
+	for at := 1; ; at++ {
+		r, err := New(c, text, 1)
+		require.NoError(t, err)
+		err = r.Train(&giveUp{t.Context(), at, make(chan struct{})}, plan(r))
+		if err == nil {
+			break
+		}
+		stops++
+		require.ErrorIs(t, err, ErrStopped)
+		require.ErrorIs(t, err, context.Canceled)
+		saved, err := checkpoint.Read(stopped)
+		require.NoError(t, err)
+		r, err = Resume(saved, text, 2)
+		require.NoError(t, err)
+		require.NoError(t, r.Train(t.Context(), plan(r)))
+		require.True(t, bytes.Equal(read(t, whole), read(t, stopped)), "given up at %d: the last checkpoint is not that of the run that did not stop", at)
+	}
+	require.Greater(t, stops, c.Steps+len(r.Validated)-1)
+}
+
+// The estimate of memory is what a run holds, to a fifth.
+func TestMemory(t *testing.T) {
+	held := func() float64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return float64(m.HeapAlloc)
+	}
+	for name, edit := range map[string]func(c *Config){
+		"default":    func(*Config) {},
+		"batch":      func(c *Config) { c.Batch, c.Width, c.FFN = 24, 32, 128 },
+		"context":    func(c *Config) { c.Batch, c.Context = 1, 512 },
+		"parameters": func(c *Config) { c.Batch, c.Context, c.Width, c.FFN = 1, 16, 256, 1024 },
+		"layers":     func(c *Config) { c.Layers, c.Width, c.FFN, c.Batch, c.Context = 16, 32, 128, 8, 64 },
+		"heads":      func(c *Config) { c.Attrs.Heads, c.Accumulate, c.FFN, c.Batch, c.Context = 32, 8, 64, 2, 64 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, _ := tiny(t)
+			c.Layers, c.Width, c.FFN, c.Context, c.Batch, c.Accumulate = 2, 128, 512, 128, 8, 1
+			edit(&c)
+			documents := [][]byte{[]byte(corpus.Opticks[:50_000])}
+			tok, err := tokenizer.Char(documents...)
+			require.NoError(t, err)
+			text, err := Tokenize(tok, documents, c.Fraction, c.Context)
+			require.NoError(t, err)
+			before := held()
+			r, err := New(c, text, 2)
+			require.NoError(t, err)
+			_, err = r.Step(t.Context())
+			require.NoError(t, err)
+			_, err = r.Validate(t.Context())
+			require.NoError(t, err)
+			got, want := held()-before, c.Memory(text, 2)
+			require.InEpsilon(t, 1, want/got, 0.2, "held %.0f, estimated %.0f", got, want)
+			runtime.KeepAlive(r)
+		})
+	}
+}
+
 func TestTrainingLearns(t *testing.T) {
 	c, text := tiny(t)
 	c.Steps, c.Attrs.Total, c.Attrs.LR = 60, 60, 1e-2
@@ -163,7 +265,7 @@ func TestTrainingLearns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if first, err := r.Validate(); err != nil || math.Abs(first-math.Log(float64(text.Tokenizer.Vocab()))) > 0.1 {
+	if first, err := r.Validate(t.Context()); err != nil || math.Abs(first-math.Log(float64(text.Tokenizer.Vocab()))) > 0.1 {
 		t.Errorf("before training the loss is %v, %v, want about log of the vocabulary", first, err)
 	}
 	if err := train(t, r, filepath.Join(t.TempDir(), "c"), -1); err != nil {
@@ -173,17 +275,17 @@ func TestTrainingLearns(t *testing.T) {
 	if first := r.Validated[0].Loss; last > first-0.5 {
 		t.Errorf("the validation loss was %v and is %v", first, last)
 	}
-	for _, name := range []string{"c.png", "c.svg"} {
-		file := filepath.Join(t.TempDir(), name)
-		if err := r.WriteCurve(file); err != nil {
+	for format, begins := range map[string]string{"png": "PNG", "svg": "svg"} {
+		var curve bytes.Buffer
+		if err := r.WriteCurve(&curve, format); err != nil {
 			t.Fatal(err)
 		}
-		if data := read(t, file); len(data) < 1000 || !bytes.Contains(data[:100], []byte(map[string]string{"c.png": "PNG", "c.svg": "svg"}[name])) {
-			t.Errorf("%s: %d bytes that begin with %q", name, len(data), data[:20])
+		if data := curve.Bytes(); len(data) < 1000 || !bytes.Contains(data[:100], []byte(begins)) {
+			t.Errorf("%s: %d bytes that begin with %q", format, len(data), data[:20])
 		}
 	}
-	if err := r.WriteCurve("curve"); err == nil {
-		t.Error("a curve was written into a file of no format")
+	if err := r.WriteCurve(io.Discard, "bmp"); err == nil {
+		t.Error("a curve was written in a format that is none of those")
 	}
 }
 
@@ -211,7 +313,7 @@ func TestResumeRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "c")
-	if err := r.Save(file); err != nil {
+	if err := save(r, file); err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct {
@@ -223,10 +325,10 @@ func TestResumeRefuses(t *testing.T) {
 		{"width is 0", func(c *checkpoint.Checkpoint, _ *Text) {
 			c.Config = bytes.Replace(c.Config, []byte(`"width":8`), []byte(`"width":0`), 1)
 		}},
-		{"wq has 8 columns", func(c *checkpoint.Checkpoint, _ *Text) {
+		{"its configuration wants [56 9]", func(c *checkpoint.Checkpoint, _ *Text) {
 			c.Config = bytes.Replace(bytes.Replace(c.Config, []byte(`"heads":2`), []byte(`"heads":3`), 1), []byte(`"width":8`), []byte(`"width":9`), 1)
 		}},
-		{"wte is missing", func(c *checkpoint.Checkpoint, _ *Text) { c.W.Wte = op.Tensor{} }},
+		{"wte is []", func(c *checkpoint.Checkpoint, _ *Text) { c.W.Wte = op.Tensor{} }},
 		{"second moment of", func(c *checkpoint.Checkpoint, _ *Text) { c.V.W1 = op.Tensor{} }},
 	} {
 		saved, err := checkpoint.Read(file)
@@ -289,13 +391,13 @@ func TestInitialWeights(t *testing.T) {
 
 func TestUnigramEntropy(t *testing.T) {
 	for _, tt := range []struct {
-		ids  []int64
-		want float64
+		counts []int
+		want   float64
 	}{
-		{[]int64{7, 7, 7}, 0}, {[]int64{1, 2, 3, 4}, math.Log(4)}, {[]int64{0, 0, 0, 1}, -0.75*math.Log(0.75) - 0.25*math.Log(0.25)},
+		{[]int{0, 3, 0}, 0}, {[]int{5, 5, 5, 5}, math.Log(4)}, {[]int{3, 1}, -0.75*math.Log(0.75) - 0.25*math.Log(0.25)},
 	} {
-		if got := UnigramEntropy(tt.ids); math.Abs(got-tt.want) > 1e-15 {
-			t.Errorf("%v: got %v, want %v", tt.ids, got, tt.want)
+		if got := entropy(tt.counts); math.Abs(got-tt.want) > 1e-15 {
+			t.Errorf("%v: got %v, want %v", tt.counts, got, tt.want)
 		}
 	}
 }
@@ -309,16 +411,17 @@ func TestValidate(t *testing.T) {
 		t.Fatal(err)
 	}
 	sum, n := 0.0, 0
-	for at := 0; at+c.Context < len(text.Validation); at += c.Context {
-		x, y := text.Validation[at:at+c.Context], text.Validation[at+1:at+c.Context+1]
-		loss, err := r.trainer.Loss(op.Int64(x, 1, c.Context), op.Int64(y, 1, c.Context))
+	tokens := slices.Collect(text.Validation.All())
+	for at := 0; at+c.Context < len(tokens); at += c.Context {
+		x, y := tokens[at:at+c.Context], tokens[at+1:at+c.Context+1]
+		loss, err := r.trainer.Loss(t.Context(), op.Int64(x, 1, c.Context), op.Int64(y, 1, c.Context))
 		if err != nil {
 			t.Fatal(err)
 		}
 		sum += loss
 		n++
 	}
-	if got, err := r.Validate(); err != nil || math.Abs(got-sum/float64(n)) > 1e-6 {
+	if got, err := r.Validate(t.Context()); err != nil || math.Abs(got-sum/float64(n)) > 1e-6 {
 		t.Errorf("got %v, %v, want %v", got, err, sum/float64(n))
 	}
 }
@@ -330,8 +433,8 @@ func TestTextFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, blank := Documents([]string{empty}, corpus.AllRules)
-	_, short := Tokenize(text.Tokenizer, []string{"the rays"}, 0.5, c.Context)
-	_, fraction := Tokenize(text.Tokenizer, []string{"the rays"}, 1, c.Context)
+	_, short := Tokenize(text.Tokenizer, [][]byte{[]byte("the rays")}, 0.5, c.Context)
+	_, fraction := Tokenize(text.Tokenizer, [][]byte{[]byte("the rays")}, 1, c.Context)
 	_, unknown := Tokenizer("word", nil)
 	for says, err := range map[string]error{
 		"nothing is left after cleaning": blank, "the text is too short": short, "want a fraction between 0 and 1": fraction, `tokenizer "word"`: unknown,
@@ -353,7 +456,7 @@ func TestBatches(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 4 {
-			if _, err := r.Step(); err != nil {
+			if _, err := r.Step(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			key, at := fmt.Sprint(r.x.I64), fmt.Sprintf("seed %d, step %d", seed, r.Steps())
