@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -59,10 +58,10 @@ func TestExamples(t *testing.T) {
 			if words[1] != "train" || slices.Contains(words, "--resume") {
 				require.NoError(t, os.WriteFile("gpt.safetensors", checkpoint, 0o666))
 			}
-			var stdout, stderr bytes.Buffer
+			var stdout, stderr shared
 			status := execute(ctx, words[1:], strings.NewReader(stdin), &stdout, &stderr)
 			require.Equal(t, want, status, stderr.String())
-			require.Equal(t, want == exitDone, stdout.Len() > 0)
+			require.Equal(t, want == exitDone, stdout.String() != "")
 		})
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -25,6 +26,9 @@ import (
 	"github.com/assaykit/assay/corpus"
 	"github.com/assaykit/assay/internal/output"
 )
+
+// raceDetector says whether the tests were built with it.
+var raceDetector bool
 
 // The tests run this program as a process too: themselves, told to be it.
 func TestMain(m *testing.M) {
@@ -193,6 +197,28 @@ func TestSecondRunIsRefused(t *testing.T) {
 	require.Equal(t, exitDone, status, stderr)
 }
 
+// shared is a buffer for work that may go on after its command has been interrupted.
+type shared struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	seen func(text []byte) // or nil
+}
+
+func (s *shared) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.seen != nil {
+		s.seen(p)
+	}
+	return s.text.Write(p)
+}
+
+func (s *shared) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
 // hook calls a function at each reading or writing.
 type hook func()
 
@@ -215,10 +241,11 @@ func TestInterrupted(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			stdin, stdout := hook(func() { cancel(); <-t.Context().Done() }), hook(cancel)
-			if tt.left != "" {
-				cancel()
-			}
-			var stderr bytes.Buffer
+			stderr := shared{seen: func(text []byte) {
+				if bytes.Contains(text, []byte(" parameters, ")) {
+					cancel()
+				}
+			}}
 			status := execute(ctx, tt.args, stdin, stdout, &stderr)
 			require.Equal(t, exitInterrupted, status, stderr.String())
 			require.Contains(t, stderr.String(), tt.says)
