@@ -13,7 +13,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
+	"github.com/assaykit/assay/conformance"
 	"github.com/assaykit/assay/conformance/op"
+	"github.com/assaykit/assay/conformance/refimpl"
 	"github.com/assaykit/assay/conformance/vector"
 )
 
@@ -58,6 +60,18 @@ func prepareExamples(t *testing.T) {
 	if out, err := exec.Command("bash", "-euc", `
 		git init --quiet --initial-branch=main
 		mkdir codec && printf 'module example.com/m\n\ngo 1.26\n' > go.mod && printf 'package codec\n' > codec/codec.go
+		cat > codec/codec_test.go <<-'EOF'
+			package codec
+
+			import "testing"
+
+			func BenchmarkEncode(b *testing.B) {
+				b.Run("size=1k", func(b *testing.B) {
+					for b.Loop() {
+					}
+				})
+			}
+		EOF
 		git add . && git -c user.name=a -c user.email=a@example.com commit --quiet --message m && git tag v1.2.0 && git update-ref refs/remotes/origin/main HEAD
 		for x in 1000 1001 1002 1003 999 998 997 1004 1005 996; do echo "BenchmarkX 100 $x ns/op" >> old.txt; echo "BenchmarkX 100 $x.5 ns/op" >> new.txt; done
 	`).CombinedOutput(); err != nil {
@@ -71,4 +85,6 @@ func prepareExamples(t *testing.T) {
 	nodeTest(t, filepath.Join("onnx", "backend", "test", "data", "node"), "test_attention_x", "Relu", scalar, scalar)
 	_, stderr, code := assay(t, "vectors", "export", "vectors")
 	require.Equal(t, exitHolds, code, stderr)
+	t.Setenv(conformance.RecordVariable, "record.jsonl")
+	t.Run("recorded", func(t *testing.T) { conformance.Run(t, refimpl.New, conformance.Ops("relu")) })
 }

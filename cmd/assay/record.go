@@ -30,7 +30,7 @@ Exit status: 0 every run came to its end and no case failed; 1 a case failed; 2 
 its end, which names the case in which that happened, one judged nothing, or not all that its profile demands, or one
 judged by other vectors than this program has.`,
 		Example: "  ASSAY_RECORD=$PWD/record.jsonl go test -count=1 ./... && assay record record.jsonl",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneArgument("a file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			data, err := input.ReadFile(args[0], maxRecord)
 			if err != nil && !errors.Is(err, fs.ErrNotExist) { // no run, no file
