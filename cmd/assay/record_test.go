@@ -25,7 +25,7 @@ func TestRecord(t *testing.T) {
 	require.NoError(t, err)
 
 	good := conformance.Report{Implementation: "TestAttention", Formats: op.Formats{Storage: op.Float32Format, Accumulate: op.Float32Format}, Vectors: digest,
-		Cases: 111, Of: 111, Ops: conformance.Coverage{Total: 52, Covered: 1}, Clauses: conformance.Coverage{Total: 223, Covered: 27}, Seconds: 0.3}
+		Cases: 114, Of: 114, Ops: conformance.Coverage{Total: 58, Covered: 1}, Clauses: conformance.Coverage{Total: 249, Covered: 27}, Seconds: 0.3}
 	failed, nothing, others, incomplete := good, good, good, good
 	failed.Failed, nothing.Cases, others.Vectors, incomplete.Profile = 2, 0, "0123", "forward"
 	incomplete.Skipped = []conformance.Skip{{Op: "relu", Cases: 8, Of: 8, NotListed: true}}
@@ -40,9 +40,9 @@ func TestRecord(t *testing.T) {
 		code         int
 		says         string
 	}{
-		{"holds", begin + end(good), exitHolds, "PASS TestAttention (float32, accumulating float32): 111 of 111 cases judged, 0 failed; 1 of 52 ops, 27 of 223 clauses; 0.3 s\n"},
+		{"holds", begin + end(good), exitHolds, "PASS TestAttention (float32, accumulating float32): 114 of 114 cases judged, 0 failed; 1 of 58 ops, 27 of 249 clauses; 0.3 s\n"},
 		{"holds twice", strings.Repeat(begin+end(good), 2), exitHolds, "PASS TestAttention"},
-		{"failed", begin + end(failed), exitVerdict, "FAIL TestAttention (float32, accumulating float32): 111 of 111 cases judged, 2 failed"},
+		{"failed", begin + end(failed), exitVerdict, "FAIL TestAttention (float32, accumulating float32): 114 of 114 cases judged, 2 failed"},
 		{"no end", begin, exitNotJudged, "TestAttention did not come to its end: the process ended in case attention/plain"},
 		{"failed, and then no end", begin + end(failed) + begin, exitNotJudged, "the process ended in case attention/plain"},
 		{"no run", "", exitNotJudged, "no conformance.Run began"},

@@ -174,6 +174,15 @@ var _ = plant([]bug{
 		p.blockMax = func(_, tile float32) float32 { return tile }
 		p.rescale = func(old, next float32) float32 { return min(1, rescale(old, next)) }
 	})},
+	{"attention-maximum-of-nothing", "attention", "ATT-3", "In tiles: takes 0 for the maximum of a tile in which a query sees no key.", "", flash(func(p *plain) {
+		p.hidden = func() (float32, bool) { return -inf, true }
+		p.blockMax = func(old, tile float32) float32 {
+			if tile == -inf {
+				tile = 0
+			}
+			return max(old, tile)
+		}
+	})},
 	{"attention-softcap-ignored", "attention", "ATT-9", "Ignores the soft cap.", "", scoring(func(dot, scale, _, bias float32) float32 {
 		return score(dot, scale, 0, bias)
 	})},

@@ -168,6 +168,17 @@ var _ = plant([]bug{
 			return len(probs)
 		}
 	}},
+	{"distribution-top-p-from-below", "distribution", "DEC-9", "Drops the last tokens as long as they sum to no more than 1 - p, which is 1 where p is tiny.", "", func(p *plain) {
+		p.nucleus = func(probs []float32, topP float32) int {
+			n, tail := len(probs), float32(0)
+			for ; n > 0; n-- {
+				if tail += probs[n-1]; tail > 1-topP {
+					break
+				}
+			}
+			return n
+		}
+	}},
 	{"distribution-top-p-index-order", "distribution", "DEC-9", "Goes through the tokens by index.", "", truncated(func(p *plain, row []float32, ranked []int, a op.SamplingAttrs) []int {
 		ranked = ranked[:p.keepK(ranked, row, a.TopK)]
 		if a.TopP < 1 {

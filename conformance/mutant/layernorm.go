@@ -4,6 +4,7 @@ import "github.com/assaykit/assay/conformance/op"
 
 // layerNormParts are the decisions in which layer normalization goes wrong.
 type layerNormParts struct {
+	reduce    func(x []float32, eps float32) ([]float32, float32)
 	mean      func(x []float32) float32
 	variance  func(x []float32, mean float32) float32
 	normalize func(d, variance, eps float32) float32
@@ -17,6 +18,7 @@ type layerNormParts struct {
 
 var _ = parts(func(p *plain) {
 	p.layerNormParts = layerNormParts{
+		reduce:    reduced,
 		mean:      func(x []float32) float32 { return p.sum(x) / float32(len(x)) },
 		variance:  p.meanSquare,
 		normalize: normalize, affine: affine,
@@ -43,15 +45,30 @@ type norm struct {
 func (p *plain) layerNorm(x matrix, n norm) matrix {
 	y := newMatrix(x.rows, x.cols)
 	for i := range x.rows {
-		row := x.row(i)
+		row, eps := p.reduce(x.row(i), float32(n.eps))
 		mean := p.mean(row)
 		v := p.variance(row, mean)
 		for j := range row {
-			z := p.normalize(row[j]-mean, v, float32(n.eps))
+			z := p.normalize(row[j]-mean, v, eps)
 			y.row(i)[j] = p.store(p.affine(z, n.gamma[j], n.beta[j]))
 		}
 	}
 	return y
+}
+
+// reduced is a row whose squares are finite, with the eps that belongs to it: a scaling by a power of two cancels.
+func reduced(x []float32, eps float32) ([]float32, float32) {
+	const large, small = 1 << 60, 1. / (1 << 62) / (1 << 38)
+	for _, v := range x {
+		if v > large || v < -large {
+			y := make([]float32, len(x))
+			for i := range y {
+				y[i] = x[i] * small
+			}
+			return y, eps * small * small
+		}
+	}
+	return x, eps
 }
 
 // meanSquare is the biased variance, of the deviations.
@@ -152,6 +169,9 @@ var _ = plant([]bug{
 			}
 			return normalize(d, variance, eps)
 		}
+	}},
+	{"layernorm-squares-overflow", "layernorm", "LN-4", "Squares in float32, which overflow from 2e19 on.", "", func(p *plain) {
+		p.reduce = func(x []float32, eps float32) ([]float32, float32) { return x, eps }
 	}},
 	{"layernorm-infinite-row-clamped", "layernorm", "LN-6", "Gives beta for a row whose variance is not a number.", "", func(p *plain) {
 		p.normalize = func(d, variance, eps float32) float32 {

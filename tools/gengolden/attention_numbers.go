@@ -46,6 +46,20 @@ func attentionNumbers() []testCase {
 		attrs: attrs{"scale": 1},
 		src:   args{"q": all(1, 1, 1, 1, 1), "k": normal(1, 1, 1, 48, 1).set(200, 40), "v": normal(1, 1, 1, 48, 4)},
 	})
+	low := func(n int) args { return args{"q": all(1, 1, 1, n, 1), "k": all(-200, 1, 1, n, 1), "v": normal(1, 1, 1, n, 3)} }
+	add(testCase{
+		name: "low-scores-causal", comment: "All scores are -200: a tile of which a query sees no key leaves no maximum, and not 0, beside which exp(-200) is 0.",
+		clauses: "ATT-3 ATT-5 MSK-1", flags: "range", attrs: attrs{"causal": true, "scale": 1}, src: low(130),
+	})
+	add(testCase{
+		name: "low-scores-window", comment: "The same with a window of 3: tiles before the first key that is seen, too.",
+		clauses: "ATT-3 ATT-5 MSK-2", flags: "range window", attrs: attrs{"causal": true, "scale": 1, "window": 3}, src: low(130),
+	})
+	add(testCase{
+		name: "negative-scale-far", comment: "A scale of -1 beside products from 0 to 300: the largest score is that of the smallest product; its value, exactly.",
+		clauses: "ATT-2 ATT-3", flags: "range", compare: vector.Exact, attrs: attrs{"scale": -1},
+		src: args{"q": all(1, 1, 1, 1, 1), "k": floats([]float64{0, 200, 150, 300}, 1, 1, 4, 1), "v": whole(-9, 9, 1, 1, 4, 3)},
+	})
 	add(testCase{
 		name: "falling-scores", comment: "Each key scores below all before it.", clauses: "ATT-1 ATT-3", flags: "range", attrs: attrs{"scale": 1},
 		src: args{"q": all(1, 1, 1, 1, 1), "k": each(func(_ *source, i int) float64 { return float64(-i) / 2 }, 1, 1, 70, 1), "v": normal(1, 1, 1, 70, 4)},

@@ -170,6 +170,8 @@ func distributionFamily() family {
 	}
 	add("top-p-wide", "p = 0.9 of 257 tokens.", "DEC-9", "top-p", attrs{"top_p": 0.9}, steps(1./16, 1, 257))
 	exactly("top-p-0", "p = 0 leaves one token.", "DEC-9", "top-p", attrs{"top_p": 0}, logits(3, 9))
+	exactly("top-p-tiny", "p = 1e-8, beside which 1 - p is 1: the first token alone reaches it, also where two are equal.", "DEC-3 DEC-9", "top-p ties",
+		attrs{"top_p": 1e-8}, all(0, 2, 2).set(1, 3))
 	exactly("top-p-one-ahead", "The first token has more than p by itself: it stays, alone.", "DEC-9", "top-p", attrs{"top_p": 0.25}, logits(2, 9).set(12, 3, 9+6))
 	add("top-p-1", "p = 1 leaves all, down to exp(-60).", "DEC-10", "top-p", attrs{"top_p": 1}, all(-20, 2, 9).set(0, 2, 13).set(-60, 5, 9))
 	exactly("top-p-equal", "Four equal logits and p = 1/2: the sum reaches p with the second.", "DEC-3 DEC-9", "top-p ties", attrs{"top_p": 0.5}, all(0, 2, 4))

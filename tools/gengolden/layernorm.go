@@ -72,6 +72,7 @@ func layerNormFamily() family {
 		consts: affine(5), src: args{"x": normal(1, 5, 5).set(nan, 7).set(inf, 15).set(-inf, 22)},
 	})
 	add("large", "Elements near 1e15.", "LN-1", "range", nil, normal(1e15, 2, 9), 9)
+	add("huge", "Elements near 1e30, whose squares overflow float32.", "LN-4", "range", nil, normal(1e30, 2, 9), 9)
 	add("small", "Elements near 1e-15 with eps = 0.", "LN-1", "range", attrs{"eps": 0}, normal(1e-15, 2, 9), 9)
 	f.cases = append(f.cases, testCase{
 		name: "gpt2", comment: "GPT-2's width, 768.", clauses: "LN-1", flags: "edges", consts: args{"gamma": recipe("uniform", 0.5, 1, 768),
