@@ -23,7 +23,7 @@ var rooms = map[string]string{
 	"conformance/oracle":           "oracle gauge functions derived montecarlo propagate sample parallel | naive",
 	"conformance/internal/precise": "precise number tape | accuracy",
 	"conformance/mutant":           "doc plain catalogue variants judge arithmetic matrix buffer",
-	"optimized":                    "optimized engine gemm pack parallel exp | helpers export conformance",
+	"optimized":                    "optimized engine gemm pack parallel exp | helpers export conformance fuzz",
 	"tools/gengolden":              "main case choose set wide draw sample write check expect decide vanishing opticks",
 }
 

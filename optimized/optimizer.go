@@ -41,15 +41,18 @@ func (s *adam) step(t *team, param, m, v, grad []float32) {
 }
 
 func (s *adam) do(_, lo, hi int) {
-	coupled, shrink := s.decay, 0.0
+	shrink := 0.0
 	if s.decoupled {
-		coupled, shrink = 0, s.rate*s.decay
+		shrink = s.rate * s.decay
 	}
 	rate, root := s.rate/s.correct1, 1/s.correct2
 	param, ms, vs := s.param[lo:hi], s.m[lo:hi], s.v[lo:hi]
 	for i, grad := range s.grad[lo:hi] {
 		p := float64(param[i])
-		g := s.factor*float64(grad) + coupled*p
+		g := s.factor * float64(grad)
+		if !s.decoupled { // a parameter that is not finite does not reach the moments, times 0 either
+			g += s.decay * p
+		}
 		m := s.beta1*float64(ms[i]) + (1-s.beta1)*g
 		v := s.beta2*float64(vs[i]) + (1-s.beta2)*g*g
 		ms[i], vs[i] = float32(m), float32(v)

@@ -2,7 +2,10 @@ package optimized_test
 
 import (
 	"fmt"
+	"math"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/optimized"
@@ -29,5 +32,15 @@ func TestAdamResumes(t *testing.T) {
 	}
 	for i := range got {
 		same(t, got[i], want[i])
+	}
+}
+
+// Weight decay that is decoupled takes no part in the gradient: a parameter that is not finite leaves the moments alone.
+func TestDecoupledDecayLeavesMomentsAlone(t *testing.T) {
+	for _, p := range []float64{math.NaN(), math.Inf(1)} {
+		s := spec("adam", `{"weight_decay":0.1,"decoupled":true}`, op.Float32([]float32{float32(p)}, 1), absent, absent)
+		got := results(t, op.F32, open(t, optimized.New(), s), s, op.Float32([]float32{2}, 1), op.Float32([]float32{0.01}))
+		require.InDelta(t, 0.2, got[1].F32[0], 1e-7)
+		require.InDelta(t, 0.004, got[2].F32[0], 1e-8)
 	}
 }

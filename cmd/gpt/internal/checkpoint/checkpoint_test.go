@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
 
 	"github.com/assaykit/assay/conformance/op"
 	"github.com/assaykit/assay/conformance/vector"
@@ -18,7 +19,7 @@ import (
 	"github.com/assaykit/assay/internal/input"
 )
 
-func sample(t *testing.T) *Checkpoint {
+func sample(t testing.TB) *Checkpoint {
 	t.Helper()
 	tok, err := tokenizer.Char([]byte("abc\n"))
 	if err != nil {
@@ -34,7 +35,7 @@ func sample(t *testing.T) *Checkpoint {
 	return c
 }
 
-func encode(t *testing.T, c *Checkpoint) []byte {
+func encode(t testing.TB, c *Checkpoint) []byte {
 	t.Helper()
 	var data bytes.Buffer
 	if err := c.Write(&data); err != nil {
@@ -130,4 +131,32 @@ func TestReadRefuses(t *testing.T) {
 	if _, err := Read(t.TempDir()); !errors.Is(err, input.ErrNotRegular) {
 		t.Errorf("a directory: got %v", err)
 	}
+}
+
+// Whatever a file holds, the answer is an error, or a checkpoint that holds what was written. No changed file has the right hash: that what
+// stands behind it may be anything, too, the second file shows, whose hash is made for it.
+func FuzzRead(f *testing.F) {
+	whole := encode(f, sample(f))
+	for _, data := range [][]byte{whole, whole[:len(whole)/2], []byte("\x02\x00\x00\x00\x00\x00\x00\x00{}")} {
+		f.Add(data, `{"type":"char","characters":"ab"}`, "1")
+		f.Add(data, "{}", "-1")
+	}
+	tok, err := json.Marshal(sample(f).Tokenizer)
+	require.NoError(f, err)
+	f.Add(whole, string(tok), "1")
+	f.Fuzz(func(t *testing.T, data []byte, tokenizer, steps string) {
+		if c, err := read(bytes.NewReader(data), int64(len(data))); err == nil {
+			require.Equal(t, whole, encode(t, c), "a changed file was read")
+		}
+		tensors := map[string]op.Tensor{"losses": op.New(op.F64, 1), "wte": op.New(op.F32, 2, 2)}
+		meta := map[string]string{"format": format, "config": "{}", "tokenizer": tokenizer, "steps": steps}
+		meta["sha256"] = sum(tensors, meta)
+		var signed bytes.Buffer
+		require.NoError(t, vector.WriteSafetensors(&signed, tensors, meta))
+		if c, err := read(bytes.NewReader(signed.Bytes()), int64(signed.Len())); err == nil {
+			again, err := decode(encode(t, c))
+			require.NoError(t, err)
+			require.Equal(t, c.Losses, again.Losses)
+		}
+	})
 }
