@@ -46,7 +46,9 @@ func attentionNumbers() []testCase {
 		attrs: attrs{"scale": 1},
 		src:   args{"q": all(1, 1, 1, 1, 1), "k": normal(1, 1, 1, 48, 1).set(200, 40), "v": normal(1, 1, 1, 48, 4)},
 	})
-	low := func(n int) args { return args{"q": all(1, 1, 1, n, 1), "k": all(-200, 1, 1, n, 1), "v": normal(1, 1, 1, n, 3)} }
+	low := func(n int) args {
+		return args{"q": all(1, 1, 1, n, 1), "k": all(-200, 1, 1, n, 1), "v": normal(1, 1, 1, n, 3)}
+	}
 	add(testCase{
 		name: "low-scores-causal", comment: "All scores are -200: a tile of which a query sees no key leaves no maximum, and not 0, beside which exp(-200) is 0.",
 		clauses: "ATT-3 ATT-5 MSK-1", flags: "range", attrs: attrs{"causal": true, "scale": 1}, src: low(130),
