@@ -60,12 +60,12 @@ func TestRunFieldCases(t *testing.T) {
 			[]float64{0.6324555320, 1.2649110641, -0.6324555320, -1.2649110641}},
 	} {
 		for _, impl := range []string{"reference", "optimized", "gonum"} {
+			if impl == "gonum" && c.op == "distribution" { // which it does not offer
+				continue
+			}
 			t.Run(c.name+"/"+impl, func(t *testing.T) {
 				out := filepath.Join(t.TempDir(), "y")
 				_, stderr, code := assay(t, "run", c.op, "--impl", impl, "--attrs", c.attrs, "--in", written(t, c.in), "--out", out)
-				if impl == "gonum" && strings.Contains(stderr, "unsupported") {
-					t.Skip(stderr)
-				}
 				require.Equal(t, exitHolds, code, stderr)
 				got := readTensors(t, out)[c.out]
 				for i, want := range c.want {

@@ -57,8 +57,8 @@ var answers = []answer{
 		last := src[len(src)-1]
 		return float32(last.At(i % max(1, last.Len())))
 	})},
-	{"the first constant", "linear layernorm embedding learned_positions mha ffn block gpt gpt.loss gpt.cached " +
-		"linear.grad layernorm.grad embedding.grad mha.grad ffn.grad block.grad gpt.loss.grad", nil,
+	{"the first constant", "linear layernorm rmsnorm embedding learned_positions mha ffn swiglu block gpt gpt.loss gpt.cached " +
+		"linear.grad layernorm.grad rmsnorm.grad embedding.grad mha.grad ffn.grad swiglu.grad block.grad gpt.loss.grad", nil,
 		func(spec op.Spec) func(dst, src []op.Tensor) error {
 			return filled(func(_ []op.Tensor, i int) float32 { return spec.Const[0].F32[i%spec.Const[0].Len()] })(spec)
 		}},
