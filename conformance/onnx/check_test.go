@@ -104,7 +104,9 @@ func nodeTests() map[string]nodeTest {
 		"sce": {"SoftmaxCrossEntropyLoss", 13, []message{intAttr("ignore_index", 1), textAttr("reduction", "mean")},
 			[]message{float32s([]float32{0, 0, 0, 9, 3, 3}, 3, 2), int64s([]int64{0, 1, 0}, 3), float32s([]float32{2, 8}, 2)}, []message{float32s([]float32{math.Ln2})}},
 		"tanh_0": {"Tanh", 13, nil, []message{float32s([]float32{0, float32(math.Inf(1))}, 2)}, []message{float32s([]float32{0, 1}, 2)}},
-		"erf_0":  {"Erf", 13, nil, []message{float32s([]float32{0, float32(math.Inf(-1))}, 2)}, []message{float32s([]float32{0, -1}, 2)}},
+		"rms_eps": {"RMSNormalization", 23, []message{floatAttr("epsilon", 7)}, []message{float32s([]float32{-3, 3}, 1, 2), float32s([]float32{1, 2}, 2)},
+			[]message{float32s([]float32{-.75, 1.5}, 1, 2)}},
+		"erf_0": {"Erf", 13, nil, []message{float32s([]float32{0, float32(math.Inf(-1))}, 2)}, []message{float32s([]float32{0, -1}, 2)}},
 
 		// Of no elements: test_reduce_log_sum_exp_empty_set.
 		"log_sum_exp_empty": {"ReduceLogSumExp", 18, []message{intAttr("keepdims", 1)}, []message{float32s(nil, 2, 0, 4), int64s([]int64{1}, 1)},
