@@ -21,6 +21,7 @@ import (
 	"github.com/assaykit/assay/gate/live"
 	"github.com/assaykit/assay/gate/selftest"
 	"github.com/assaykit/assay/internal/input"
+	"github.com/assaykit/assay/internal/output"
 )
 
 // gateFlags are the flags of assay gate. The live ones need --base.
@@ -151,16 +152,22 @@ func (g *gateFlags) test(cmd *cobra.Command, args []string) error {
 	if cmd.Flags().Changed("budget") {
 		budget = g.live.Budget
 	}
+	var record *output.File
+	if g.record != "" { // before the runs, which would be lost
+		var err error
+		if record, err = output.Claim(g.record); err != nil {
+			return fmt.Errorf("--record: %w", err)
+		}
+		defer record.Close()
+	}
 	log := cmd.ErrOrStderr()
 	result, err := selftest.Run(cmd.Context(), selftest.Options{Runs: g.runs, Budget: budget, Limit: float64(g.resolution), Seed: g.live.Seed,
 		Log: func(format string, args ...any) { fmt.Fprintf(log, format+"\n", args...) }})
 	if result == nil {
 		return err
 	}
-	if g.record != "" {
-		var b bytes.Buffer
-		err = errors.Join(err, writeJSON(&b, result.Pairs))
-		err = errors.Join(err, os.WriteFile(g.record, b.Bytes(), 0o666))
+	if record != nil {
+		err = errors.Join(err, record.Write(func(w io.Writer) error { return writeJSON(w, result.Pairs) }))
 	}
 	if g.format.json {
 		err = errors.Join(err, writeJSON(cmd.OutOrStdout(), result))
@@ -229,7 +236,7 @@ func keepReport(dir string, report *gate.Report) error {
 	var asJSON, asMarkdown bytes.Buffer
 	err := errors.Join(writeJSON(&asJSON, report), report.WriteMarkdown(&asMarkdown), os.MkdirAll(dir, 0o777))
 	if err == nil {
-		err = errors.Join(os.WriteFile(filepath.Join(dir, "report.json"), asJSON.Bytes(), 0o666), os.WriteFile(filepath.Join(dir, "report.md"), asMarkdown.Bytes(), 0o666))
+		err = errors.Join(output.WriteFile(filepath.Join(dir, "report.json"), asJSON.Bytes()), output.WriteFile(filepath.Join(dir, "report.md"), asMarkdown.Bytes()))
 	}
 	if err != nil {
 		return fmt.Errorf("keeping the report: %w", err)

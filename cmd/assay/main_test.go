@@ -181,6 +181,7 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"gate", "old.txt", "new.txt", "--head", "x"}, "--head needs --base"},
 		{[]string{"gate", "--self-test", "x"}, "no arguments"},
 		{[]string{"gate", "--self-test", "--alpha", "0.05"}, "--alpha means nothing for --self-test"},
+		{[]string{"gate", "--self-test", "--record", "/no/such/directory/x"}, "--record: "}, // before the runs
 		{[]string{"gate", "old.txt", "new.txt", "--record", "x"}, "--record needs --self-test"},
 		{[]string{"gate", "old.txt", "new.txt", "--require-resolution", "5"}, "would be 500 %"},
 		{[]string{"gate", "old.txt", "new.txt", "--require-resolution", "0"}, "--require-resolution is 0"},

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/assaykit/assay/conformance/vector"
+	"github.com/assaykit/assay/internal/output"
 )
 
 // write replaces the vectors in dir by files. Each file appears whole or not at all, the manifest last, so that a directory whose
@@ -19,7 +20,7 @@ func write(dir string, files map[string][]byte) error {
 	}
 	for name, data := range files {
 		if name != vector.ManifestName {
-			if err := replace(filepath.Join(dir, name), data); err != nil {
+			if err := output.WriteFile(filepath.Join(dir, name), data); err != nil {
 				return err
 			}
 		}
@@ -33,7 +34,7 @@ func write(dir string, files map[string][]byte) error {
 			return err
 		}
 	}
-	return replace(filepath.Join(dir, vector.ManifestName), files[vector.ManifestName])
+	return output.WriteFile(filepath.Join(dir, vector.ManifestName), files[vector.ManifestName])
 }
 
 // writeOps replaces the files of some ops in dir, and what its manifest says of them. It refuses a directory that would not load after that,
@@ -44,11 +45,11 @@ func writeOps(dir string, s spec, files map[string][]byte) error {
 		return fmt.Errorf("%s cannot keep its other files: %w: run gengolden without -op", dir, err)
 	}
 	for _, name := range opFilesOf(files) {
-		if err := replace(filepath.Join(dir, name), files[name]); err != nil {
+		if err := output.WriteFile(filepath.Join(dir, name), files[name]); err != nil {
 			return err
 		}
 	}
-	return replace(filepath.Join(dir, vector.ManifestName), merged[vector.ManifestName])
+	return output.WriteFile(filepath.Join(dir, vector.ManifestName), merged[vector.ManifestName])
 }
 
 // merge returns the vector files of dir with those of some ops in their places, and the manifest of all of them.
@@ -103,27 +104,6 @@ func readManifest(dir string) (*vector.Manifest, error) {
 		return nil, fmt.Errorf("%s: %w", vector.ManifestName, err)
 	}
 	return m, nil
-}
-
-// replace writes a file through a temporary one beside it.
-func replace(name string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".tmp*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // fails, as it should, once the file has its name
-	if _, err := f.Write(data); err != nil {
-		f.Close()
-		return err
-	}
-	if err := f.Chmod(0o644); err != nil {
-		f.Close()
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
 }
 
 // unknown returns the vector files in dir that are not among files.
